@@ -1,0 +1,53 @@
+// A keyring: one current key that seals, older keys that still open. Keys are known by an 8-byte id, which is
+// all that logs may name.
+//
+// Box: version 0x01 | key id 8 | nonce 24 | ciphertext | tag 16. The version byte, key id and the caller's
+// associated data are authenticated.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/crypto/xaes256gcm.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::crypto {
+
+using KeyId = std::array<unsigned char, 8>;  // first 8 bytes of HMAC-SHA-256(key, "nexus key id v1")
+
+std::string to_hex(const KeyId &id);
+
+class Keyring {
+public:
+    struct Entry {
+        KeyId id;
+        XaesKey key;
+    };
+
+    /// name      what errors call it, e.g. ENCRYPTION_KEY
+    /// current   base64 of exactly 32 bytes (surrounding white space is forgiven: files end in a newline)
+    /// previous  comma or newline separated, same form; may be empty
+    /// errors    kInvalidKey, with a message that says how to make one (`openssl rand -base64 32`)
+    static Result<Keyring> from_base64(std::string_view name, const Secret &current, const Secret &previous);
+
+    Result<std::string> seal(std::string_view plaintext, std::string_view ad) const;
+    /// errors kUnknownKey, kSealBroken
+    Result<Secret> open(std::string_view box, std::string_view ad) const;
+
+    const Entry &current() const { return entries_.front(); }
+    const Entry *find(const KeyId &id) const noexcept;  // nullptr if unknown
+    std::span<const Entry> entries() const { return entries_; }
+
+private:
+    explicit Keyring(std::vector<Entry> entries) : entries_(std::move(entries)) {}
+    std::vector<Entry> entries_;  // current first
+};
+
+/// Reads key material: `file:PATH`, `env:NAME`. errors kInvalidKey (names the reference, never the content)
+Result<Secret> read_secret_reference(std::string_view reference);
+
+}  // namespace nexus::crypto

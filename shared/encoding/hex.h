@@ -1,0 +1,20 @@
+// Lower-case hexadecimal, and UUIDs in their one canonical text form.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shared/result.h"
+
+namespace nexus::encoding {
+
+std::string hex_encode(std::string_view bytes);
+/// Accepts both cases. errors kInvalidRequest
+Result<std::string> hex_decode(std::string_view text);
+
+/// 8-4-4-4-12 hexadecimal digits, either case (RFC 9562 section 4).
+bool is_uuid(std::string_view text) noexcept;
+/// The canonical lower-case form that keys and rows use.
+std::string to_lower_ascii(std::string_view text);
+
+}  // namespace nexus::encoding

@@ -1,0 +1,39 @@
+// Edits a serialised HTTP/1.x request head (request line, header lines, blank line, maybe body text behind it),
+// as nginx's proxy module wrote it, so that a credential goes on after every rewrite and never enters nginx's
+// own structures. Pure text work: fuzzed alone.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::http1 {
+
+struct HeaderLine {
+    std::string_view name;
+    std::string_view value;
+};
+
+struct BlockEdit {
+    std::span<const HeaderLine> set;             // every line of that name (any case) goes, this one comes
+    std::span<const std::string_view> remove;    // names (any case) whose lines go
+    std::string_view query;                      // "name=value" to append to the request target; "" = none
+    std::string_view query_name;                 // percent-encoded name whose present occurrences are removed first
+};
+
+/// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head, bare LF, NUL)
+Result<size_t> head_size(std::string_view block);
+
+/// Value of the first line of that name, "" if there is none.
+std::string_view find_header(std::string_view block, std::string_view name);
+
+/// Upper bound of what `edit` can produce, for one allocation.
+size_t edited_size_bound(std::string_view block, const BlockEdit &edit);
+
+/// Writes the edited block to `out` (at least edited_size_bound). Bytes behind the head are kept as they are.
+/// returns bytes written. errors kInvalidRequest: malformed block, or a name or value with CR, LF or NUL
+Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out);
+
+}  // namespace nexus::http1

@@ -1,0 +1,66 @@
+// The caller record: who an API key belongs to and what it may do; sealed like a token record, found under the
+// SHA-256 of the whole key, so that the key itself is never stored or sent on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/record/envelope.h"
+
+namespace nexus::record {
+
+enum class CallerState : uint8_t { kActive = 1, kRevoked = 2 };
+
+/// Grants (DESIGN 6) as bits; the order is part of the record's format.
+enum class Grant : uint32_t {
+    kTokenUse = 1u << 0,           // token:use, inject only
+    kTokenRead = 1u << 1,          // token:read, may see the access token
+    kConnectionCreate = 1u << 2,   // connection:create
+    kConnectionRefresh = 1u << 3,  // connection:refresh
+    kAdmin = 1u << 4,              // admin: implies all of the above within the workspace
+};
+
+std::string_view to_string(Grant grant) noexcept;
+std::optional<Grant> parse_grant(std::string_view name) noexcept;
+bool has_grant(uint32_t grants, Grant wanted) noexcept;
+
+struct CallerRecord {
+    std::string agent_id;
+    std::string workspace_id;
+    std::string name;
+    std::string key_id;  // the public part of nxa_<id>_<secret>
+    std::string key_sha256;  // 64 hex digits, the Redis key's tag
+    CallerState state = CallerState::kActive;
+    uint64_t generation = 0;
+    UnixMs expires_at = 0;  // of the key; 0 = does not expire
+    uint32_t grants = 0;
+    std::vector<std::string> connections;  // empty = all of the workspace
+    std::vector<std::string> providers;    // provider names; empty = all
+};
+
+Result<std::string> seal_caller(const crypto::Keyring &keyring, const CallerRecord &record);
+
+class CallerView {
+public:
+    /// errors kMalformedRecord
+    static Result<CallerView> parse(const Header &header, std::string_view payload);
+
+    std::string_view agent_id() const;
+    std::string_view workspace_id() const;
+    std::string_view name() const;
+    std::string_view key_id() const;
+    uint32_t grants() const;
+    /// Is the connection within this caller's reach: same workspace, and named where the key is narrowed?
+    bool may_see(std::string_view workspace_id, std::string_view connection_id, std::string_view provider) const;
+
+private:
+    const void *root_ = nullptr;  // nexus::record::fb::CallerRecord
+};
+
+/// `nxa_<id>_<secret>`: id 16 lower-case letters and digits, secret 43 base64url characters (32 bytes).
+bool is_agent_key(std::string_view text) noexcept;
+
+}  // namespace nexus::record

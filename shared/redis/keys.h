@@ -1,0 +1,35 @@
+// Names that both halves use in Redis. Hash tags keep every script on one cluster slot.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "shared/result.h"
+
+namespace nexus::redis {
+
+inline constexpr std::string_view kEventChannel = "nexus:events";
+
+std::string token_key(std::string_view connection_id);   // nexus:tok:{<connection_id>}
+std::string caller_key(std::string_view api_key_sha256);  // nexus:agent:{<64 hex digits>}
+
+enum class EventKind : uint8_t { kToken = 1, kCaller = 2 };
+
+struct Event {
+    EventKind kind;
+    std::string id;  // connection id, or SHA-256 hex of the API key
+    uint64_t generation;
+};
+
+/// `{"kind":"token"|"agent","id":"...","generation":N}`
+std::string to_json(const Event &event);
+/// Unknown members are ignored (newer writers). errors kMalformedRecord
+Result<Event> parse_event(std::string_view json);
+
+/// Writes a sealed record unless the stored one is newer, and publishes the event; one script, one slot.
+/// KEYS[1] record key. ARGV: 1 generation, 2 sealed record, 3 lifetime in ms, 4 event JSON, 5 channel.
+/// returns 1 written, 0 refused: the stored record has a newer generation (an equal one is rewritten).
+extern const std::string_view kWriteRecordScript;
+
+}  // namespace nexus::redis

@@ -1,0 +1,30 @@
+// How a credential goes onto a request (reference 1.8): oauth2, header, query_param, basic_auth. Decides names
+// and values; putting them on the wire is the edge's business.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shared/record/token_record.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::strategy {
+
+struct Injection {
+    enum class Place : uint8_t { kHeader, kQuery };
+    Place place = Place::kHeader;
+    std::string name;  // header name, or query parameter name (already percent-encoded)
+    Secret value;      // header value, or percent-encoded parameter value
+};
+
+bool is_known(std::string_view strategy) noexcept;
+
+/// record  an active record
+/// errors  kStrategyFailed  unknown strategy, missing config or credential, or a value with CR, LF or NUL
+/// source  members and defaults: oauth2 {Authorization, "Bearer ", access_token}; header {header_name
+///         Authorization, credential_field api_key, value_prefix ""}; query_param {param_name required,
+///         credential_field api_key}; basic_auth {username_field username, password_field password}
+Result<Injection> injection_for(const record::TokenView &record);
+
+}  // namespace nexus::strategy
