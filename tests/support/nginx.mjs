@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { cleanup } from './cleanup.mjs';
 import { asan, asanPreload, isRoot, modulePath } from './paths.mjs';
 import { findPorts } from './ports.mjs';
 import { runProgram, startProgram } from './process.mjs';
@@ -24,7 +25,7 @@ const NGINX = process.env.NEXUS_NGINX ?? '/usr/sbin/nginx';
 export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow }) {
   const prepared = await prepare(t, { config, count, logLevel, files });
   const nginx = new Nginx(prepared, { env, allow });
-  t.after(() => nginx.stop());
+  cleanup(t, () => nginx.stop());
   await nginx.start();
   return nginx;
 }
@@ -126,7 +127,7 @@ class Nginx {
 
   /** Ends nginx (SIGQUIT: after the requests under way) and checks the logs. */
   async stop(signal = 'SIGTERM') {
-    if (this.stopped) {
+    if (this.stopped || !this.program) {
       return;
     }
     this.stopped = true;

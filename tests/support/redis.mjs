@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Client from 'ioredis';
+import { cleanup } from './cleanup.mjs';
 import { findPort } from './ports.mjs';
 import { startProgram } from './process.mjs';
 import { waitFor } from './wait.mjs';
@@ -12,7 +13,7 @@ import { makeWorkdir } from './workdir.mjs';
 export async function startRedis(t, { tcp = false, args = [] } = {}) {
   const dir = makeWorkdir(t, 'redis');
   const redis = new Redis(dir, tcp ? await findPort() : 0, args);
-  t.after(() => redis.close());
+  cleanup(t, () => redis.close());
   await redis.start();
   return redis;
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { cleanup } from './cleanup.mjs';
 
 /**
  * t  the test's context, or {after} of node:test for a whole file
@@ -10,7 +11,7 @@ import path from 'node:path';
 export function makeWorkdir(t, name) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), `nexus-${name}-`));
   fs.chmodSync(dir, 0o755);
-  t.after(() => {
+  cleanup(t, () => {
     if (process.env.NEXUS_KEEP === '1') {
       console.error(`kept ${dir}`);
       return;

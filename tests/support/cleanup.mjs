@@ -1,0 +1,30 @@
+// Undoes what a test set up, last first (node:test runs its `after` hooks first first, and stops at one that throws):
+// the client goes before the server, the server before its folder. Every step runs; the first failure is reported.
+const stacks = new WeakMap();
+
+/** t: a test's context, or {after} of node:test for a whole file; undo: may be async. */
+export function cleanup(t, undo) {
+  // {after} literals of one file share the module's function, contexts do not.
+  const key = Object.getPrototypeOf(t) === Object.prototype ? t.after : t;
+  let stack = stacks.get(key);
+  if (!stack) {
+    stack = [];
+    stacks.set(key, stack);
+    t.after(() => runAll(stack));
+  }
+  stack.push(undo);
+}
+
+async function runAll(stack) {
+  const failures = [];
+  while (stack.length > 0) {
+    try {
+      await stack.pop()();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) {
+    throw failures[0];
+  }
+}
