@@ -1,0 +1,105 @@
+// nexusd's configuration: one table of environment variables, read once at the start, every problem reported
+// together. Holds no policy beyond "is this value possible and safe"; what the values do lives elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/crypto/digest.h"
+#include "shared/crypto/keyring.h"
+#include "shared/net/host_rule.h"
+#include "shared/secret.h"
+
+namespace nexus::control {
+
+/// What `nexusd` exits with when the configuration is refused (EX_CONFIG of sysexits.h).
+inline constexpr int kExitConfig = 78;
+
+/// One row per variable: --help, docs/configuration.md and the parser all follow this table.
+struct Variable {
+    std::string_view name;
+    std::string_view default_value;  // as one would write it; "" = none
+    std::string_view meaning;        // one line
+    bool required;
+    bool secret;  // also read from the file that NAME_FILE names
+};
+std::span<const Variable> config_variables() noexcept;
+/// The table as `nexusd --help` prints it.
+std::string config_help();
+
+enum class DatabaseKind : uint8_t { kSqlite, kPostgres };
+
+struct DatabaseTarget {
+    DatabaseKind kind = DatabaseKind::kSqlite;
+    std::string path;  // SQLite only; ":memory:" is refused, a pool would see many databases
+    Secret url;        // PostgreSQL only: connection URI, password included
+};
+
+struct RedisTarget {
+    std::string unix_path;  // "" = TCP
+    std::string host;
+    uint16_t port = 6379;
+    int database = 0;
+    Secret username;
+    Secret password;
+
+    std::string describe() const;  // for logs: no password
+};
+
+/// Scopes of control-plane keys (X-API-Key).
+enum class KeyScope : uint8_t { kFull, kEdge };
+
+/// A control-plane key is kept as its digest only; the text is forgotten after the start.
+struct ControlKey {
+    crypto::Sha256 sha256;
+    KeyScope scope;
+};
+/// Scope of a presented key; every key is compared, in constant time. nullopt = unknown.
+std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys, std::string_view presented) noexcept;
+
+/// A rule of ALLOWED_RETURN_DOMAINS and such: host, host:port or *.suffix (net::host_rule_matches).
+using HostRules = std::vector<std::string>;
+
+struct Config {
+    std::string listen = "127.0.0.1";  // loopback only
+    uint16_t port = 8080;
+    std::string base_url;       // no trailing slash
+    std::string redirect_path;  // starts with a slash
+    DatabaseTarget database;
+    unsigned database_pool = 8;
+    RedisTarget redis;
+    std::shared_ptr<const crypto::Keyring> encryption_keys;  // vault
+    std::shared_ptr<const crypto::Keyring> cache_keys;       // records in Redis
+    std::vector<Secret> state_keys;                          // 32 bytes each; the first one signs
+    std::vector<ControlKey> control_keys;
+    std::vector<net::Cidr> allowed_cidrs;
+    HostRules allowed_return_domains;
+    std::vector<net::Cidr> egress_allowed_cidrs;
+    std::string egress_ca_file;  // "" = the system's
+    std::string log_level = "info";
+    unsigned worker_threads = 4;
+    unsigned queue_limit = 256;  // requests waiting for a worker
+
+    std::string redirect_uri() const { return base_url + redirect_path; }
+};
+
+/// NAME -> value; a test passes its own.
+using Environment = std::map<std::string, std::string>;
+Environment process_environment();
+
+struct ConfigProblem {
+    std::string variable;
+    std::string sentence;  // names the variable, never its value if it is a secret
+};
+
+/// returns the configuration, or every problem found (never both, never an empty list)
+tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment &environment);
+
+}  // namespace nexus::control

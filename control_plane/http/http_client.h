@@ -1,0 +1,85 @@
+// The one client for outgoing HTTP: libcurl with TLS verified, time-outs, a body cap, no redirects, no proxies, and
+// every address checked where the socket is opened, so that the checked address is the connected one (DNS rebinding).
+// Knows nothing of OAuth.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "shared/net/host_rule.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::control {
+
+class Metrics;
+
+struct HttpClientOptions {
+    std::vector<net::Cidr> allowed_private;  // EGRESS_ALLOWED_CIDRS
+    std::string ca_file;                     // "" = the system's bundle
+    std::chrono::milliseconds connect_timeout{3000};
+    std::chrono::milliseconds total_timeout{10000};
+    size_t max_response_bytes = 1024 * 1024;
+    size_t max_header_bytes = 64 * 1024;
+    size_t idle_handles = 16;  // kept for connection reuse
+};
+
+/// One name and value of a form body. Values are percent-encoded by the client.
+struct FormField {
+    std::string name;
+    Secret value;
+};
+
+struct HttpRequest {
+    std::string method = "GET";  // GET, POST, PUT, PATCH, DELETE
+    std::string url;             // absolute http(s), no userinfo, no fragment
+    std::vector<std::pair<std::string, std::string>> headers;  // none secret
+    std::optional<Secret> bearer_token;                        // Authorization: Bearer
+    struct Basic {
+        std::string username;  // sent as given: OAuth callers form-encode first (RFC 6749 section 2.3.1)
+        Secret password;
+    };
+    std::optional<Basic> basic_auth;
+    std::vector<std::pair<std::string, Secret>> secret_headers;  // e.g. X-API-Key
+    std::optional<std::vector<FormField>> form;  // application/x-www-form-urlencoded
+    std::optional<Secret> body;                  // raw; content_type goes with it
+    std::string content_type;
+    std::optional<std::chrono::milliseconds> total_timeout;  // shorter than the client's
+};
+
+struct HttpResponse {
+    int status = 0;
+    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+    Secret body;
+
+    std::string_view header(std::string_view lower_name) const;  // "" if absent
+    /// Seconds of Retry-After (delta form, or HTTP date against `now_ms`), 0 if absent or unreadable, at most a day.
+    int64_t retry_after_s(int64_t now_ms) const;
+};
+
+class HttpClient {
+public:
+    explicit HttpClient(HttpClientOptions options, Metrics *metrics = nullptr);
+    ~HttpClient();
+    HttpClient(const HttpClient &) = delete;
+    HttpClient &operator=(const HttpClient &) = delete;
+
+    /// Any status is a response; redirects are not followed. Thread safe; blocks the calling thread.
+    /// errors kEgressDenied        URL form, scheme, plain http or private address that is not allowed
+    ///        kProviderUnavailable  resolve, connect, TLS, time-out, body too large
+    Result<HttpResponse> send(const HttpRequest &request) const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// application/x-www-form-urlencoded encoding of one value (WHATWG: space is '+').
+std::string form_encode(std::string_view text);
+
+}  // namespace nexus::control

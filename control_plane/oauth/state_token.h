@@ -1,0 +1,49 @@
+// The `state` parameter: what the browser carries from the consent to the callback. Signed, ten minutes, single
+// use (the store consumes its jti in the callback's transaction). Nothing in it is secret.
+//
+//   base64url(JSON) "." base64url(HMAC-SHA-256(state key, JSON))
+//   JSON: {"kid","jti","workspace_id","provider_id","connection_id","iat"}   iat in Unix milliseconds
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/clock.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::control {
+
+inline constexpr UnixMs kStateLifetimeMs = 10 * 60 * 1000;
+inline constexpr UnixMs kStateSkewMs = 60 * 1000;  // between several nexusd
+inline constexpr size_t kMaxStateBytes = 2048;
+
+struct StateClaims {
+    std::string jti;  // UUID, the single-use mark
+    std::string workspace_id;
+    std::string provider_id;
+    std::string connection_id;
+    UnixMs iat = 0;
+};
+
+/// Signs with the current STATE_KEY, verifies with the previous ones too.
+class StateSigner {
+public:
+    /// Keys of 32 bytes, the current one first. errors kInvalidKey
+    static Result<StateSigner> create(std::vector<Secret> keys);
+
+    std::string sign(const StateClaims &claims) const;
+    /// errors kInvalidState: malformed, unknown key, wrong signature, from the future, or older than ten minutes
+    Result<StateClaims> verify(std::string_view token, UnixMs now) const;
+
+private:
+    struct Key {
+        std::string id;
+        Secret key;
+    };
+    explicit StateSigner(std::vector<Key> keys) : keys_(std::move(keys)) {}
+    std::vector<Key> keys_;
+};
+
+}  // namespace nexus::control

@@ -1,0 +1,44 @@
+// The HTTP server: Pistache's listener in one translation unit, our own bounded worker pool behind it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "control_plane/server/router.h"
+
+namespace nexus::control {
+
+class Metrics;
+
+struct ServerOptions {
+    std::string address = "127.0.0.1";
+    uint16_t port = 0;  // 0 = any free one
+    unsigned io_threads = 1;
+    unsigned worker_threads = 4;
+    unsigned queue_limit = 256;  // waiting for a worker; above it 503 overloaded
+    size_t max_body_bytes = 1024 * 1024;
+    size_t max_header_bytes = 32 * 1024;
+    std::chrono::seconds io_timeout{60};  // of Pistache: also bounds a handler, so it is above the slowest one
+};
+
+class Server {
+public:
+    Server(ServerOptions options, Router router, Metrics *metrics);
+    ~Server();  // stops
+    Server(const Server &) = delete;
+    Server &operator=(const Server &) = delete;
+
+    /// Binds and serves on own threads. errors kInternal (address in use, ...)
+    Result<void> start();
+    uint16_t port() const noexcept;
+    /// New requests get 503; waits for those in flight, at most `grace`; then closes. Idempotent.
+    void stop(std::chrono::milliseconds grace);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nexus::control

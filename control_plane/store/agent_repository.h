@@ -1,0 +1,73 @@
+// Agents and the SHA-256 of their API keys in SQL. `generation` grows with each change of an agent or of its keys;
+// caller records carry it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control_plane/store/database.h"
+#include "shared/clock.h"
+
+namespace nexus::control::store {
+
+struct Agent {
+    std::string id;  // UUID
+    std::string workspace_id;
+    std::string name;
+    uint32_t grants = 0;                   // record::Grant bits
+    std::vector<std::string> connections;  // empty = all of the workspace
+    std::vector<std::string> providers;    // names; empty = all
+    int64_t generation = 1;
+    UnixMs created_at = 0;
+    UnixMs updated_at = 0;
+    UnixMs revoked_at = 0;  // 0 = lives
+};
+
+struct AgentKey {
+    std::string key_id;  // public part of nxa_<id>_<secret>
+    std::string agent_id;
+    std::string sha256;  // 64 hex digits, of the whole key
+    UnixMs created_at = 0;
+    UnixMs expires_at = 0;  // 0 = never
+    UnixMs revoked_at = 0;  // 0 = lives
+};
+
+struct AgentWithKey {
+    Agent agent;
+    AgentKey key;
+
+    bool is_active(UnixMs now) const {
+        return agent.revoked_at == 0 && key.revoked_at == 0 && (key.expires_at == 0 || now < key.expires_at);
+    }
+};
+
+struct AgentPage {
+    std::vector<Agent> items;
+    std::string next_cursor;
+};
+
+namespace agents {
+
+/// errors kConflict
+Result<void> create(Executor &sql, const Agent &agent);
+/// Revoked ones too. errors kAgentNotFound
+Result<Agent> get(Executor &sql, std::string_view id);
+/// Newest first. workspace_id "" = all. errors kInvalidRequest (cursor)
+Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t limit, std::string_view cursor);
+/// Writes name, grants, connections and providers. returns the agent afterwards.
+/// errors kAgentNotFound, kConflict (another generation, or revoked)
+Result<Agent> update(Transaction &sql, const Agent &agent, int64_t expected_generation, UnixMs now);
+/// Again is no error. returns the agent afterwards. errors kAgentNotFound
+Result<Agent> revoke(Transaction &sql, std::string_view id, UnixMs now);
+
+/// Bumps the agent's generation. errors kAgentNotFound (unknown or revoked), kConflict (key id or hash taken)
+Result<Agent> add_key(Transaction &sql, const AgentKey &key, UnixMs now);
+/// Again is no error. Bumps the generation. errors kAgentNotFound (no such key of this agent)
+Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::string_view key_id, UnixMs now);
+/// Newest first, at most 1000.
+Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id);
+/// Active or not. errors kInvalidApiKey (unknown hash)
+Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex);
+
+}  // namespace agents
+}  // namespace nexus::control::store

@@ -1,0 +1,114 @@
+// Connections in SQL. Every change is a compare-and-set and bumps `generation`, which edges follow. State rules are
+// shared/connection's; audit and outbox are joined to a change by store/transition.h, which services use.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control_plane/store/database.h"
+#include "shared/clock.h"
+#include "shared/connection/state.h"
+
+namespace nexus::control::store {
+
+struct Connection {
+    std::string id;  // UUID
+    std::string workspace_id;
+    std::string user_id;
+    std::string provider_id;
+    connection::State state = connection::State::kPending;
+    int64_t generation = 1;
+    std::vector<std::string> scopes;
+    std::string return_url;
+
+    // The consent flow in progress; all empty when there is none.
+    std::string flow_id;            // `jti` of the state; single use
+    UnixMs flow_expires_at = 0;
+    std::string code_verifier_box;  // sealed. Place: connections, id, code_verifier, flow_expires_at
+    std::string nonce;
+
+    std::string account_subject;   // who granted, at the provider; a reconnect must be the same
+    std::string attention_reason;  // in state attention (and failed)
+    UnixMs expires_at = 0;         // of the usage credential; 0 = does not expire
+    bool refreshable = false;
+
+    int64_t refresh_epoch = 0;  // grows with each lease
+    UnixMs refresh_lease_until = 0;
+    std::string refresh_owner;
+    UnixMs last_refreshed_at = 0;
+
+    UnixMs created_at = 0;
+    UnixMs updated_at = 0;
+};
+
+struct ConnectionFilter {
+    std::string workspace_id;  // "" = any, like the rest
+    std::string provider_id;
+    std::optional<connection::State> state;
+};
+
+struct ConnectionPage {
+    std::vector<Connection> items;
+    std::string next_cursor;  // "" = that was all
+};
+
+/// What a change writes; members left unset keep their value. Leaving attention clears attention_reason.
+struct ConnectionChange {
+    std::optional<connection::State> state;
+    std::optional<std::string> attention_reason;
+    std::optional<UnixMs> expires_at;
+    std::optional<bool> refreshable;
+    std::optional<std::string> account_subject;
+    std::optional<std::vector<std::string>> scopes;
+    std::optional<UnixMs> last_refreshed_at;
+};
+
+struct Flow {
+    std::string flow_id;
+    UnixMs flow_expires_at = 0;
+    std::string code_verifier_box;
+    std::string nonce;
+    std::string return_url;
+    std::vector<std::string> scopes;
+};
+
+namespace connections {
+
+/// errors kConflict (id taken)
+Result<void> create(Executor &sql, const Connection &connection);
+/// errors kConnectionNotFound
+Result<Connection> get(Executor &sql, std::string_view id);
+/// Newest first. limit 1..1000. errors kInvalidRequest (cursor)
+Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit, std::string_view cursor);
+
+/// Begins another consent for an existing connection (reconnect, or a failed first try). Does not bump the generation:
+/// edges need not know. errors kConnectionNotFound, kConnectionRevoked
+Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, UnixMs now);
+/// Uses a flow up: of any number of callers one gets the connection as it was before (with flow members set).
+/// errors kInvalidState (unknown, used, expired, or of a revoked connection)
+Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_view flow_id, UnixMs now);
+/// The same check without using it up, for showing a form. errors kInvalidState
+Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_view flow_id, UnixMs now);
+
+/// Compare-and-set on the generation; the new one is one higher.
+/// returns the connection afterwards. errors kConnectionNotFound; kConflict (another generation, or no such transition)
+Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
+                          const ConnectionChange &change, UnixMs now);
+
+/// Takes the refresh lease of an active connection if nobody holds one that is still good.
+/// returns the new epoch, or nullopt: somebody else refreshes (or the connection is gone or not active)
+Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_view id, std::string_view owner,
+                                                   UnixMs now, int64_t lease_ms);
+/// As change, and only while the lease of `epoch` has not been superseded; gives the lease back.
+/// errors as change; kConflict also for a lost lease
+Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
+                                  const ConnectionChange &change, UnixMs now);
+/// Gives the lease back after a refresh that changed nothing. A lost lease is no error.
+Result<void> release_refresh_lease(Executor &sql, std::string_view id, int64_t epoch, UnixMs now);
+
+/// Deletes pending connections whose flow expired before `before`, at most `limit`. returns how many
+Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t limit);
+
+}  // namespace connections
+}  // namespace nexus::control::store

@@ -1,0 +1,30 @@
+// Sealed credentials of connections, one row each. What is inside the box is the services' business.
+#pragma once
+
+#include <string>
+
+#include "control_plane/store/database.h"
+#include "shared/clock.h"
+
+namespace nexus::control::store {
+
+struct Token {
+    std::string connection_id;
+    std::string box;      // sealed. Place: tokens, connection_id, credentials, version
+    int64_t version = 1;  // grows with each write
+    UnixMs updated_at = 0;
+};
+
+namespace tokens {
+
+/// errors kTokenUnavailable (no row)
+Result<Token> get(Executor &sql, std::string_view connection_id);
+/// The version to seal the next box with: stored one + 1, or 1.
+Result<int64_t> next_version(Executor &sql, std::string_view connection_id);
+/// Inserts version 1, or replaces the row whose version is one lower. errors kConflict (somebody else wrote)
+Result<void> put(Transaction &sql, const Token &token);
+/// No row is no error.
+Result<void> erase(Executor &sql, std::string_view connection_id);
+
+}  // namespace tokens
+}  // namespace nexus::control::store
