@@ -51,7 +51,7 @@ class Redis {
   }
 
   #connect(options = {}) {
-    const client = new Client({ path: this.socket, lazyConnect: false, enableOfflineQueue: true, ...options });
+    const client = new Client({ path: this.socket, lazyConnect: false, disconnectTimeout: 20, ...options });
     client.on('error', () => {});   // a test that stops Redis on purpose is not told by an exception
     return client;
   }
