@@ -1,0 +1,26 @@
+// What the module knows of one request: the module context of nginx. Each part is written by the file named
+// beside it and read by those that come later in the request. An internal redirect clears it (nginx does), so
+// that the new location authenticates and resolves for itself.
+#pragma once
+
+#include "ngx_module/lookup.h"
+#include "ngx_module/ngx/ngx.h"
+#include "ngx_module/upstream_wrap.h"
+
+namespace nexus::edge {
+
+struct Access;  // access.h
+
+struct RequestCtx {
+    UpstreamWrap upstream;                // upstream_wrap.cpp
+    void *control_plane_call = nullptr;   // control_plane.cpp: set on the subrequests that it starts
+    Access *access = nullptr;             // access.cpp: set on main requests of guarded locations
+};
+
+/// nullptr if the request has none (yet).
+RequestCtx *request_ctx(const ngx_http_request_t *r) noexcept;
+
+/// The context, made if need be. nullptr: out of memory
+RequestCtx *ensure_request_ctx(ngx_http_request_t *r) noexcept;
+
+}  // namespace nexus::edge
