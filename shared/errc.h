@@ -2,6 +2,7 @@
 // body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. gRPC codes join it with gRPC.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace nexus {
@@ -64,11 +65,15 @@ enum class Errc {
 };
 
 struct ErrcInfo {
+    Errc errc;
     int http_status;
     std::string_view code;  // `error` and `code` in the body, label in metrics
 };
 
 /// Status and code that callers see for `errc`. Internal causes (kSealBroken, ...) show as `internal_error`.
 ErrcInfo errc_info(Errc errc) noexcept;
+
+/// The whole table, in the order of the enumerators: for the manual and its tests.
+std::span<const ErrcInfo> errc_table() noexcept;
 
 }  // namespace nexus

@@ -26,6 +26,8 @@ public:
     char *data() { return bytes_.data(); }
     size_t size() const { return bytes_.size(); }
     bool empty() const { return bytes_.empty(); }
+    /// Keeps the first `size` bytes and wipes the rest; never grows.
+    void truncate(size_t size) noexcept;
     void wipe() noexcept;
 
 private:

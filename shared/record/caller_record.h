@@ -41,18 +41,30 @@ struct CallerRecord {
     std::vector<std::string> providers;    // provider names; empty = all
 };
 
+/// The header that goes with the record; key id and nonce are left for `seal`.
+Header header_of(const CallerRecord &record);
+/// The FlatBuffers payload. errors kMalformedRecord (key_sha256 is not 64 lower-case hexadecimal digits)
+Result<Secret> encode_caller(const CallerRecord &record);
+/// Payload and header, sealed for redis::caller_key(record.key_sha256).
+/// errors kMalformedRecord (too large, or out of range), kCryptoFailure
 Result<std::string> seal_caller(const crypto::Keyring &keyring, const CallerRecord &record);
 
 class CallerView {
 public:
-    /// errors kMalformedRecord
+    /// Verifies the FlatBuffer, the form of key_sha256, and that state, generation and expires_at agree with
+    /// `header`; whether the key is revoked or expired is in the header. errors kMalformedRecord
     static Result<CallerView> parse(const Header &header, std::string_view payload);
 
     std::string_view agent_id() const;
     std::string_view workspace_id() const;
     std::string_view name() const;
     std::string_view key_id() const;
+    std::string_view key_sha256() const;
     uint32_t grants() const;
+    size_t connection_count() const;  // an index of the `_at` functions must be below its count
+    std::string_view connection_at(size_t index) const;
+    size_t provider_count() const;
+    std::string_view provider_at(size_t index) const;
     /// Is the connection within this caller's reach: same workspace, and named where the key is narrowed?
     bool may_see(std::string_view workspace_id, std::string_view connection_id, std::string_view provider) const;
 

@@ -43,14 +43,17 @@ struct Header {
     bool is_expired(UnixMs now) const { return expires_at != 0 && now >= expires_at; }
 };
 
-/// Reads the header of untrusted bytes: length, magic, version and reserved bits are checked; nothing is
-/// authenticated yet. errors kMalformedRecord
+/// Reads the header of untrusted bytes: length, magic, version, reserved bits, a known state, generation and
+/// expiry of at most 63 bits are checked; nothing is authenticated yet. errors kMalformedRecord
 Result<Header> parse_header(std::string_view sealed);
 
-/// Seals `payload` for `redis_key`. header.key_id and nonce are filled in.
-/// errors kMalformedRecord (too large), kCryptoFailure
+/// Seals `payload` for `redis_key` (at most 256 bytes). header.key_id and nonce are filled in.
+/// errors kMalformedRecord (too large, or a header that parse_header would refuse), kCryptoFailure
 Result<std::string> seal(const crypto::Keyring &keyring, Header header, std::string_view redis_key,
                          std::string_view payload);
+/// As seal, with header.nonce as it is. For golden vectors only: a nonce used twice gives the key stream away.
+Result<std::string> seal_with_nonce(const crypto::Keyring &keyring, Header header, std::string_view redis_key,
+                                    std::string_view payload);
 /// returns the payload. errors kMalformedRecord, kUnknownKey, kSealBroken (also: record of another key)
 Result<Secret> open(const crypto::Keyring &keyring, std::string_view redis_key, std::string_view sealed);
 /// As open, into `out` (at least sealed.size() - kOverheadBytes), for the edge. returns the payload's length.

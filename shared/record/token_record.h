@@ -33,13 +33,20 @@ struct TokenRecord {
     std::string reconnect_url;     // in state attention
 };
 
+/// The header that goes with the record; key id and nonce are left for `seal`.
+Header header_of(const TokenRecord &record);
+/// The FlatBuffers payload. errors kMalformedRecord (connection_id is not a canonical UUID)
+Result<Secret> encode_token(const TokenRecord &record);
+/// Payload and header, sealed for redis::token_key(record.connection_id).
+/// errors kMalformedRecord (too large, or out of range), kCryptoFailure
 Result<std::string> seal_token(const crypto::Keyring &keyring, const TokenRecord &record);
 
 /// A verified view into an opened payload: no copies, valid while the buffer lives.
 class TokenView {
 public:
-    /// Verifies the FlatBuffer, and that connection_id, state, generation and expires_at agree with `header`.
-    /// errors kMalformedRecord
+    /// Verifies the FlatBuffer, the form of connection_id, and that state, generation and expires_at agree with
+    /// `header`. That the record is the one asked for is `open`'s doing: it bound the Redis key. Eight-byte
+    /// alignment of `payload` keeps reads aligned. errors kMalformedRecord
     static Result<TokenView> parse(const Header &header, std::string_view payload);
 
     std::string_view connection_id() const;
@@ -53,7 +60,7 @@ public:
     std::string_view strategy() const;
     std::string_view strategy_config(std::string_view name) const;  // "" if absent
     std::string_view credential(std::string_view name) const;       // "" if absent
-    size_t credential_count() const;
+    size_t credential_count() const;  // an index of the `_at` functions must be below its count
     std::pair<std::string_view, std::string_view> credential_at(size_t index) const;
     size_t strategy_config_count() const;
     std::pair<std::string_view, std::string_view> strategy_config_at(size_t index) const;

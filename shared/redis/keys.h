@@ -24,12 +24,14 @@ struct Event {
 
 /// `{"kind":"token"|"agent","id":"...","generation":N}`
 std::string to_json(const Event &event);
-/// Unknown members are ignored (newer writers). errors kMalformedRecord
+/// Unknown members are ignored (newer writers). The id must be a lower-case UUID (token) or 64 lower-case
+/// hexadecimal digits (agent). errors kMalformedRecord
 Result<Event> parse_event(std::string_view json);
 
 /// Writes a sealed record unless the stored one is newer, and publishes the event; one script, one slot.
-/// KEYS[1] record key. ARGV: 1 generation, 2 sealed record, 3 lifetime in ms, 4 event JSON, 5 channel.
-/// returns 1 written, 0 refused: the stored record has a newer generation (an equal one is rewritten).
+/// KEYS[1] record key. ARGV: 1 generation, 2 sealed record, 3 lifetime in ms (> 0), 4 event JSON, 5 channel.
+/// returns 1 written, 0 refused: the stored record has a newer generation (an equal one is rewritten, as is a
+/// value that is no record). An error reply if ARGV[2] is no sealed record of generation ARGV[1].
 extern const std::string_view kWriteRecordScript;
 
 }  // namespace nexus::redis

@@ -1,0 +1,79 @@
+// The JSON of events on nexus:events. A publisher is a peer: its ids must have the one form that keys use.
+#include <jansson.h>
+#include <memory>
+
+#include "shared/encoding/hex.h"
+#include "shared/redis/keys.h"
+
+namespace nexus::redis {
+
+namespace {
+
+constexpr size_t kMaxEventBytes = 4096;
+
+struct JsonDelete {
+    void operator()(json_t *json) const noexcept { json_decref(json); }
+};
+using JsonPtr = std::unique_ptr<json_t, JsonDelete>;
+
+std::string_view string_member(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_string(value)) {
+        return {};
+    }
+    return {json_string_value(value), json_string_length(value)};
+}
+
+bool is_lower_case(std::string_view id) {
+    return id.find_first_of("ABCDEF") == std::string_view::npos;
+}
+
+bool is_sha256_hex(std::string_view id) {
+    return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+tl::unexpected<Error> malformed(std::string detail) {
+    return fail(Errc::kMalformedRecord, "malformed event", std::move(detail));
+}
+
+}  // namespace
+
+std::string to_json(const Event &event) {
+    // Ids are hexadecimal digits and dashes: nothing to escape.
+    const std::string_view kind = event.kind == EventKind::kToken ? "token" : "agent";
+    std::string json;
+    json.append(R"({"kind":")").append(kind);
+    json.append(R"(","id":")").append(event.id);
+    json.append(R"(","generation":)").append(std::to_string(event.generation)).append("}");
+    return json;
+}
+
+Result<Event> parse_event(std::string_view json) {
+    if (json.size() > kMaxEventBytes) {
+        return malformed("longer than 4096 bytes");
+    }
+    const JsonPtr root{json_loadb(json.data(), json.size(), JSON_REJECT_DUPLICATES, nullptr)};
+    if (root == nullptr || !json_is_object(root.get())) {
+        return malformed("not a JSON object");
+    }
+
+    const std::string_view kind = string_member(root.get(), "kind");
+    const std::string_view id = string_member(root.get(), "id");
+    const json_t *generation = json_object_get(root.get(), "generation");
+    if (kind != "token" && kind != "agent") {
+        return malformed("kind");
+    }
+    if (!json_is_integer(generation) || json_integer_value(generation) < 0) {
+        return malformed("generation");
+    }
+    if (kind == "token" ? !(encoding::is_uuid(id) && is_lower_case(id)) : !is_sha256_hex(id)) {
+        return malformed("id");
+    }
+    return Event{
+        .kind = kind == "token" ? EventKind::kToken : EventKind::kCaller,
+        .id = std::string{id},
+        .generation = static_cast<uint64_t>(json_integer_value(generation)),
+    };
+}
+
+}  // namespace nexus::redis
