@@ -1,0 +1,38 @@
+// Creating and merging the configuration structs.
+#include "ngx_module/conf.h"
+
+namespace nexus::edge {
+
+void *create_main_conf(ngx_conf_t *cf) noexcept {
+    return ngx_pcalloc(cf->pool, sizeof(MainConf));
+}
+
+char *init_main_conf(ngx_conf_t *, void *) noexcept {
+    return NGX_CONF_OK;
+}
+
+void *create_srv_conf(ngx_conf_t *cf) noexcept {
+    auto *conf = static_cast<SrvConf *>(ngx_pcalloc(cf->pool, sizeof(SrvConf)));
+    if (conf == nullptr) {
+        return nullptr;
+    }
+    conf->control_plane = static_cast<ControlPlaneConf *>(NGX_CONF_UNSET_PTR);
+    return conf;
+}
+
+char *merge_srv_conf(ngx_conf_t *, void *parent, void *child) noexcept {
+    auto *prev = static_cast<SrvConf *>(parent);
+    auto *conf = static_cast<SrvConf *>(child);
+    ngx_conf_merge_ptr_value(conf->control_plane, prev->control_plane, nullptr);
+    return NGX_CONF_OK;
+}
+
+void *create_loc_conf(ngx_conf_t *cf) noexcept {
+    return ngx_pcalloc(cf->pool, sizeof(LocConf));
+}
+
+char *merge_loc_conf(ngx_conf_t *, void *, void *) noexcept {
+    return NGX_CONF_OK;
+}
+
+}  // namespace nexus::edge

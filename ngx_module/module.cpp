@@ -1,0 +1,81 @@
+// The module as nginx sees it: the contexts, the hooks of its life cycle, and the three symbols that a dynamic
+// module exports. Each hook only calls the features' own functions, in an order that is a decision.
+#include "ngx_module/conf.h"
+#include "ngx_module/directives.h"
+
+namespace nexus::edge {
+namespace {
+
+ngx_int_t on_preconfiguration(ngx_conf_t *) noexcept {
+    return NGX_OK;
+}
+
+ngx_int_t on_postconfiguration(ngx_conf_t *) noexcept {
+    return NGX_OK;
+}
+
+// Also runs under `nginx -t` and on every reload, where its failure would end the master: nothing in here may fail.
+ngx_int_t on_init_module(ngx_cycle_t *) noexcept {
+    return NGX_OK;
+}
+
+// Also runs in the cache manager and cache loader.
+ngx_int_t on_init_process(ngx_cycle_t *) noexcept {
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+        return NGX_OK;
+    }
+    return NGX_OK;
+}
+
+void on_exit_process(ngx_cycle_t *) noexcept {
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
+        return;
+    }
+}
+
+ngx_http_module_t http_module = {
+    on_preconfiguration,
+    on_postconfiguration,
+    create_main_conf,
+    init_main_conf,
+    create_srv_conf,
+    merge_srv_conf,
+    create_loc_conf,
+    merge_loc_conf,
+};
+
+}  // namespace
+}  // namespace nexus::edge
+
+extern "C" {
+
+ngx_module_t ngx_http_nexus_module = {
+    NGX_MODULE_V1,
+    &nexus::edge::http_module,
+    nexus::edge::commands,
+    NGX_HTTP_MODULE,
+    nullptr,  // init master
+    nexus::edge::on_init_module,
+    nexus::edge::on_init_process,
+    nullptr,  // init thread
+    nullptr,  // exit thread
+    nexus::edge::on_exit_process,
+    nullptr,  // exit master
+    NGX_MODULE_V1_PADDING,
+};
+
+#define NEXUS_EXPORT __attribute__((visibility("default")))
+
+extern NEXUS_EXPORT ngx_module_t *ngx_modules[];
+extern NEXUS_EXPORT char *ngx_module_names[];  // char, not const char: nginx's headers say so
+extern NEXUS_EXPORT char *ngx_module_order[];
+
+ngx_module_t *ngx_modules[] = {&ngx_http_nexus_module, nullptr};
+
+static char module_name[] = "ngx_http_nexus_module";
+static char copy_filter_name[] = "ngx_http_copy_filter_module";
+
+char *ngx_module_names[] = {module_name, nullptr};
+// As a filter: after everything that produces a response, before the copy filter in nginx's list.
+char *ngx_module_order[] = {module_name, copy_filter_name, nullptr};
+}

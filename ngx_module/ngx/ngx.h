@@ -1,0 +1,12 @@
+// The only door for nginx's headers: C linkage, C's own order, and nothing of ours. CMake puts them on the
+// include path as system headers, so that their warnings are not ours.
+#pragma once
+
+extern "C" {
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_event_connect.h>
+#include <ngx_http.h>
+#include <ngx_channel.h>
+}
