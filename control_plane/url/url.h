@@ -1,4 +1,4 @@
-// URLs as OAuth uses them: parsed by libcurl's URL parser (the one that will fetch them, so that nobody reads a
+// URLs as OAuth and OpenID Connect use them: parsed by libcurl's URL parser (the one that will fetch them, so that nobody reads a
 // URL differently from us), queries merged by name. Where a URL may lead is left to http/ (egress) and
 // return_url.h (redirects).
 #pragma once

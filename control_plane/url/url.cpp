@@ -1,5 +1,5 @@
 // URLs as OAuth uses them: see url.h.
-#include "control_plane/oauth/url.h"
+#include "control_plane/url/url.h"
 
 #include <curl/curl.h>
 

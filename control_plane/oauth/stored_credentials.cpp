@@ -1,0 +1,71 @@
+// What a connection's box in the vault holds: see stored_credentials.h.
+#include "control_plane/oauth/stored_credentials.h"
+
+#include <algorithm>
+
+#include "control_plane/json/json.h"
+
+namespace nexus::control {
+
+namespace {
+
+Place place_of(std::string_view connection_id, int64_t version) {
+    return {"tokens", connection_id, "credentials", version};
+}
+
+}  // namespace
+
+const Secret *StoredCredentials::find(std::string_view name) const noexcept {
+    auto found = std::find_if(usage.begin(), usage.end(), [&](const auto &entry) { return entry.first == name; });
+    return found == usage.end() ? nullptr : &found->second;
+}
+
+Secret to_json(const StoredCredentials &credentials) {
+    json::Value usage = json::Value::object();
+    for (const auto &[name, value] : credentials.usage) {
+        usage.set(name, value);
+    }
+    json::Value object = json::Value::object();
+    object.set("usage", std::move(usage));
+    if (!credentials.refresh_token.empty()) {
+        object.set("refresh_token", credentials.refresh_token);
+    }
+    return object.dump();
+}
+
+Result<StoredCredentials> parse_stored_credentials(std::string_view text) {
+    Result<json::Value> object = json::parse_object(text);
+    if (!object || !object->get("usage").is_object()) {
+        return fail(Errc::kMalformedRecord, "stored credentials are unreadable");
+    }
+    StoredCredentials out;
+    json::Value usage = object->get("usage");
+    for (const std::string &name : usage.names()) {
+        json::Value value = usage.get(name);
+        if (!value.is_string()) {
+            return fail(Errc::kMalformedRecord, "stored credentials are unreadable");
+        }
+        out.usage.emplace_back(name, Secret{value.as_string()});
+    }
+    out.refresh_token = Secret{object->get("refresh_token").as_string()};
+    return out;
+}
+
+Result<store::Token> seal_credentials(const Vault &vault, std::string_view connection_id, int64_t version,
+                                      const StoredCredentials &credentials, UnixMs now) {
+    Result<std::string> box = vault.seal(place_of(connection_id, version), to_json(credentials));
+    if (!box) {
+        return fail(box.error());
+    }
+    return store::Token{std::string{connection_id}, std::move(*box), version, now};
+}
+
+Result<StoredCredentials> open_credentials(const Vault &vault, const store::Token &token) {
+    Result<Secret> text = vault.open(place_of(token.connection_id, token.version), token.box);
+    if (!text) {
+        return fail(text.error());
+    }
+    return parse_stored_credentials(text->view());
+}
+
+}  // namespace nexus::control

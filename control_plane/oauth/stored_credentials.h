@@ -1,0 +1,34 @@
+// What a connection's box in the vault holds: the usage credentials, and the refresh token apart from them, so that
+// whoever renders usage credentials has no refresh token in hand.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control_plane/store/token_repository.h"
+#include "control_plane/vault/vault.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+
+namespace nexus::control {
+
+struct StoredCredentials {
+    std::vector<std::pair<std::string, Secret>> usage;  // access_token, token_type, ...; or what a person typed in
+    Secret refresh_token;                               // empty = none
+
+    const Secret *find(std::string_view name) const noexcept;  // nullptr if absent
+};
+
+/// JSON: {"usage": {name: text}, "refresh_token": text?}
+Secret to_json(const StoredCredentials &credentials);
+/// errors kMalformedRecord
+Result<StoredCredentials> parse_stored_credentials(std::string_view json);
+
+/// errors kCryptoFailure
+Result<store::Token> seal_credentials(const Vault &vault, std::string_view connection_id, int64_t version,
+                                      const StoredCredentials &credentials, UnixMs now);
+/// errors kSealBroken, kUnknownKey, kMalformedRecord
+Result<StoredCredentials> open_credentials(const Vault &vault, const store::Token &token);
+
+}  // namespace nexus::control

@@ -1,0 +1,34 @@
+// The associated data of a box: every part of its place, each with its length in front, so that no two places share it.
+#include "control_plane/vault/vault.h"
+
+namespace nexus::control {
+
+namespace {
+
+void append_number(std::string &bytes, uint64_t number) {
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        bytes.push_back(static_cast<char>(number >> shift));
+    }
+}
+
+std::string associated_data(const Place &place) {
+    std::string bytes = "nexus vault v1";
+    for (const std::string_view part : {place.table, place.row_id, place.field}) {
+        append_number(bytes, part.size());
+        bytes.append(part);
+    }
+    append_number(bytes, static_cast<uint64_t>(place.version));
+    return bytes;
+}
+
+}  // namespace
+
+Result<std::string> Vault::seal(const Place &place, std::string_view plaintext) const {
+    return keyring_->seal(plaintext, associated_data(place));
+}
+
+Result<Secret> Vault::open(const Place &place, std::string_view box) const {
+    return keyring_->open(box, associated_data(place));
+}
+
+}  // namespace nexus::control
