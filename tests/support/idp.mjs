@@ -1,0 +1,209 @@
+// A real OpenID provider (npm oidc-provider) with one client: authorization code with PKCE, refresh tokens that rotate
+// and whose reuse revokes the family, short-lived access tokens. Counts what it is asked and can be told to fail. What
+// a consenting person does is browser.mjs' business.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import http from 'node:http';
+import Provider from 'oidc-provider';
+import { cleanup } from './cleanup.mjs';
+import { findPort } from './ports.mjs';
+
+/**
+ * Starts the provider.
+ *
+ * accessTtl    lifetime of access tokens in seconds; may be changed later (idp.accessTtl = 3)
+ * redirectUris of the client; port: a free one where not given
+ * clientAuth   client_secret_basic, client_secret_post or none
+ * rotate       whether refresh tokens rotate; issueRefresh: whether there are any
+ */
+export async function startIdp(t, options) {
+  const idp = new Idp({ port: options.port ?? await findPort(), ...options });
+  cleanup(t, () => idp.close());
+  await idp.listen();
+  return idp;
+}
+
+class Idp {
+  constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', rotate = true, issueRefresh = true,
+    scopes = ['openid', 'profile', 'offline_access', 'api:read'] }) {
+    this.port = port;
+    this.issuer = `http://127.0.0.1:${port}`;
+    this.accessTtl = accessTtl;
+    this.clientId = 'nexus-edge';
+    this.clientSecret = randomBytes(24).toString('base64url');
+    this.scopes = scopes;
+    this.counts = { token: 0, refresh: 0, code: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
+    this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
+    this.faults = new Map();
+    this.provider = this.#makeProvider({ redirectUris, clientAuth, rotate, issueRefresh });
+  }
+
+  #makeProvider({ redirectUris, clientAuth, rotate, issueRefresh }) {
+    const idp = this;
+    const clients = [{
+      client_id: this.clientId,
+      ...(clientAuth === 'none' ? {} : { client_secret: this.clientSecret }),
+      redirect_uris: redirectUris,
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: clientAuth,
+    }, {
+      client_id: 'protected-api',
+      client_secret: this.clientSecret,
+      redirect_uris: [],
+      grant_types: [],
+      response_types: [],
+      token_endpoint_auth_method: 'client_secret_basic',
+      introspection_endpoint_auth_method: 'client_secret_basic',
+    }];
+    const provider = quietly(() => new Provider(this.issuer, {
+      clients,
+      jwks: { keys: [signingKey('rsa', { modulusLength: 2048 }, 'RS256'), signingKey('ec', { namedCurve: 'P-256' }, 'ES256')] },
+      scopes: this.scopes,
+      cookies: { keys: [randomBytes(16).toString('hex')] },
+      ttl: {
+        AccessToken: () => idp.accessTtl,
+        AuthorizationCode: 60,
+        IdToken: 3600,
+        RefreshToken: 86400,
+        Session: 3600,
+        Interaction: 600,
+        Grant: 86400,
+      },
+      features: {
+        devInteractions: { enabled: true },
+        introspection: { enabled: true, allowedPolicy: () => true },
+        revocation: { enabled: true, allowedPolicy: () => true },
+      },
+      pkce: { required: () => true },
+      rotateRefreshToken: rotate,
+      issueRefreshToken: async (context, client) => issueRefresh && client.grantTypeAllowed('refresh_token'),
+      findAccount: (context, sub) => ({ accountId: sub, claims: () => ({ sub, name: sub }) }),
+      renderError: (context, out) => { context.body = out; },
+    }));
+    provider.on('grant.success', (context) => {
+      idp.counts[context.oidc.params.grant_type === 'refresh_token' ? 'refresh' : 'code'] += 1;
+      for (const [kind, name] of [['access', 'access_token'], ['refresh', 'refresh_token'], ['id', 'id_token']]) {
+        if (context.body[name]) {
+          idp.tokens[kind].add(context.body[name]);
+        }
+      }
+    });
+    return provider;
+  }
+
+  async listen() {
+    const callback = this.provider.callback();
+    const counted = new Map([
+      ['/token', 'token'], ['/token/introspection', 'introspection'], ['/jwks', 'jwks'], ['/auth', 'authorization'],
+      ['/.well-known/openid-configuration', 'discovery'],
+    ]);
+    this.server = http.createServer(async (request, response) => {
+      const path = new URL(request.url, this.issuer).pathname;
+      if (counted.has(path)) {
+        this.counts[counted.get(path)] += 1;
+      }
+      if (path.startsWith('/__ctl/')) {
+        this.#control(request, response);
+      } else if (!await this.#fail(path, response)) {
+        callback(request, response);
+      }
+    });
+    await new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.port, '127.0.0.1', resolve);
+    });
+  }
+
+  /**
+   * The next `times` requests to `path` fail: reset (TCP), html, 503 (with Retry-After: 7), trunc (half a body), hang
+   * (no answer), slow (real answer after `delay` ms), or {status, body} as JSON.
+   */
+  fail(path, kind, { times = 1, delay = 500 } = {}) {
+    this.faults.set(path, { kind, times, delay });
+  }
+
+  async #fail(path, response) {
+    const fault = this.faults.get(path);
+    if (!fault || fault.times <= 0) {
+      return false;
+    }
+    fault.times -= 1;
+    switch (fault.kind) {
+      case 'reset':
+        response.socket.resetAndDestroy();
+        return true;
+      case 'html':
+        response.writeHead(502, { 'content-type': 'text/html' }).end('<html><body>Bad Gateway</body></html>');
+        return true;
+      case '503':
+        response.writeHead(503, { 'retry-after': '7' }).end();
+        return true;
+      case 'trunc':
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '200' });
+        response.write('{"access_token":"');
+        response.socket.end();
+        return true;
+      case 'hang':
+        return true;
+      case 'slow':
+        await new Promise((resolve) => { setTimeout(resolve, fault.delay); });
+        return false;
+      default:
+        response.writeHead(fault.kind.status, { 'content-type': 'application/json' }).end(JSON.stringify(fault.kind.body));
+        return true;
+    }
+  }
+
+  // The same from another process: /__ctl/fault?path=/token&kind=503&n=1, /__ctl/counts, /__ctl/ttl?seconds=3
+  #control(request, response) {
+    const url = new URL(request.url, this.issuer);
+    const query = url.searchParams;
+    if (url.pathname === '/__ctl/fault') {
+      this.fail(query.get('path'), query.get('kind'), { times: Number(query.get('n') ?? 1) });
+    } else if (url.pathname === '/__ctl/ttl') {
+      this.accessTtl = Number(query.get('seconds'));
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(this.counts));
+  }
+
+  /** Revokes every grant, as a person does in the provider's account settings: refreshing answers invalid_grant. */
+  async revokeGrants() {
+    for (const token of this.tokens.refresh) {
+      const found = await this.provider.RefreshToken.find(token);
+      if (found) {
+        const grant = await this.provider.Grant.find(found.grantId);
+        await this.provider.RefreshToken.revokeByGrantId(found.grantId);
+        await this.provider.AccessToken.revokeByGrantId(found.grantId);
+        await grant?.destroy();
+      }
+    }
+  }
+
+  /** Is this access token good now? What the protected API asks (RFC 7662), without the HTTP round trip. */
+  async isActive(token) {
+    return Boolean(await this.provider.AccessToken.find(token));
+  }
+
+  async close() {
+    await new Promise((resolve) => {
+      this.server.close(resolve);
+      this.server.closeAllConnections();
+    });
+  }
+}
+
+function signingKey(type, options, alg) {
+  const { privateKey } = generateKeyPairSync(type, options);
+  return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: `${alg}-${randomBytes(4).toString('hex')}` };
+}
+
+// The provider warns that its storage and its login pages are for development. They are.
+function quietly(make) {
+  const warn = console.warn;
+  console.warn = () => {};
+  try {
+    return make();
+  } finally {
+    console.warn = warn;
+  }
+}
