@@ -23,7 +23,8 @@ struct BlockEdit {
     std::string_view query_name;                 // percent-encoded name whose present occurrences are removed first
 };
 
-/// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head, bare LF, NUL)
+/// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head, malformed
+/// request line, folded or malformed header line, bare CR or LF, NUL)
 Result<size_t> head_size(std::string_view block);
 
 /// Value of the first line of that name, "" if there is none.
@@ -33,7 +34,9 @@ std::string_view find_header(std::string_view block, std::string_view name);
 size_t edited_size_bound(std::string_view block, const BlockEdit &edit);
 
 /// Writes the edited block to `out` (at least edited_size_bound). Bytes behind the head are kept as they are.
-/// returns bytes written. errors kInvalidRequest: malformed block, or a name or value with CR, LF or NUL
+/// `out` must not overlap `block`.
+/// returns bytes written. errors kInvalidRequest: malformed block (folded line, bare CR or LF, NUL, "#" in the
+/// target), a name that is no token, a value with control characters, a query that is not percent-encoded
 Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out);
 
 }  // namespace nexus::http1

@@ -13,10 +13,12 @@ namespace nexus::net {
 
 /// Does `rule` (host, host:port, [v6]:port or *.suffix; ASCII, any case) cover host and port?
 /// A rule without a port covers every port. "*.example.com" covers a.example.com and a.b.example.com, not
-/// example.com. IP literals match only exactly.
+/// example.com. IP literals match only exactly. A trailing dot of a name counts for nothing. A malformed rule or
+/// host matches nothing.
 bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t port) noexcept;
 
-/// Splits `host[:port]`, brackets of IPv6 removed. errors kInvalidRequest
+/// Splits `host[:port]`: a name comes back in lower case without a trailing dot, an IPv6 address (only in
+/// brackets) in canonical form without them. errors kInvalidRequest
 struct HostPort {
     std::string host;
     uint16_t port = 0;  // 0 = not given

@@ -21,7 +21,8 @@ struct Injection {
 bool is_known(std::string_view strategy) noexcept;
 
 /// record  an active record
-/// errors  kStrategyFailed  unknown strategy, missing config or credential, or a value with CR, LF or NUL
+/// errors  kStrategyFailed  not active, unknown strategy, missing config or credential, a value with control
+///                          characters, or a header that frames the request (Host, Content-Length, ...)
 /// source  members and defaults: oauth2 {Authorization, "Bearer ", access_token}; header {header_name
 ///         Authorization, credential_field api_key, value_prefix ""}; query_param {param_name required,
 ///         credential_field api_key}; basic_auth {username_field username, password_field password}

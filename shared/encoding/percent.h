@@ -1,0 +1,18 @@
+// Percent-encoding of URI components (RFC 3986 section 2).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace nexus::encoding {
+
+/// Encodes every byte but the unreserved ones (section 2.3: letters, digits, "-._~"), with upper-case digits.
+/// The result is allocated once, at its largest, so that no copy of a secret is left behind.
+std::string percent_encode(std::string_view bytes);
+
+/// Does the percent-encoded `text` stand for the same bytes as the percent-encoded `other`? A "%" that two
+/// hexadecimal digits do not follow stands for itself.
+/// plus_is_space  read "+" in `text` as a space, as form decoders do
+bool percent_decoded_equal(std::string_view text, std::string_view other, bool plus_is_space) noexcept;
+
+}  // namespace nexus::encoding

@@ -1,0 +1,265 @@
+// One pass to check the block, one to write it. What could make another parser see other lines than this one does
+// (bare CR or LF, NUL, folded lines, blanks around a name) is refused rather than repaired: a credential goes out
+// with this text.
+#include "shared/http1/header_block.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "shared/encoding/percent.h"
+#include "shared/http1/syntax.h"
+
+namespace nexus::http1 {
+
+namespace {
+
+constexpr std::string_view kLineEnd = "\r\n";
+
+tl::unexpected<Error> refused(std::string message) {
+    return fail(Errc::kInvalidRequest, std::move(message));
+}
+
+/// Takes the next line off `text`, without its CRLF. A line that does not end in CRLF, or holds NUL, a bare CR or
+/// a bare LF, is refused.
+Result<std::string_view> take_line(std::string_view &text) {
+    const size_t end = text.find_first_of(std::string_view{"\r\n\0", 3});
+    if (end == std::string_view::npos) {
+        return refused("the request head does not end");
+    }
+    if (text.substr(end, kLineEnd.size()) != kLineEnd) {
+        return refused("the request head holds a bare line end or NUL");
+    }
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + kLineEnd.size());
+    return line;
+}
+
+/// The name of a field line; empty if the line is none: no colon, folded, or a blank or control in the name.
+std::string_view field_name(std::string_view line) noexcept {
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) {
+        return {};
+    }
+    const std::string_view name = line.substr(0, colon);
+    const bool odd = std::ranges::any_of(name, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte <= 0x20 || byte == 0x7f;
+    });
+    return odd ? std::string_view{} : name;
+}
+
+std::string_view field_value(std::string_view line) noexcept {
+    constexpr std::string_view kBlanks = " \t";
+    std::string_view value = line.substr(line.find(':') + 1);
+    value.remove_prefix(std::min(value.find_first_not_of(kBlanks), value.size()));
+    return value.substr(0, value.find_last_not_of(kBlanks) + 1);
+}
+
+struct RequestLine {
+    std::string_view method;
+    std::string_view target;
+    std::string_view version;
+};
+
+/// source  RFC 9112 section 3: method SP request-target SP HTTP-version
+Result<RequestLine> parse_request_line(std::string_view line) {
+    const size_t first = line.find(' ');
+    const size_t last = line.rfind(' ');
+    if (first == std::string_view::npos || first == last) {
+        return refused("the request line is malformed");
+    }
+
+    const RequestLine parsed{
+        line.substr(0, first),
+        line.substr(first + 1, last - first - 1),
+        line.substr(last + 1),
+    };
+    const bool odd = std::ranges::any_of(parsed.target, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte <= 0x20 || byte == 0x7f || c == '#';
+    });
+    if (!is_token(parsed.method) || parsed.target.empty() || odd || parsed.version.size() != 8 ||
+        !parsed.version.starts_with("HTTP/1.")) {
+        return refused("the request line is malformed");
+    }
+    return parsed;
+}
+
+/// Only origin-form and absolute-form have a query (RFC 9112 section 3.2).
+bool may_have_query(std::string_view target) noexcept {
+    return target.starts_with('/') || target.find("://") != std::string_view::npos;
+}
+
+/// Text for the query: visible ASCII, nothing that would end the parameter or the target.
+bool is_parameter(std::string_view text) noexcept {
+    return std::ranges::none_of(text, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte <= 0x20 || byte >= 0x7f || c == '#' || c == '&';
+    });
+}
+
+/// The caller's memory, filled from the front. Its size was checked against edited_size_bound.
+class Writer {
+public:
+    explicit Writer(std::span<char> out) : out_(out) {}
+
+    Writer &put(std::string_view text) {
+        if (!text.empty()) {
+            std::memcpy(out_.data() + size_, text.data(), text.size());
+            size_ += text.size();
+        }
+        return *this;
+    }
+
+    size_t size() const { return size_; }
+
+private:
+    std::span<char> out_;
+    size_t size_ = 0;
+};
+
+/// Is this `name=value` a value of the parameter that goes? Upstreams differ in what "+" means, so both readings
+/// count: what any of them would take for the credential's parameter must not come from the caller.
+bool is_named(std::string_view parameter, std::string_view name) noexcept {
+    const std::string_view own = parameter.substr(0, parameter.find('='));
+    return encoding::percent_decoded_equal(own, name, true) || encoding::percent_decoded_equal(own, name, false);
+}
+
+void write_target(Writer &out, std::string_view target, const BlockEdit &edit) {
+    const size_t mark = target.find('?');
+    out.put(target.substr(0, mark));
+    std::string_view rest = mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+    bool more = mark != std::string_view::npos;
+    bool removed = false;
+    char separator = '?';
+
+    while (more) {
+        const size_t end = rest.find('&');
+        const std::string_view parameter = rest.substr(0, end);
+        more = end != std::string_view::npos;
+        rest.remove_prefix(more ? end + 1 : rest.size());
+        if (!edit.query_name.empty() && !parameter.empty() && is_named(parameter, edit.query_name)) {
+            removed = true;
+            continue;
+        }
+        if (parameter.empty() && !more && (removed || !edit.query.empty())) {
+            break;  // "/a?" and "/a?b&" need no second separator
+        }
+        out.put({&separator, 1}).put(parameter);
+        separator = '&';
+    }
+    if (!edit.query.empty()) {
+        out.put({&separator, 1}).put(edit.query);
+    }
+}
+
+bool goes(std::string_view name, const BlockEdit &edit) noexcept {
+    return std::ranges::any_of(edit.remove, [&](std::string_view gone) { return equal_ignoring_case(name, gone); }) ||
+           std::ranges::any_of(edit.set, [&](const HeaderLine &line) { return equal_ignoring_case(name, line.name); });
+}
+
+Result<void> check_edit(const BlockEdit &edit, std::string_view target) {
+    for (const HeaderLine &line : edit.set) {
+        if (!is_token(line.name) || !is_field_value(line.value)) {
+            return refused("a header to set has a malformed name or value");
+        }
+    }
+    if (edit.query.empty() && edit.query_name.empty()) {
+        return {};
+    }
+    if (!is_parameter(edit.query) || !is_parameter(edit.query_name)) {
+        return refused("a query parameter to set is not percent-encoded");
+    }
+    if (!may_have_query(target)) {
+        return refused("this request target has no query");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<size_t> head_size(std::string_view block) {
+    std::string_view rest = block;
+    Result<std::string_view> line = take_line(rest);
+    if (!line) {
+        return tl::unexpected(std::move(line).error());
+    }
+    if (Result<RequestLine> request = parse_request_line(*line); !request) {
+        return tl::unexpected(std::move(request).error());
+    }
+
+    while (true) {
+        line = take_line(rest);
+        if (!line) {
+            return tl::unexpected(std::move(line).error());
+        }
+        if (line->empty()) {
+            return block.size() - rest.size();
+        }
+        if (field_name(*line).empty()) {
+            return refused("a header line is malformed or folded");
+        }
+    }
+}
+
+std::string_view find_header(std::string_view block, std::string_view name) {
+    std::string_view rest = block;
+    if (!take_line(rest)) {
+        return {};
+    }
+    while (true) {
+        const Result<std::string_view> line = take_line(rest);
+        if (!line || line->empty()) {
+            return {};
+        }
+        if (equal_ignoring_case(field_name(*line), name)) {
+            return field_value(*line);
+        }
+    }
+}
+
+size_t edited_size_bound(std::string_view block, const BlockEdit &edit) {
+    size_t size = block.size() + 1 + edit.query.size();
+    for (const HeaderLine &line : edit.set) {
+        size += line.name.size() + 2 + line.value.size() + kLineEnd.size();
+    }
+    return size;
+}
+
+Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out) {
+    Result<size_t> head = head_size(block);
+    if (!head) {
+        return head;
+    }
+    if (out.size() < edited_size_bound(block, edit)) {
+        return fail(Errc::kInternal, "the buffer is too small for the edited request head");
+    }
+
+    std::string_view rest = block.substr(0, *head);
+    const RequestLine request = *parse_request_line(*take_line(rest));  // head_size has checked both
+    if (Result<void> checked = check_edit(edit, request.target); !checked) {
+        return tl::unexpected(std::move(checked).error());
+    }
+
+    Writer writer(out);
+    writer.put(request.method).put(" ");
+    if (edit.query.empty() && edit.query_name.empty()) {
+        writer.put(request.target);
+    } else {
+        write_target(writer, request.target, edit);
+    }
+    writer.put(" ").put(request.version).put(kLineEnd);
+
+    for (std::string_view line = *take_line(rest); !line.empty(); line = *take_line(rest)) {
+        if (!goes(field_name(line), edit)) {
+            writer.put(line).put(kLineEnd);
+        }
+    }
+    for (const HeaderLine &line : edit.set) {
+        writer.put(line.name).put(": ").put(line.value).put(kLineEnd);
+    }
+    writer.put(kLineEnd).put(block.substr(*head));
+    return writer.size();
+}
+
+}  // namespace nexus::http1

@@ -1,0 +1,157 @@
+// One function per strategy, found by name. Whatever a record lacks, or holds that could break out of its place in
+// a request, is kStrategyFailed: no credential is sent when in doubt, and no message repeats a value.
+#include "shared/strategy/strategy.h"
+
+#include <array>
+
+#include "shared/encoding/base64.h"
+#include "shared/encoding/percent.h"
+#include "shared/http1/syntax.h"
+
+namespace nexus::strategy {
+
+namespace {
+
+using record::TokenView;
+
+/// Fields that decide where a request goes or where it ends; a credential has no business in them.
+constexpr std::array<std::string_view, 10> kFramingFields = {
+    "connection", "content-length", "expect",  "host",    "keep-alive",
+    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+};
+
+tl::unexpected<Error> failed(std::string message, std::string_view detail = {}) {
+    return fail(Errc::kStrategyFailed, std::move(message), std::string{detail});
+}
+
+std::string_view config_or(const TokenView &record, std::string_view name, std::string_view otherwise) {
+    const std::string_view value = record.strategy_config(name);
+    return value.empty() ? otherwise : value;
+}
+
+bool is_framing_field(std::string_view name) {
+    for (const std::string_view field : kFramingFields) {
+        if (http1::equal_ignoring_case(name, field)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The named credential, present and without control characters.
+Result<std::string_view> credential(const TokenView &record, std::string_view field) {
+    const std::string_view value = record.credential(field);
+    if (value.empty()) {
+        return failed("the credential that the strategy needs is missing", field);
+    }
+    if (!http1::is_field_value(value)) {
+        return failed("the credential holds control characters", field);
+    }
+    return value;
+}
+
+Result<Injection> header_line(std::string_view name, std::string_view prefix, std::string_view value) {
+    if (!http1::is_token(name) || is_framing_field(name)) {
+        return failed("header_name cannot carry a credential");
+    }
+    if (!http1::is_field_value(prefix)) {
+        return failed("value_prefix holds control characters");
+    }
+
+    std::string line;
+    line.reserve(prefix.size() + value.size());  // once: no copy of the value is left behind
+    line.append(prefix).append(value);
+    return Injection{Injection::Place::kHeader, std::string{name}, Secret{std::move(line)}};
+}
+
+Result<Injection> oauth2(const TokenView &record) {
+    const Result<std::string_view> token = credential(record, "access_token");
+    if (!token) {
+        return tl::unexpected(token.error());
+    }
+    return header_line("Authorization", "Bearer ", *token);
+}
+
+Result<Injection> header(const TokenView &record) {
+    const Result<std::string_view> value = credential(record, config_or(record, "credential_field", "api_key"));
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    return header_line(config_or(record, "header_name", "Authorization"), record.strategy_config("value_prefix"),
+                       *value);
+}
+
+Result<Injection> query_param(const TokenView &record) {
+    const std::string_view name = record.strategy_config("param_name");
+    if (name.empty()) {
+        return failed("query_param needs param_name");
+    }
+    const Result<std::string_view> value = credential(record, config_or(record, "credential_field", "api_key"));
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    return Injection{Injection::Place::kQuery, encoding::percent_encode(name),
+                     Secret{encoding::percent_encode(*value)}};
+}
+
+/// RFC 7617 section 2: base64 of user-id ":" password, the user-id without a colon.
+Result<Injection> basic_auth(const TokenView &record) {
+    const Result<std::string_view> username = credential(record, config_or(record, "username_field", "username"));
+    if (!username) {
+        return tl::unexpected(username.error());
+    }
+    const Result<std::string_view> password = credential(record, config_or(record, "password_field", "password"));
+    if (!password) {
+        return tl::unexpected(password.error());
+    }
+    if (username->find(':') != std::string_view::npos) {
+        return failed("a user name for basic_auth holds a colon");
+    }
+
+    std::string pair;
+    pair.reserve(username->size() + 1 + password->size());
+    pair.append(*username).append(1, ':').append(*password);
+    const Secret encoded{encoding::base64_encode(pair)};
+    wipe(pair);
+    return header_line("Authorization", "Basic ", encoded.view());
+}
+
+struct Strategy {
+    std::string_view name;
+    Result<Injection> (*apply)(const TokenView &record);
+};
+
+constexpr std::array<Strategy, 4> kStrategies = {{
+    {"oauth2", oauth2},
+    {"header", header},
+    {"query_param", query_param},
+    {"basic_auth", basic_auth},
+}};
+
+const Strategy *find_strategy(std::string_view name) noexcept {
+    for (const Strategy &strategy : kStrategies) {
+        if (strategy.name == name) {
+            return &strategy;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+bool is_known(std::string_view strategy) noexcept {
+    return find_strategy(strategy) != nullptr;
+}
+
+Result<Injection> injection_for(const TokenView &record) {
+    if (record.state() != connection::State::kActive) {
+        return failed("the connection is not active");
+    }
+    const Strategy *strategy = find_strategy(record.strategy());
+    if (strategy == nullptr) {
+        return failed("the record's strategy is unknown");
+    }
+    return strategy->apply(record);
+}
+
+}  // namespace nexus::strategy
