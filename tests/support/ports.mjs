@@ -2,12 +2,12 @@
 // Parallel test processes agree through one lock file per port; who listens on the port is left to the caller.
 import fs from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 
 const FIRST_PORT = 19000;
 const LAST_PORT = 29999;   // below the kernel's ephemeral range, so that no outgoing connection takes one
-const lockDir = path.join(os.tmpdir(), `nexus-test-ports-${process.getuid()}`);
+// Not os.tmpdir(): a run may have a TMPDIR of its own, and ports are the machine's.
+const lockDir = path.join('/tmp', `nexus-test-ports-${process.getuid()}`);
 const held = new Set();
 
 /** Reserves a free port for this process: until it ends, no other test process is given the same one. */
