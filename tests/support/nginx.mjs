@@ -19,11 +19,14 @@ const NGINX = process.env.NEXUS_NGINX ?? '/usr/sbin/nginx';
  * config   function of {dir, ports, port, globals, http} returning the whole configuration. `globals` stands at its top
  *          (daemon, pid, error_log, user, load_module), `http` inside http {} (access log and temporary folders)
  * ports    how many ports to reserve (1); `port` is the first of them, and the one polled for readiness
- * logLevel of the error log (debug); env additional environment; files {name: content} to write into dir (mode 0600)
+ * logLevel of the error log (debug); env additional environment
+ * files    {name: text, or function of {dir} returning it} to write into dir (mode 0600)
+ * readyPort  the port to poll instead, where the test has found the ports itself
  * allow    regular expression of [alert]/[emerg] lines that the test provokes on purpose
  */
-export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow }) {
-  const prepared = await prepare(t, { config, count, logLevel, files });
+export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow, readyPort }) {
+  const prepared = await prepare(t, { config, count: readyPort ? 0 : count, logLevel, files });
+  prepared.ports = readyPort ? [readyPort] : prepared.ports;
   const nginx = new Nginx(prepared, { env, allow });
   cleanup(t, () => nginx.stop());
   await nginx.start();
@@ -41,7 +44,9 @@ async function prepare(t, { config, count, logLevel, files }) {
   const dir = makeWorkdir(t, 'nginx');
   const ports = await findPorts(count);
   for (const [name, content] of Object.entries(files)) {
-    fs.writeFileSync(path.join(dir, name), content, { mode: 0o600 });
+    const file = path.join(dir, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, typeof content === 'function' ? content({ dir }) : content, { mode: 0o600 });
   }
   const globals = [
     'daemon off;',
