@@ -57,7 +57,7 @@ const Table *verified_root(std::string_view payload) {
 }
 
 inline std::string_view text(const flatbuffers::String *string) {
-    return string == nullptr ? std::string_view{} : std::string_view{string->c_str(), string->size()};
+    return string == nullptr ? std::string_view{""} : std::string_view{string->c_str(), string->size()};
 }
 
 template <typename Vector>

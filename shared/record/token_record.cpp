@@ -41,7 +41,7 @@ std::string_view find_value(const Pairs *pairs, std::string_view name) {
             return text(pair->value());
         }
     }
-    return {};
+    return "";
 }
 
 std::pair<std::string_view, std::string_view> pair_at(const Pairs *pairs, size_t index) {
