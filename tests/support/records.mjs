@@ -1,0 +1,51 @@
+// Sealed records as nexusd writes them, made and opened by the nexus-record tool, so that a test of the edge needs no
+// control plane. The bytes are the tool's; key names are in shared/redis/keys.h.
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { built } from './paths.mjs';
+import { mustRun } from './process.mjs';
+
+export const tokenKey = (connectionId) => `nexus:tok:{${connectionId}}`;
+export const keyHash = (agentKey) => createHash('sha256').update(agentKey).digest('hex');
+export const callerKey = (agentKey) => `nexus:agent:{${keyHash(agentKey)}}`;
+
+/** An API key as POST /admin/agents gives out: nxa_<16 of [a-z0-9]>_<32 bytes, base64url>. */
+export function newAgentKey() {
+  return `nxa_${randomBytes(8).toString('hex')}_${randomBytes(32).toString('base64url')}`;
+}
+
+/**
+ * A sealed token record: [Redis key, bytes, {px: lifetime in ms}], the arguments of redis.set().
+ * fields over an active oauth2 record with an access token for an hour; see `nexus-record --help` for the members.
+ */
+export async function sealToken(cacheKey, fields) {
+  const record = {
+    connection_id: randomUUID(), workspace_id: 'w1', provider_id: randomUUID(), provider: 'test', state: 'active', generation: 1,
+    expires_at: Date.now() + 3600_000, refreshable: true, strategy: 'oauth2', allowed_hosts: ['127.0.0.1'],
+    ...fields,
+  };
+  const sealed = await seal('seal-token', cacheKey, record);
+  const left = record.expires_at === 0 ? 24 * 3600_000 : record.expires_at - Date.now();
+  return [tokenKey(record.connection_id), sealed, { px: Math.max(left, record.state === 'active' ? 1 : 3600_000) }];
+}
+
+/** A sealed caller record (bytes), to be stored under callerKey(agentKey). */
+export function sealCaller(cacheKey, agentKey, fields) {
+  return seal('seal-caller', cacheKey, {
+    agent_id: randomUUID(), workspace_id: 'w1', name: 'test', key_id: agentKey.split('_')[1], key_sha256: keyHash(agentKey),
+    state: 'active', generation: 1, expires_at: 0, grants: ['token:use', 'token:read'],
+    ...fields,
+  });
+}
+
+/** Opens a record read from Redis; rejects where it does not belong to the key or was not sealed with `cacheKey`. */
+export async function openRecord(cacheKey, redisKey, bytes) {
+  return JSON.parse(await tool(['open', redisKey], cacheKey, bytes.toString('base64')));
+}
+
+async function seal(command, cacheKey, record) {
+  return Buffer.from(await tool([command], cacheKey, JSON.stringify(record)), 'base64');
+}
+
+function tool(args, cacheKey, input) {
+  return mustRun(built('tests/support/nexus-record'), args, { env: { CACHE_KEY: cacheKey }, input });
+}
