@@ -84,7 +84,7 @@ struct Config {
     std::vector<net::Cidr> egress_allowed_cidrs;
     std::string egress_ca_file;  // "" = the system's
     std::string log_level = "info";
-    unsigned worker_threads = 4;
+    unsigned worker_threads = 16;  // they wait for providers, so more than cores
     unsigned queue_limit = 256;  // requests waiting for a worker
 
     std::string redirect_uri() const { return base_url + redirect_path; }
@@ -92,7 +92,10 @@ struct Config {
 
 /// NAME -> value; a test passes its own.
 using Environment = std::map<std::string, std::string>;
+/// The variables of the table (and their _FILE forms) as the process has them.
 Environment process_environment();
+/// Overwrites the secret ones where the process keeps them, so that /proc/PID/environ and children do not show them.
+void forget_secret_environment() noexcept;
 
 struct ConfigProblem {
     std::string variable;

@@ -1,0 +1,330 @@
+// From variables to Config. Nothing stops at the first problem: whoever sets up nexusd sees all of them at once.
+#include "control_plane/config/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+#include "control_plane/config/urls.h"
+#include "shared/encoding/base64.h"
+
+namespace nexus::control {
+
+namespace {
+
+constexpr size_t kMaxSecretFileBytes = 64 * 1024;
+constexpr size_t kMinApiKeyBytes = 32;
+constexpr std::string_view kBlank = " \t\r\n";
+
+std::string_view trim(std::string_view text) {
+    const size_t first = text.find_first_not_of(kBlank);
+    return first == std::string_view::npos ? std::string_view()
+                                           : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+std::vector<std::string_view> split(std::string_view list) {
+    std::vector<std::string_view> entries;
+    while (!list.empty()) {
+        const size_t end = std::min(list.find_first_of(",\n"), list.size());
+        if (const std::string_view entry = trim(list.substr(0, end)); !entry.empty()) {
+            entries.push_back(entry);
+        }
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return entries;
+}
+
+/// Looks values up and collects what is wrong with them.
+class Reader {
+public:
+    explicit Reader(const Environment &environment) : environment_(environment) {}
+
+    void refuse(std::string_view name, std::string_view sentence) {
+        problems_.push_back({std::string(name), std::string(name) + " " + std::string(sentence)});
+    }
+
+    std::string text(std::string_view name) {
+        const std::string *value = find(name);
+        return std::string(trim(value != nullptr ? std::string_view(*value) : variable(name).default_value));
+    }
+
+    Secret secret(std::string_view name) {
+        const std::string file_name = std::string(name) + "_FILE";
+        const std::string *value = find(name);
+        const std::string *file = find(file_name);
+        if (value != nullptr && file != nullptr) {
+            refuse(name, "and " + file_name + " are both set: keep one");
+            return {};
+        }
+        if (file != nullptr) {
+            return from_file(file_name, *file);
+        }
+        if (value == nullptr && variable(name).required) {
+            refuse(name, "is required (or " + file_name + "): " + std::string(variable(name).meaning) + hint(name));
+            return {};
+        }
+        return Secret(trim(value != nullptr ? std::string_view(*value) : variable(name).default_value));
+    }
+
+    unsigned number(std::string_view name, unsigned min, unsigned max) {
+        const std::string value = text(name);
+        unsigned result = 0;
+        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), result);
+        if (problem != std::errc() || end != value.data() + value.size() || result < min || result > max) {
+            refuse(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+            return min;
+        }
+        return result;
+    }
+
+    bool flag(std::string_view name) {
+        const std::string value = text(name);
+        if (value != "true" && value != "false") {
+            refuse(name, "must be true or false");
+        }
+        return value != "false";
+    }
+
+    std::vector<net::Cidr> cidrs(std::string_view name) {
+        Result<std::vector<net::Cidr>> parsed = net::parse_cidr_list(text(name));
+        if (!parsed) {
+            refuse(name, "must be a list of networks such as 10.0.0.0/8: " + parsed.error().message);
+            return {};
+        }
+        return std::move(*parsed);
+    }
+
+    size_t problem_count() const { return problems_.size(); }
+    std::vector<ConfigProblem> take_problems() { return std::move(problems_); }
+
+private:
+    /// An empty variable counts as unset, as compose files leave them.
+    const std::string *find(std::string_view name) const {
+        const auto found = environment_.find(std::string(name));
+        return found == environment_.end() || trim(found->second).empty() ? nullptr : &found->second;
+    }
+
+    static const Variable &variable(std::string_view name) {
+        const auto all = config_variables();
+        return *std::find_if(all.begin(), all.end(), [&](const Variable &entry) { return entry.name == name; });
+    }
+
+    static std::string hint(std::string_view name) {
+        return name.ends_with("_KEY") ? "; make one with: openssl rand -base64 32" : "";
+    }
+
+    Secret from_file(std::string_view file_name, const std::string &path) {
+        std::ifstream file(path, std::ios::binary);
+        Secret content = Secret::zeroed(kMaxSecretFileBytes + 1);
+        file.read(content.data(), static_cast<std::streamsize>(content.size()));
+        const size_t size = static_cast<size_t>(file.gcount());
+        if (!file.is_open() || file.bad()) {
+            refuse(file_name, "names a file that cannot be read");
+            return {};
+        }
+        const std::string_view text = trim(content.view().substr(0, size));
+        if (text.empty() || size > kMaxSecretFileBytes) {
+            refuse(file_name, "names a file that is empty or larger than 64 KiB");
+            return {};
+        }
+        return Secret(text);
+    }
+
+    const Environment &environment_;
+    std::vector<ConfigProblem> problems_;
+};
+
+std::shared_ptr<const crypto::Keyring> read_keyring(Reader &in, std::string_view name, const Secret &current,
+                                                    std::string_view previous_name) {
+    const Secret previous = in.secret(previous_name);
+    if (current.empty()) {
+        return nullptr;  // reported already
+    }
+    Result<crypto::Keyring> keyring = crypto::Keyring::from_base64(name, current, previous);
+    if (!keyring) {
+        std::string_view sentence = keyring.error().message;
+        if (sentence.starts_with(name)) {
+            sentence.remove_prefix(name.size());
+        }
+        in.refuse(name, trim(sentence));
+        return nullptr;
+    }
+    return std::make_shared<const crypto::Keyring>(std::move(*keyring));
+}
+
+/// Edges hold the cache key, so it must open nothing else; the same goes for any other pair.
+void refuse_shared_keys(Reader &in, std::string_view name, const crypto::Keyring *keys, std::string_view other_name,
+                        const crypto::Keyring *other) {
+    if (keys == nullptr || other == nullptr) {
+        return;
+    }
+    const bool is_shared = std::ranges::any_of(
+        keys->entries(), [&](const crypto::Keyring::Entry &entry) { return other->find(entry.id) != nullptr; });
+    if (is_shared) {
+        in.refuse(name, "must be another key than " + std::string(other_name));
+    }
+}
+
+void read_keys(Reader &in, Config &config) {
+    config.encryption_keys =
+        read_keyring(in, "ENCRYPTION_KEY", in.secret("ENCRYPTION_KEY"), "ENCRYPTION_KEYS_PREVIOUS");
+    config.cache_keys = read_keyring(in, "CACHE_KEY", in.secret("CACHE_KEY"), "CACHE_KEYS_PREVIOUS");
+
+    const Secret state = in.secret("STATE_KEY");
+    const auto state_ring = read_keyring(in, "STATE_KEY", state, "STATE_KEYS_PREVIOUS");
+    if (state_ring != nullptr) {  // so every part is base64 of 32 bytes
+        const Secret previous = in.secret("STATE_KEYS_PREVIOUS");
+        for (const std::string_view list : {state.view(), previous.view()}) {
+            for (const std::string_view key : split(list)) {
+                if (Result<std::string> bytes = encoding::base64_decode(key); bytes) {
+                    config.state_keys.emplace_back(std::move(*bytes));
+                }
+            }
+        }
+    }
+    refuse_shared_keys(in, "CACHE_KEY", config.cache_keys.get(), "ENCRYPTION_KEY", config.encryption_keys.get());
+    refuse_shared_keys(in, "STATE_KEY", state_ring.get(), "ENCRYPTION_KEY", config.encryption_keys.get());
+    refuse_shared_keys(in, "STATE_KEY", state_ring.get(), "CACHE_KEY", config.cache_keys.get());
+}
+
+void add_control_keys(Reader &in, Config &config, std::string_view name, KeyScope scope) {
+    const Secret list = in.secret(name);
+    for (const std::string_view key : split(list.view())) {
+        if (key.size() < kMinApiKeyBytes) {
+            in.refuse(name, "needs at least 32 characters; make one with: openssl rand -base64 32");
+            continue;
+        }
+        const crypto::Sha256 digest = crypto::sha256(key);
+        const bool is_known = std::ranges::any_of(config.control_keys, [&](const ControlKey &known) {
+            return known.sha256 == digest && known.scope != scope;
+        });
+        if (is_known) {
+            in.refuse(name, "must be another key than API_KEY and API_KEYS");
+            continue;
+        }
+        config.control_keys.push_back({digest, scope});
+    }
+}
+
+void read_control_keys(Reader &in, Config &config) {
+    const size_t before = in.problem_count();
+    add_control_keys(in, config, "API_KEY", KeyScope::kFull);
+    add_control_keys(in, config, "API_KEYS", KeyScope::kFull);
+    if (config.control_keys.empty() && in.problem_count() == before) {
+        in.refuse("API_KEY", "is required (or API_KEYS): nobody could use the API; make one with: "
+                             "openssl rand -base64 32");
+    }
+    add_control_keys(in, config, "EDGE_KEY", KeyScope::kEdge);
+}
+
+bool is_host_rule(std::string_view rule) {
+    if (rule.starts_with("*.")) {
+        rule.remove_prefix(2);
+    }
+    return rule.find_first_of("*/ ") == std::string_view::npos && net::parse_host_port(rule).has_value();
+}
+
+void read_return_domains(Reader &in, Config &config, const std::string &base_host_port) {
+    const std::string list = in.text("ALLOWED_RETURN_DOMAINS");
+    for (const std::string_view rule : split(list)) {
+        if (!is_host_rule(rule)) {
+            in.refuse("ALLOWED_RETURN_DOMAINS", "must list host, host:port or *.suffix, without scheme or path");
+            return;
+        }
+        config.allowed_return_domains.emplace_back(rule);
+    }
+    if (config.allowed_return_domains.empty()) {
+        config.allowed_return_domains = {"localhost", "127.0.0.1", "[::1]"};
+        if (!base_host_port.empty()) {
+            config.allowed_return_domains.push_back(base_host_port);
+        }
+    }
+}
+
+void read_listener(Reader &in, Config &config) {
+    config.port = static_cast<uint16_t>(in.number("PORT", 1, 65535));
+    config.listen = in.text("LISTEN");
+    if (config.listen == "localhost" || !is_loopback_host(config.listen)) {
+        in.refuse("LISTEN", "must be a loopback address (127.0.0.1 or ::1): nexusd speaks plain HTTP, and the nginx in "
+                            "front of it on this host is what faces the network");
+    }
+    config.redirect_path = in.text("REDIRECT_PATH");
+    if (!config.redirect_path.starts_with('/') || config.redirect_path.starts_with("//") ||
+        config.redirect_path.find_first_of("?# \t\\") != std::string::npos) {
+        in.refuse("REDIRECT_PATH", "must be a path that starts with one slash");
+    }
+}
+
+void read_dependencies(Reader &in, Config &config) {
+    const bool enforce_ssl = in.flag("ENFORCE_DB_SSL");
+    Result<DatabaseTarget> database = parse_database_url(in.secret("DATABASE_URL"), enforce_ssl);
+    if (database) {
+        config.database = std::move(*database);
+    } else {
+        in.refuse("DATABASE_URL", database.error().message);
+    }
+    config.database_pool = in.number("DATABASE_POOL", 1, 256);
+
+    Secret password = in.secret("REDIS_PASSWORD");
+    Result<RedisTarget> redis = parse_redis_url(in.secret("REDIS_URL"));
+    if (!redis) {
+        in.refuse("REDIS_URL", redis.error().message);
+        return;
+    }
+    config.redis = std::move(*redis);
+    if (!password.empty() && !config.redis.password.empty()) {
+        in.refuse("REDIS_PASSWORD", "and REDIS_URL both have a password: keep one");
+    } else if (!password.empty()) {
+        config.redis.password = std::move(password);
+    }
+}
+
+void read_egress(Reader &in, Config &config) {
+    config.egress_allowed_cidrs = in.cidrs("EGRESS_ALLOWED_CIDRS");
+    config.egress_ca_file = in.text("EGRESS_CA_FILE");
+    if (!config.egress_ca_file.empty() && !std::ifstream(config.egress_ca_file).is_open()) {
+        in.refuse("EGRESS_CA_FILE", "names a file that cannot be read");
+    }
+}
+
+}  // namespace
+
+tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment &environment) {
+    Reader in(environment);
+    Config config;
+
+    std::string base_host_port;
+    const std::string base_url = in.text("BASE_URL");
+    if (base_url.empty()) {
+        in.refuse("BASE_URL", "is required: the public URL of this installation, such as https://nexus.example.com");
+    } else if (Result<BaseUrl> parsed = parse_base_url(base_url); parsed) {
+        config.base_url = parsed->text;
+        base_host_port = parsed->host_port;
+    } else {
+        in.refuse("BASE_URL", parsed.error().message);
+    }
+
+    read_listener(in, config);
+    read_dependencies(in, config);
+    read_keys(in, config);
+    read_control_keys(in, config);
+    config.allowed_cidrs = in.cidrs("ALLOWED_CIDRS");
+    read_return_domains(in, config, base_host_port);
+    read_egress(in, config);
+    config.worker_threads = in.number("WORKER_THREADS", 1, 256);
+    config.queue_limit = in.number("QUEUE_LIMIT", 1, 65536);
+    config.log_level = in.text("LOG_LEVEL");
+    constexpr std::string_view kLevels[]{"debug", "info", "warn", "error", "off"};
+    if (std::ranges::find(kLevels, config.log_level) == std::end(kLevels)) {
+        in.refuse("LOG_LEVEL", "must be debug, info, warn, error or off");
+    }
+
+    std::vector<ConfigProblem> problems = in.take_problems();
+    if (!problems.empty()) {
+        return tl::unexpected(std::move(problems));
+    }
+    return config;
+}
+
+}  // namespace nexus::control

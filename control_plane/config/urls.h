@@ -1,0 +1,24 @@
+// Reading the three URLs of the configuration. Errors are sentences without the variable's name and without secrets.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "control_plane/config/config.h"
+#include "shared/result.h"
+
+namespace nexus::control {
+
+struct BaseUrl {
+    std::string text;       // no trailing slash
+    std::string host_port;  // as written: host or host:port
+};
+
+/// Is the host (name or literal, without brackets) this machine: localhost, 127.0.0.0/8, ::1?
+bool is_loopback_host(std::string_view host) noexcept;
+
+Result<BaseUrl> parse_base_url(std::string_view text);
+Result<DatabaseTarget> parse_database_url(const Secret &text, bool enforce_ssl);
+Result<RedisTarget> parse_redis_url(const Secret &text);
+
+}  // namespace nexus::control

@@ -1,0 +1,62 @@
+// One refresh per connection in this process: see single_flight.h.
+#include "control_plane/refresh/single_flight.h"
+
+#include <algorithm>
+
+namespace nexus::control {
+
+SingleFlight::Outcome SingleFlight::run(const std::string &key, const std::function<Outcome()> &work) {
+    std::unique_lock lock(mutex_);
+    auto found = flights_.find(key);
+    if (found != flights_.end()) {
+        std::shared_ptr<Flight> flight = found->second;
+        if (!done_.wait_for(lock, max_wait_, [&] { return flight->outcome.has_value(); })) {
+            Error error{Errc::kTokenUnavailable, "a refresh of this connection takes too long", {}, 1};
+            return fail(std::move(error));
+        }
+        return *flight->outcome;
+    }
+    auto flight = std::make_shared<Flight>();
+    flights_[key] = flight;
+    lock.unlock();
+
+    Outcome outcome = fail(Errc::kInternal, "the refresh did not finish");
+    try {
+        outcome = work();
+    } catch (const std::exception &) {
+        // The waiters get the error above; the exception itself says nothing that a caller may see.
+    }
+
+    lock.lock();
+    flight->outcome = outcome;
+    flights_.erase(key);
+    lock.unlock();
+    done_.notify_all();
+    return outcome;
+}
+
+int64_t Backoff::remaining_ms(const std::string &key, UnixMs now) {
+    std::lock_guard lock(mutex_);
+    auto found = entries_.find(key);
+    return found == entries_.end() ? 0 : std::max<int64_t>(0, found->second.until - now);
+}
+
+void Backoff::failed(const std::string &key, int64_t retry_after_s, UnixMs now) {
+    std::lock_guard lock(mutex_);
+    if (entries_.size() >= kMaxEntries) {
+        std::erase_if(entries_, [&](const auto &entry) { return entry.second.until <= now; });
+    }
+    if (entries_.size() >= kMaxEntries && !entries_.contains(key)) {
+        return;  // one more question to the provider is the lesser evil
+    }
+    Entry &entry = entries_[key];
+    entry.delay_ms = entry.delay_ms == 0 ? kFirstMs : std::min(entry.delay_ms * 2, kLastMs);
+    entry.until = now + std::max(entry.delay_ms, std::min(retry_after_s, kMaxRetryAfterS) * 1000);
+}
+
+void Backoff::succeeded(const std::string &key) {
+    std::lock_guard lock(mutex_);
+    entries_.erase(key);
+}
+
+}  // namespace nexus::control
