@@ -33,7 +33,7 @@ public:
     // nexus_cache_writes_total{kind,result}; kind: token, agent; result: written, refused, error
     void cache_write(std::string_view kind, std::string_view result);
     void outbox_depth(int64_t rows);              // nexus_cache_outbox_depth
-    void store_error(std::string_view kind);      // nexus_store_errors_total{kind}: connection, timeout, pool, statement
+    void store_error(std::string_view kind);      // nexus_store_errors_total{kind}: connection, timeout, lost, ..
     void audit_event(std::string_view type);      // nexus_audit_events_total{type}
     void egress_request(std::string_view result); // nexus_egress_requests_total{result}: ok, denied, unavailable
 

@@ -22,11 +22,12 @@ struct Connection {
     std::vector<std::string> scopes;
     std::string return_url;
 
-    // The consent flow in progress; all empty when there is none.
+    // The consent flow in progress; all empty when there is none (but return_url, which the last one leaves).
     std::string flow_id;            // `jti` of the state; single use
     UnixMs flow_expires_at = 0;
     std::string code_verifier_box;  // sealed. Place: connections, id, code_verifier, flow_expires_at
     std::string nonce;
+    std::vector<std::string> flow_scopes;  // asked for; they become `scopes` when the flow succeeds
 
     std::string account_subject;   // who granted, at the provider; a reconnect must be the same
     std::string attention_reason;  // in state attention (and failed)

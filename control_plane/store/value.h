@@ -19,12 +19,9 @@ struct Bytes {
 
 using Value = std::variant<std::monostate, int64_t, std::string, Bytes>;
 
-inline Value null() { return std::monostate{}; }
-/// "" and 0 are stored as NULL where a column is optional.
-inline Value text_or_null(std::string_view text) {
-    return text.empty() ? Value{} : Value{std::string(text)};
-}
-inline Value integer_or_null(int64_t number) { return number == 0 ? Value{} : Value{number}; }
+inline Value text(std::string_view text) { return std::string(text); }
+inline Value flag(bool set) { return int64_t{set}; }
+/// "" is stored as NULL: a column for a box that is not there.
 inline Value bytes_or_null(std::string_view bytes) {
     return bytes.empty() ? Value{} : Value{Bytes{std::string(bytes)}};
 }
@@ -43,13 +40,12 @@ class RowReader {
 public:
     explicit RowReader(const Row &row) : row_(row) {}
 
-    int64_t integer();           // NULL is an error
-    int64_t integer_or_zero();   // NULL is 0
-    std::string text();          // NULL is an error
-    std::string text_or_empty();
-    std::string bytes();         // NULL is an error
-    std::string bytes_or_empty();
+    int64_t integer();
     bool boolean() { return integer() != 0; }
+    std::string text();
+    std::vector<std::string> list();  // a JSON array of strings
+    std::string bytes();
+    std::string bytes_or_empty();     // NULL is ""
 
     /// errors kStoreUnavailable: the row is not what the schema promises
     Result<void> finish() const;
@@ -61,8 +57,7 @@ private:
     bool broken_ = false;
 };
 
-/// JSON array of texts, as the scopes columns hold it. errors kStoreUnavailable (not such an array)
-std::string to_json_list(const std::vector<std::string> &texts);
-Result<std::vector<std::string>> parse_json_list(std::string_view json);
+/// A JSON array of strings, as list columns hold it. Texts that are not UTF-8 become null, which `list` refuses.
+Value list(const std::vector<std::string> &texts);
 
 }  // namespace nexus::control::store

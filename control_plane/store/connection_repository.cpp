@@ -1,0 +1,186 @@
+// Connections: create, read, list, change. Flows are connection_flow.cpp's, leases connection_refresh.cpp's.
+#include "control_plane/store/connection_repository.h"
+
+#include "control_plane/store/connection_rows.h"
+#include "control_plane/store/cursor.h"
+
+namespace nexus::control::store {
+
+Result<Connection> read_connection(const Row &row) {
+    RowReader in(row);
+    Connection connection;
+    connection.id = in.text();
+    connection.workspace_id = in.text();
+    connection.user_id = in.text();
+    connection.provider_id = in.text();
+    const std::optional<connection::State> state = connection::parse_state(in.text());
+    connection.generation = in.integer();
+    connection.scopes = in.list();
+    connection.return_url = in.text();
+    connection.flow_id = in.text();
+    connection.flow_expires_at = in.integer();
+    connection.code_verifier_box = in.bytes_or_empty();
+    connection.nonce = in.text();
+    connection.flow_scopes = in.list();
+    connection.account_subject = in.text();
+    connection.attention_reason = in.text();
+    connection.expires_at = in.integer();
+    connection.refreshable = in.boolean();
+    connection.refresh_epoch = in.integer();
+    connection.refresh_lease_until = in.integer();
+    connection.refresh_owner = in.text();
+    connection.last_refreshed_at = in.integer();
+    connection.created_at = in.integer();
+    connection.updated_at = in.integer();
+    if (Result<void> read = in.finish(); !read) {
+        return fail(read.error());
+    }
+    if (!state) {
+        return fail(Errc::kStoreUnavailable, "the database holds a connection in no known state");
+    }
+    connection.state = *state;
+    return connection;
+}
+
+tl::unexpected<Error> connection_not_found() {
+    return fail(Errc::kConnectionNotFound, "there is no such connection");
+}
+
+namespace connections {
+
+namespace {
+
+/// nullopt as NULL, which COALESCE in the statement reads as "as it was".
+template <typename T>
+Value unless_unset(const std::optional<T> &value) {
+    return value ? Value{*value} : Value{};
+}
+
+Value flag_unless_unset(const std::optional<bool> &value) {
+    return value ? flag(*value) : Value{};
+}
+
+Value list_unless_unset(const std::optional<std::vector<std::string>> &value) {
+    return value ? store::list(*value) : Value{};
+}
+
+/// A reason is of a state: it does not outlive it.
+std::optional<std::string> reason_for(const ConnectionChange &change) {
+    if (change.attention_reason || !change.state || *change.state == connection::State::kAttention) {
+        return change.attention_reason;
+    }
+    return std::string();
+}
+
+}  // namespace
+
+Result<void> create(Executor &sql, const Connection &c) {
+    Result<Rows> inserted = sql.execute(
+        "INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+        "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        {c.id, c.workspace_id, c.user_id, c.provider_id, text(to_string(c.state)), c.generation, store::list(c.scopes),
+         c.return_url, c.flow_id, c.flow_expires_at, bytes_or_null(c.code_verifier_box), c.nonce,
+         store::list(c.flow_scopes), c.account_subject, c.attention_reason, c.expires_at, flag(c.refreshable),
+         c.refresh_epoch, c.refresh_lease_until, c.refresh_owner, c.last_refreshed_at, c.created_at, c.updated_at});
+    if (!inserted) {
+        return fail(inserted.error());
+    }
+    return {};
+}
+
+Result<Connection> get(Executor &sql, std::string_view id) {
+    Result<Rows> rows = sql.execute(NEXUS_SELECT_CONNECTION "WHERE id = $1", {text(id)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    return rows->empty() ? connection_not_found() : read_connection(rows->rows.front());
+}
+
+Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit, std::string_view cursor) {
+    std::string statement = NEXUS_SELECT_CONNECTION "WHERE 1 = 1";
+    std::vector<Value> parameters;
+    const auto bind = [&](Value value) {
+        parameters.push_back(std::move(value));
+        return "$" + std::to_string(parameters.size());
+    };
+    if (!filter.workspace_id.empty()) {
+        statement += " AND workspace_id = " + bind(filter.workspace_id);
+    }
+    if (!filter.provider_id.empty()) {
+        statement += " AND provider_id = " + bind(filter.provider_id);
+    }
+    if (filter.state) {
+        statement += " AND state = " + bind(text(to_string(*filter.state)));
+    }
+    if (!cursor.empty()) {
+        Result<AgeCursor> after = parse_age_cursor(cursor);
+        if (!after) {
+            return fail(after.error());
+        }
+        statement += " AND (created_at, id) < (" + bind(after->created_at) + ", " + bind(after->id) + ")";
+    }
+    limit = bounded_limit(limit);
+    statement += " ORDER BY created_at DESC, id DESC LIMIT " + bind(limit + 1);
+
+    Result<Rows> rows = sql.execute(statement, parameters);
+    if (!rows) {
+        return fail(rows.error());
+    }
+    ConnectionPage page;
+    for (const Row &row : rows->rows) {
+        if (page.items.size() == static_cast<size_t>(limit)) {
+            page.next_cursor = to_cursor(AgeCursor{page.items.back().created_at, page.items.back().id});
+            break;
+        }
+        Result<Connection> connection = read_connection(row);
+        if (!connection) {
+            return fail(connection.error());
+        }
+        page.items.push_back(std::move(*connection));
+    }
+    return page;
+}
+
+Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
+                                const ConnectionChange &change, UnixMs now) {
+    Result<Connection> before = get(sql, id);
+    if (!before) {
+        return before;
+    }
+    if (before->generation != expected_generation || (epoch != 0 && before->refresh_epoch != epoch)) {
+        return fail(Errc::kConflict, "the connection was changed meanwhile");
+    }
+    const connection::State to = change.state.value_or(before->state);
+    if (!connection::is_transition(before->state, to)) {
+        return fail(Errc::kConflict, "a connection cannot go from " + std::string(to_string(before->state)) + " to " +
+                                         std::string(to_string(to)));
+    }
+
+    // The row may have changed since it was read: the WHERE decides.
+    Result<Rows> rows = sql.execute(
+        "UPDATE connections SET state = $4, attention_reason = COALESCE($5, attention_reason), "
+        "expires_at = COALESCE($6, expires_at), refreshable = COALESCE($7, refreshable), "
+        "account_subject = COALESCE($8, account_subject), scopes = COALESCE($9, scopes), "
+        "last_refreshed_at = COALESCE($10, last_refreshed_at), updated_at = $11, generation = generation + 1, "
+        "refresh_lease_until = CASE WHEN refresh_epoch = $3 THEN 0 ELSE refresh_lease_until END, "
+        "refresh_owner = CASE WHEN refresh_epoch = $3 THEN '' ELSE refresh_owner END "
+        "WHERE id = $1 AND generation = $2 AND ($3 = 0 OR refresh_epoch = $3) RETURNING " NEXUS_CONNECTION_COLUMNS,
+        {text(id), expected_generation, epoch, text(to_string(to)), unless_unset(reason_for(change)),
+         unless_unset(change.expires_at), flag_unless_unset(change.refreshable), unless_unset(change.account_subject),
+         list_unless_unset(change.scopes), unless_unset(change.last_refreshed_at), now});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    if (rows->empty()) {
+        return fail(Errc::kConflict, "the connection was changed meanwhile");
+    }
+    return read_connection(rows->rows.front());
+}
+
+Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
+                          const ConnectionChange &change, UnixMs now) {
+    return write_change(sql, id, expected_generation, 0, change, now);
+}
+
+}  // namespace connections
+}  // namespace nexus::control::store

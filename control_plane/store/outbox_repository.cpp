@@ -1,0 +1,105 @@
+// The cache outbox: upserts that only ever raise a generation, deletes that spare a newer one.
+#include "control_plane/store/outbox_repository.h"
+
+#include "control_plane/store/cursor.h"
+
+namespace nexus::control::store::outbox {
+
+namespace {
+
+#define NEXUS_OUTBOX_UPSERT                                                                                        \
+    "ON CONFLICT (kind, target_id) DO UPDATE SET generation = CASE WHEN excluded.generation > "                    \
+    "cache_outbox.generation THEN excluded.generation ELSE cache_outbox.generation END, attempts = 0, "            \
+    "next_attempt_at = excluded.next_attempt_at"
+
+Value kind_text(redis::EventKind kind) {
+    return text(kind == redis::EventKind::kToken ? "token" : "agent");
+}
+
+Result<void> done_with(const Result<Rows> &rows) {
+    if (!rows) {
+        return fail(rows.error());
+    }
+    return {};
+}
+
+Result<OutboxEntry> read_entry(const Row &row) {
+    RowReader in(row);
+    OutboxEntry entry;
+    entry.kind = in.text() == "agent" ? redis::EventKind::kCaller : redis::EventKind::kToken;
+    entry.id = in.text();
+    entry.generation = in.integer();
+    entry.attempts = in.integer();
+    entry.created_at = in.integer();
+    if (Result<void> read = in.finish(); !read) {
+        return fail(read.error());
+    }
+    return entry;
+}
+
+}  // namespace
+
+Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation, UnixMs now) {
+    return done_with(sql.execute(
+        "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
+        "VALUES ($1, $2, $3, 0, $4, $4) " NEXUS_OUTBOX_UPSERT,
+        {kind_text(kind), text(id), generation, now}));
+}
+
+Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now) {
+    return done_with(sql.execute(
+        "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
+        "SELECT 'agent', sha256, $2, 0, $3, $3 FROM agent_keys WHERE agent_id = $1 ORDER BY sha256 "
+        NEXUS_OUTBOX_UPSERT,
+        {text(agent_id), generation, now}));
+}
+
+Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
+    Result<Rows> rows = sql.execute(
+        "SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox WHERE next_attempt_at <= $1 "
+        "ORDER BY next_attempt_at, target_id LIMIT $2",
+        {now, bounded_limit(limit)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::vector<OutboxEntry> entries;
+    for (const Row &row : rows->rows) {
+        Result<OutboxEntry> entry = read_entry(row);
+        if (!entry) {
+            return fail(entry.error());
+        }
+        entries.push_back(std::move(*entry));
+    }
+    return entries;
+}
+
+Result<void> done(Executor &sql, const OutboxEntry &entry) {
+    return done_with(
+        sql.execute("DELETE FROM cache_outbox WHERE kind = $1 AND target_id = $2 AND generation <= $3",
+                    {kind_text(entry.kind), text(entry.id), entry.generation}));
+}
+
+Result<void> postpone(Executor &sql, const OutboxEntry &entry, UnixMs next_attempt_at) {
+    return done_with(
+        sql.execute("UPDATE cache_outbox SET attempts = attempts + 1, next_attempt_at = $4 "
+                    "WHERE kind = $1 AND target_id = $2 AND generation <= $3",
+                    {kind_text(entry.kind), text(entry.id), entry.generation, next_attempt_at}));
+}
+
+Result<int64_t> depth(Executor &sql) {
+    Result<Rows> rows = sql.execute("SELECT COUNT(*) FROM cache_outbox");
+    if (!rows) {
+        return fail(rows.error());
+    }
+    if (rows->empty()) {
+        return 0;
+    }
+    RowReader in(rows->rows.front());
+    const int64_t count = in.integer();
+    if (Result<void> read = in.finish(); !read) {
+        return fail(read.error());
+    }
+    return count;
+}
+
+}  // namespace nexus::control::store::outbox

@@ -1,0 +1,54 @@
+// A bounded pool of sessions: waits for a free one no longer than told, drops those that died while idle.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "control_plane/store/session.h"
+
+namespace nexus::control::store {
+
+class Pool {
+public:
+    using Factory = std::function<Result<std::unique_ptr<Session>>()>;
+
+    Pool(Factory factory, unsigned size, std::chrono::milliseconds wait)
+        : factory_(std::move(factory)), size_(size), wait_(wait) {}
+
+    /// A session on loan; goes back when destroyed, unless its connection is lost.
+    class Lease {
+    public:
+        Lease(Pool &pool, std::unique_ptr<Session> session) : pool_(&pool), session_(std::move(session)) {}
+        Lease(Lease &&other) noexcept = default;
+        Lease &operator=(Lease &&) = delete;
+        ~Lease();
+
+        Session &operator*() const { return *session_; }
+        Session *operator->() const { return session_.get(); }
+
+    private:
+        Pool *pool_;
+        std::unique_ptr<Session> session_;
+    };
+
+    /// errors kStoreUnavailable: none came free in time, or a new one could not be opened
+    Result<Lease> acquire();
+
+private:
+    std::unique_ptr<Session> take_idle();
+    void give_back(std::unique_ptr<Session> session) noexcept;
+
+    const Factory factory_;
+    const unsigned size_;
+    const std::chrono::milliseconds wait_;
+    std::mutex mutex_;
+    std::condition_variable freed_;
+    std::vector<std::unique_ptr<Session>> idle_;  // most recently used last
+    unsigned open_ = 0;                           // idle, on loan or being opened
+};
+
+}  // namespace nexus::control::store

@@ -1,0 +1,293 @@
+// PostgreSQL over libpq, with parameters and results in binary form. Waiting is our own poll(), because the server's
+// statement_timeout does not help against a server that is stopped. Nothing is prepared on the server, so that
+// poolers between us and it (PgBouncer) do no harm.
+#include "control_plane/store/postgres.h"
+
+#include <array>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <string>
+
+#include "control_plane/log/log.h"
+
+namespace nexus::control::store {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// pg_type.dat of PostgreSQL; these never change.
+constexpr Oid kBool = 16, kBytea = 17, kInt8 = 20, kInt4 = 23, kText = 25, kVarchar = 1043;
+constexpr std::chrono::milliseconds kGrace{1000};            // over the server's own time-out
+constexpr std::chrono::milliseconds kMigrationTimeout{60000};
+constexpr int kBinary = 1;
+
+struct Finish {
+    void operator()(PGconn *connection) const noexcept { PQfinish(connection); }
+};
+struct Clear {
+    void operator()(PGresult *result) const noexcept { PQclear(result); }
+};
+using ResultPtr = std::unique_ptr<PGresult, Clear>;
+
+std::array<char, 8> to_big_endian(int64_t number) noexcept {
+    std::array<char, 8> bytes;
+    const auto bits = static_cast<uint64_t>(number);
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<char>(bits >> (56 - 8 * i));
+    }
+    return bytes;
+}
+
+int64_t from_big_endian(std::string_view bytes) noexcept {
+    uint64_t bits = !bytes.empty() && (bytes.front() & 0x80) != 0 ? ~uint64_t{0} : 0;  // sign of int4
+    for (const char byte : bytes) {
+        bits = bits << 8 | static_cast<unsigned char>(byte);
+    }
+    return static_cast<int64_t>(bits);
+}
+
+/// libpq's four parallel arrays.
+class Parameters {
+public:
+    explicit Parameters(std::span<const Value> values) : numbers_(values.size()) {
+        for (size_t i = 0; i < values.size(); ++i) {
+            if (const auto *number = std::get_if<int64_t>(&values[i])) {
+                numbers_[i] = to_big_endian(*number);
+                add(kInt8, numbers_[i].data(), numbers_[i].size());
+            } else if (const auto *text = std::get_if<std::string>(&values[i])) {
+                add(kText, text->data(), text->size());
+            } else if (const auto *bytes = std::get_if<Bytes>(&values[i])) {
+                add(kBytea, bytes->data.data(), bytes->data.size());
+            } else {
+                add(0, nullptr, 0);  // NULL: the server infers the type
+            }
+        }
+    }
+
+    int count() const { return static_cast<int>(types_.size()); }
+    const Oid *types() const { return types_.data(); }
+    const char *const *values() const { return values_.data(); }
+    const int *lengths() const { return lengths_.data(); }
+    const int *formats() const { return formats_.data(); }
+
+private:
+    void add(Oid type, const char *data, size_t size) {
+        types_.push_back(type);
+        values_.push_back(data);
+        lengths_.push_back(static_cast<int>(size));
+        formats_.push_back(kBinary);
+    }
+
+    std::vector<std::array<char, 8>> numbers_;
+    std::vector<Oid> types_;
+    std::vector<const char *> values_;
+    std::vector<int> lengths_;
+    std::vector<int> formats_;
+};
+
+Failure classify(std::string_view state) noexcept {
+    if (state == "40001" || state == "40P01" || state == "55P03") {
+        return Failure::kRetry;  // serialization failure, deadlock, lock not available
+    }
+    if (state == "23505" || state == "23503") {
+        return Failure::kConflict;  // unique, foreign key
+    }
+    if (state == "57014") {
+        return Failure::kTimeout;  // statement_timeout
+    }
+    if (state.starts_with("57P") || state.starts_with("08") || state == "25P03") {
+        return Failure::kLost;  // shutdown, connection exception, idle in transaction
+    }
+    return Failure::kStatement;
+}
+
+Result<Value> read_field(const PGresult *result, int row, int column) {
+    if (PQgetisnull(result, row, column) != 0) {
+        return Value{};
+    }
+    const std::string_view bytes(PQgetvalue(result, row, column),
+                                 static_cast<size_t>(PQgetlength(result, row, column)));
+    switch (PQftype(result, column)) {
+        case kInt8:
+        case kInt4:
+        case kBool:
+            return Value{from_big_endian(bytes)};
+        case kText:
+        case kVarchar:
+            return Value{std::string(bytes)};
+        case kBytea:
+            return Value{Bytes{std::string(bytes)}};
+        default:
+            return fail(Errc::kStoreUnavailable, "the database answered with a type that is not ours");
+    }
+}
+
+class PostgresSession final : public Session {
+public:
+    PostgresSession(std::unique_ptr<PGconn, Finish> connection, std::chrono::milliseconds timeout)
+        : connection_(std::move(connection)), timeout_(timeout) {}
+
+    Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
+        const Parameters values(parameters);
+        if (PQsendQueryParams(connection_.get(), std::string(sql).c_str(), values.count(), values.types(),
+                              values.values(), values.lengths(), values.formats(), kBinary) == 0) {
+            return failed(Failure::kLost, "send", sql);
+        }
+        return collect(sql);
+    }
+
+    Result<void> run_script(std::string_view sql) override {
+        if (PQsendQuery(connection_.get(), std::string(sql).c_str()) == 0) {
+            return failed(Failure::kLost, "send", sql);
+        }
+        Result<Rows> done = collect(sql);
+        if (!done) {
+            return fail(done.error());
+        }
+        return {};
+    }
+
+    Result<void> begin() override { return run_script("BEGIN"); }
+
+    Result<void> commit() override {
+        // COMMIT of an aborted transaction succeeds as ROLLBACK; say so instead.
+        if (PQtransactionStatus(connection_.get()) == PQTRANS_INERROR) {
+            return failed(Failure::kStatement, "aborted", "COMMIT");
+        }
+        return run_script("COMMIT");
+    }
+
+    void rollback() noexcept override {
+        if (failure_ == Failure::kLost || PQtransactionStatus(connection_.get()) == PQTRANS_IDLE) {
+            return;
+        }
+        const Failure cause = failure_;
+        try {
+            if (!run_script("ROLLBACK")) {
+                failure_ = Failure::kLost;  // in an unknown state: not for the pool
+                return;
+            }
+        } catch (...) {
+            failure_ = Failure::kLost;
+            return;
+        }
+        failure_ = cause;
+    }
+
+    bool is_alive() noexcept override {
+        pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
+        if (::poll(&socket, 1, 0) > 0 && PQconsumeInput(connection_.get()) == 0) {
+            return false;  // an idle server has nothing to say but good-bye
+        }
+        return PQstatus(connection_.get()) == CONNECTION_OK;
+    }
+
+    Result<void> lock_for_migration() override {
+        timeout_ = kMigrationTimeout;
+        // The lock's number is "nexus" in ASCII: any program of ours, and hardly another, asks for it.
+        return run_script("SET LOCAL statement_timeout = 60000; SELECT pg_advisory_xact_lock(474148795763)");
+    }
+
+private:
+    /// Waits until the next result can be had without blocking.
+    bool wait_for_result(SteadyClock::time_point deadline) noexcept {
+        while (true) {
+            const int flushed = PQflush(connection_.get());
+            if (flushed < 0) {
+                return false;
+            }
+            if (flushed == 0 && PQisBusy(connection_.get()) == 0) {
+                return true;
+            }
+            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+            const short events = static_cast<short>(flushed == 0 ? POLLIN : POLLIN | POLLOUT);
+            pollfd socket{PQsocket(connection_.get()), events, 0};
+            if (left.count() <= 0) {
+                return false;
+            }
+            const int ready = ::poll(&socket, 1, static_cast<int>(left.count()));
+            if (ready < 0 && errno != EINTR) {
+                return false;
+            }
+            if (ready > 0 && (socket.revents & ~POLLOUT) != 0 && PQconsumeInput(connection_.get()) == 0) {
+                return false;
+            }
+        }
+    }
+
+    Result<Rows> collect(std::string_view sql) {
+        const SteadyClock::time_point deadline = SteadyClock::now() + timeout_ + kGrace;
+        Result<Rows> outcome = Rows{};
+        while (true) {
+            if (!wait_for_result(deadline)) {
+                return failed(Failure::kLost, PQstatus(connection_.get()) == CONNECTION_OK ? "timeout" : "lost", sql);
+            }
+            const ResultPtr result(PQgetResult(connection_.get()));
+            if (!result) {
+                return outcome;
+            }
+            if (outcome) {  // the first error counts
+                outcome = read_result(result.get(), sql);
+            }
+        }
+    }
+
+    Result<Rows> read_result(const PGresult *result, std::string_view sql) {
+        const ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+            const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+            return state != nullptr ? failed(classify(state), state, sql) : failed(Failure::kLost, "lost", sql);
+        }
+        Rows rows;
+        for (int i = 0; status == PGRES_TUPLES_OK && PQbinaryTuples(result) != 0 && i < PQntuples(result); ++i) {
+            Row row;
+            for (int column = 0; column < PQnfields(result); ++column) {
+                Result<Value> value = read_field(result, i, column);
+                if (!value) {
+                    return fail(value.error());
+                }
+                row.push_back(std::move(*value));
+            }
+            rows.rows.push_back(std::move(row));
+        }
+        // Also for RETURNING; 0 for what changes nothing but SELECT, where it counts rows read.
+        rows.affected = std::atoll(PQcmdTuples(const_cast<PGresult *>(result)));
+        return rows;
+    }
+
+    std::unique_ptr<PGconn, Finish> connection_;
+    std::chrono::milliseconds timeout_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::milliseconds connect_timeout,
+                                               std::chrono::milliseconds statement_timeout) {
+    std::string text(url.view());
+    const std::string seconds = std::to_string((connect_timeout.count() + 999) / 1000);
+    // A later dbname would not override the URL's other settings; ours stand in front, so that the URL may override.
+    const char *const names[] = {"connect_timeout", "application_name", "tcp_user_timeout", "client_encoding", "dbname",
+                                 nullptr};
+    const char *const values[] = {seconds.c_str(), "nexusd", "10000", "UTF8", text.c_str(), nullptr};
+    std::unique_ptr<PGconn, Finish> connection(PQconnectdbParams(names, values, 1));
+    wipe(text);
+    if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
+        const bool has_password_problem = connection && PQconnectionNeedsPassword(connection.get()) != 0;
+        log::warn("database_connect_failed", {{"password_wanted", has_password_problem}});
+        return fail(Error{Errc::kStoreUnavailable, "the database is not available", {}, 1});
+    }
+
+    PQsetNoticeProcessor(connection.get(), [](void *, const char *) {}, nullptr);  // may quote values
+    PQsetnonblocking(connection.get(), 1);
+    auto session = std::make_unique<PostgresSession>(std::move(connection), statement_timeout);
+    const std::string milliseconds = std::to_string(statement_timeout.count());
+    if (Result<void> set = session->run_script("SET statement_timeout = " + milliseconds +
+                                               "; SET idle_in_transaction_session_timeout = 60000");
+        !set) {
+        return fail(set.error());
+    }
+    return session;
+}
+
+}  // namespace nexus::control::store

@@ -1,0 +1,157 @@
+// The schema, step by step. One text for both databases: BIGINT, TEXT and BYTEA (SQLite gives the last one NUMERIC
+// affinity, which leaves blobs alone). Times are Unix ms, 0 = not set; "" = not set; lists and params are JSON texts.
+#include <array>
+
+#include "control_plane/store/migrations.h"
+
+namespace nexus::control::store {
+
+namespace {
+
+constexpr std::string_view kInitial = R"sql(
+CREATE TABLE provider_profiles (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    auth_type TEXT NOT NULL,
+    auth_header TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    client_secret_box BYTEA,
+    client_secret_version BIGINT NOT NULL,
+    auth_url TEXT NOT NULL,
+    token_url TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    enable_discovery BIGINT NOT NULL,
+    scopes TEXT NOT NULL,
+    api_base_url TEXT NOT NULL,
+    user_info_endpoint TEXT NOT NULL,
+    params TEXT NOT NULL,
+    allowed_hosts TEXT NOT NULL,
+    description TEXT NOT NULL,
+    category TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX provider_profiles_living_name ON provider_profiles (name) WHERE deleted_at = 0;
+
+CREATE TABLE connections (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    provider_id TEXT NOT NULL REFERENCES provider_profiles (id),
+    state TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    scopes TEXT NOT NULL,
+    return_url TEXT NOT NULL,
+    flow_id TEXT NOT NULL,
+    flow_expires_at BIGINT NOT NULL,
+    code_verifier_box BYTEA,
+    nonce TEXT NOT NULL,
+    flow_scopes TEXT NOT NULL,
+    account_subject TEXT NOT NULL,
+    attention_reason TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    refreshable BIGINT NOT NULL,
+    refresh_epoch BIGINT NOT NULL,
+    refresh_lease_until BIGINT NOT NULL,
+    refresh_owner TEXT NOT NULL,
+    last_refreshed_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX connections_by_age ON connections (created_at, id);
+CREATE INDEX connections_of_workspace ON connections (workspace_id, created_at, id);
+CREATE INDEX connections_of_provider ON connections (provider_id, created_at, id);
+CREATE INDEX connections_pending ON connections (flow_expires_at) WHERE state = 'pending';
+
+CREATE TABLE tokens (
+    connection_id TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    box BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+CREATE TABLE agents (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    grants BIGINT NOT NULL,
+    connections TEXT NOT NULL,
+    providers TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX agents_by_age ON agents (created_at, id);
+CREATE INDEX agents_of_workspace ON agents (workspace_id, created_at, id);
+
+CREATE TABLE agent_keys (
+    key_id TEXT PRIMARY KEY,
+    agent_id TEXT NOT NULL REFERENCES agents (id),
+    sha256 TEXT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX agent_keys_of_agent ON agent_keys (agent_id, created_at);
+
+CREATE TABLE audit_events (
+    sequence BIGINT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL,
+    event_type TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    connection_id TEXT NOT NULL,
+    provider_id TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    ip_address TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    event_data TEXT NOT NULL,
+    previous_hash TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE INDEX audit_events_of_connection ON audit_events (connection_id, sequence);
+CREATE INDEX audit_events_of_type ON audit_events (event_type, sequence);
+
+CREATE TABLE audit_head (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    sequence BIGINT NOT NULL,
+    hash TEXT NOT NULL
+);
+INSERT INTO audit_head (id, sequence, hash)
+VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');
+
+CREATE TABLE cache_outbox (
+    kind TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    next_attempt_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, target_id)
+);
+CREATE INDEX cache_outbox_due ON cache_outbox (next_attempt_at);
+
+CREATE TABLE documents (
+    url TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL,
+    fetched_at BIGINT NOT NULL,
+    fresh_until BIGINT NOT NULL
+);
+)sql";
+
+constexpr std::array kMigrations{
+    Migration{1, "initial", kInitial},
+};
+
+}  // namespace
+
+std::span<const Migration> all_migrations() noexcept {
+    return kMigrations;
+}
+
+}  // namespace nexus::control::store

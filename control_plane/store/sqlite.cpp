@@ -1,0 +1,231 @@
+// SQLite 3: WAL, foreign keys, secure_delete, full synchronisation (a rotated refresh token must survive a power cut).
+#include "control_plane/store/sqlite.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+#include <unordered_map>
+
+namespace nexus::control::store {
+
+namespace {
+
+constexpr size_t kMaxCachedStatements = 128;
+
+struct CloseDatabase {
+    void operator()(sqlite3 *database) const noexcept { sqlite3_close_v2(database); }
+};
+struct Finalize {
+    void operator()(sqlite3_stmt *statement) const noexcept { sqlite3_finalize(statement); }
+};
+using StatementPtr = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+struct Reset {
+    void operator()(sqlite3_stmt *statement) const noexcept {
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+    }
+};
+
+Failure classify(int code) noexcept {
+    switch (code & 0xff) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return Failure::kRetry;
+        case SQLITE_CONSTRAINT:
+            return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ||
+                           code == SQLITE_CONSTRAINT_FOREIGNKEY || code == SQLITE_CONSTRAINT_ROWID
+                       ? Failure::kConflict
+                       : Failure::kStatement;
+        case SQLITE_IOERR:
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_CANTOPEN:
+            return Failure::kLost;
+        default:
+            return Failure::kStatement;
+    }
+}
+
+int bind(sqlite3_stmt *statement, int index, const Value &value) noexcept {
+    if (const auto *number = std::get_if<int64_t>(&value)) {
+        return sqlite3_bind_int64(statement, index, *number);
+    }
+    if (const auto *text = std::get_if<std::string>(&value)) {
+        return sqlite3_bind_text64(statement, index, text->data(), text->size(), SQLITE_STATIC, SQLITE_UTF8);
+    }
+    if (const auto *bytes = std::get_if<Bytes>(&value)) {
+        return sqlite3_bind_blob64(statement, index, bytes->data.data(), bytes->data.size(), SQLITE_STATIC);
+    }
+    return sqlite3_bind_null(statement, index);
+}
+
+Value column(sqlite3_stmt *statement, int index) {
+    const auto size = [&] { return static_cast<size_t>(sqlite3_column_bytes(statement, index)); };
+    switch (sqlite3_column_type(statement, index)) {
+        case SQLITE_INTEGER:
+            return int64_t{sqlite3_column_int64(statement, index)};
+        case SQLITE_TEXT: {
+            const unsigned char *text = sqlite3_column_text(statement, index);
+            return std::string(reinterpret_cast<const char *>(text), size());
+        }
+        case SQLITE_BLOB: {
+            const char *blob = static_cast<const char *>(sqlite3_column_blob(statement, index));
+            return Bytes{blob == nullptr ? std::string() : std::string(blob, size())};
+        }
+        default:
+            return {};  // NULL; a float is none of ours and reads as a broken row
+    }
+}
+
+class SqliteSession final : public Session {
+public:
+    SqliteSession(std::unique_ptr<sqlite3, CloseDatabase> database, std::chrono::milliseconds wait,
+                  std::shared_ptr<WriterLock> writers)
+        : database_(std::move(database)), wait_(wait), writers_(std::move(writers)), writing_(*writers_, std::defer_lock) {}
+
+    ~SqliteSession() override {
+        statements_.clear();  // before the database they belong to
+    }
+
+    Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
+        sqlite3_stmt *statement = prepare(sql);
+        if (statement == nullptr) {
+            return fail_now(sql);
+        }
+        const std::unique_ptr<sqlite3_stmt, Reset> in_use(statement);
+        std::unique_lock<WriterLock> turn(*writers_, std::defer_lock);
+        if (sqlite3_stmt_readonly(statement) == 0 && !writing_.owns_lock() && !turn.try_lock_for(wait_)) {
+            return failed(Failure::kTimeout, "writer lock", sql);
+        }
+        for (size_t i = 0; i < parameters.size(); ++i) {
+            const std::string name = "$" + std::to_string(i + 1);
+            const int index = sqlite3_bind_parameter_index(statement, name.c_str());
+            if (index == 0 || bind(statement, index, parameters[i]) != SQLITE_OK) {
+                return failed(Failure::kStatement, "parameter", sql);
+            }
+        }
+        return step(statement, sql);
+    }
+
+    Result<void> run_script(std::string_view sql) override {
+        if (sqlite3_exec(database_.get(), std::string(sql).c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+            return fail_now(sql);
+        }
+        return {};
+    }
+
+    Result<void> begin() override {
+        if (!writing_.try_lock_for(wait_)) {
+            return failed(Failure::kTimeout, "writer lock", "BEGIN");
+        }
+        Result<void> begun = run_script("BEGIN IMMEDIATE");
+        if (!begun) {
+            writing_.unlock();
+        }
+        return begun;
+    }
+
+    Result<void> commit() override {
+        Result<void> done = run_script("COMMIT");
+        if (!done) {
+            return done;  // still open: the caller rolls back
+        }
+        writing_.unlock();
+        return done;
+    }
+
+    void rollback() noexcept override {
+        if (sqlite3_get_autocommit(database_.get()) == 0) {
+            sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        }
+        if (writing_.owns_lock()) {
+            writing_.unlock();
+        }
+    }
+
+    bool is_alive() noexcept override { return true; }
+    Result<void> lock_for_migration() override { return {}; }  // BEGIN IMMEDIATE is the lock
+
+private:
+    sqlite3_stmt *prepare(std::string_view sql) {
+        const auto cached = statements_.find(std::string(sql));
+        if (cached != statements_.end()) {
+            return cached->second.get();
+        }
+        sqlite3_stmt *made = nullptr;
+        if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                               &made, nullptr) != SQLITE_OK ||
+            made == nullptr) {
+            return nullptr;
+        }
+        if (statements_.size() >= kMaxCachedStatements) {
+            statements_.clear();
+        }
+        return statements_.emplace(std::string(sql), StatementPtr(made)).first->second.get();
+    }
+
+    Result<Rows> step(sqlite3_stmt *statement, std::string_view sql) {
+        Rows result;
+        const int columns = sqlite3_column_count(statement);
+        int code;
+        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+            Row row;
+            row.reserve(static_cast<size_t>(columns));
+            for (int i = 0; i < columns; ++i) {
+                row.push_back(column(statement, i));
+            }
+            result.rows.push_back(std::move(row));
+        }
+        if (code != SQLITE_DONE) {
+            return fail_now(sql);
+        }
+        if (sqlite3_stmt_readonly(statement) == 0) {
+            result.affected = sqlite3_changes64(database_.get());
+        }
+        return result;
+    }
+
+    tl::unexpected<Error> fail_now(std::string_view sql) {
+        const int code = sqlite3_extended_errcode(database_.get());
+        return failed(classify(code), "sqlite " + std::to_string(code), sql);
+    }
+
+    std::unique_ptr<sqlite3, CloseDatabase> database_;
+    std::chrono::milliseconds wait_;
+    std::shared_ptr<WriterLock> writers_;
+    std::unique_lock<WriterLock> writing_;  // held from begin to commit or rollback
+    std::unordered_map<std::string, StatementPtr> statements_;
+};
+
+}  // namespace
+
+Result<void> prepare_sqlite_file(const std::string &path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return fail(Errc::kInternal, "the SQLite file " + path + " cannot be opened or created");
+    }
+    ::close(fd);
+    return {};
+}
+
+Result<std::unique_ptr<Session>> open_sqlite(const std::string &path, std::chrono::milliseconds busy_timeout,
+                                             std::shared_ptr<WriterLock> writers) {
+    sqlite3 *opened = nullptr;
+    constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int code = sqlite3_open_v2(path.c_str(), &opened, kFlags, nullptr);
+    std::unique_ptr<sqlite3, CloseDatabase> database(opened);
+    if (code != SQLITE_OK) {
+        return fail(Errc::kStoreUnavailable, "the SQLite file cannot be opened");
+    }
+    sqlite3_busy_timeout(opened, static_cast<int>(busy_timeout.count()));
+    constexpr const char *kSettings =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+        "PRAGMA trusted_schema = OFF;";
+    if (sqlite3_exec(opened, kSettings, nullptr, nullptr, nullptr) != SQLITE_OK) {
+        return fail(Errc::kStoreUnavailable, "the SQLite file is damaged, locked or no database");
+    }
+    return std::make_unique<SqliteSession>(std::move(database), busy_timeout, std::move(writers));
+}
+
+}  // namespace nexus::control::store
