@@ -1,4 +1,4 @@
-// The error body that every route of the product answers with (DESIGN 4 of the design, docs/errors in the manual).
+// The error body that every route of the product answers with: error, code, message, detail?, request_id.
 import assert from 'node:assert/strict';
 
 /** Asserts status and body of an error answer; `code` may be left out where only the form matters. */

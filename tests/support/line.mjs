@@ -52,7 +52,7 @@ class Line {
   // ---- administrator
 
   admin(method, path, json, options = {}) {
-    return request(this.site.front + path, { method, json, headers: { 'x-api-key': this.keys.API_KEY, ...options.headers }, ...options });
+    return request(this.site.front + path, { ...options, method, json, headers: { 'x-api-key': this.keys.API_KEY, ...options.headers } });
   }
 
   /** Registers the provider (by discovery); `profile` is laid over it. Returns its id. */
