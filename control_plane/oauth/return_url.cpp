@@ -26,7 +26,7 @@ Result<void> check_return_url(std::string_view url, const HostRules &allowed) {
         return fail(Errc::kReturnUrlNotAllowed, "return_url must use https", "return_url");
     }
     bool covered = std::any_of(allowed.begin(), allowed.end(), [&](const std::string &rule) {
-        return rule == "*" || net::host_rule_matches(rule, parsed->host, parsed->port);
+        return net::host_rule_matches(rule, parsed->host, parsed->port);
     });
     if (!covered) {
         return fail(Errc::kReturnUrlNotAllowed, "return_url is not among ALLOWED_RETURN_DOMAINS", "return_url");

@@ -10,7 +10,7 @@
 namespace nexus::control {
 
 /// url    absolute http(s) URL whose host and port an ALLOWED_RETURN_DOMAINS rule covers; plain http for loopback
-///        hosts only. The rule "*" allows every host.
+///        hosts only
 /// errors kReturnUrlNotAllowed; kInvalidRequest (no such URL)
 Result<void> check_return_url(std::string_view url, const HostRules &allowed);
 

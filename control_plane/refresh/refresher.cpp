@@ -25,9 +25,9 @@ audit::Event event_of(std::string_view type, std::string_view reason) {
     return event;
 }
 
-tl::unexpected<Error> unavailable(int64_t retry_after_s) {
-    return fail(Error{Errc::kTokenUnavailable, "the token has expired and cannot be refreshed right now", {},
-                      std::max<int64_t>(1, retry_after_s)});
+Error unavailable(int64_t retry_after_s) {
+    return Error{Errc::kTokenUnavailable, "the token cannot be refreshed right now", {},
+                 std::max<int64_t>(1, retry_after_s)};
 }
 
 tl::unexpected<Error> not_refreshable(const store::Provider &provider) {
@@ -81,8 +81,8 @@ Result<store::Connection> Refresher::refresh_once(const std::string &connection_
         if (!connection || decide_refresh(*connection, wish, clock_()) != RefreshDecision::kRefresh) {
             return connection;
         }
-        if (int64_t wait_ms = backoff_.remaining_ms(connection_id, clock_()); wait_ms > 0) {
-            return unavailable((wait_ms + 999) / 1000);
+        if (std::optional<Error> recent = backoff_.current(connection_id, clock_())) {
+            return fail(std::move(*recent));
         }
         Result<std::optional<int64_t>> epoch = store::connections::claim_refresh_lease(
             database_, connection_id, owner_, clock_(), options_.lease_ms);
@@ -93,7 +93,7 @@ Result<store::Connection> Refresher::refresh_once(const std::string &connection_
             return run_leased(*connection, wish, **epoch);
         }
         if (clock_() >= give_up_at) {
-            return unavailable(1);
+            return fail(unavailable(1));
         }
         Result<store::Connection> moved = wait_for_other(*connection);
         if (!moved) {
@@ -308,15 +308,14 @@ Result<store::Connection> Refresher::superseded(const Attempt &attempt) {
 }
 
 tl::unexpected<Error> Refresher::later(const Attempt &attempt, const std::string &reason, int64_t retry_after_s) {
-    UnixMs now = clock_();
-    backoff_.failed(attempt.connection.id, retry_after_s, now);
     note(attempt, audit::kTokenRefreshFailed, reason);
-    return unavailable((backoff_.remaining_ms(attempt.connection.id, now) + 999) / 1000);
+    return fail(backoff_.failed(attempt.connection.id, unavailable(retry_after_s), clock_()));
 }
 
 tl::unexpected<Error> Refresher::misconfigured(const Attempt &attempt, const std::string &reason) {
     note(attempt, audit::kTokenRefreshFailed, reason);
-    return fail(Errc::kProviderError, "the provider refused the refresh request", reason);
+    Error error{Errc::kProviderError, "the provider refused the refresh request", reason, 0};
+    return fail(backoff_.failed(attempt.connection.id, std::move(error), clock_()));
 }
 
 void Refresher::give_back(const Attempt &attempt) {

@@ -35,23 +35,44 @@ SingleFlight::Outcome SingleFlight::run(const std::string &key, const std::funct
     return outcome;
 }
 
-int64_t Backoff::remaining_ms(const std::string &key, UnixMs now) {
-    std::lock_guard lock(mutex_);
-    auto found = entries_.find(key);
-    return found == entries_.end() ? 0 : std::max<int64_t>(0, found->second.until - now);
+namespace {
+
+int64_t seconds_up(int64_t ms) {
+    return std::max<int64_t>(1, (ms + 999) / 1000);
 }
 
-void Backoff::failed(const std::string &key, int64_t retry_after_s, UnixMs now) {
+}  // namespace
+
+std::optional<Error> Backoff::current(const std::string &key, UnixMs now) {
+    std::lock_guard lock(mutex_);
+    auto found = entries_.find(key);
+    if (found == entries_.end() || found->second.until <= now) {
+        return std::nullopt;
+    }
+    Error error = found->second.error;
+    error.retry_after_s = seconds_up(found->second.until - now);
+    return error;
+}
+
+Error Backoff::failed(const std::string &key, Error error, UnixMs now) {
     std::lock_guard lock(mutex_);
     if (entries_.size() >= kMaxEntries) {
         std::erase_if(entries_, [&](const auto &entry) { return entry.second.until <= now; });
     }
     if (entries_.size() >= kMaxEntries && !entries_.contains(key)) {
-        return;  // one more question to the provider is the lesser evil
+        return error;  // one more question to the provider is the lesser evil
     }
     Entry &entry = entries_[key];
-    entry.delay_ms = entry.delay_ms == 0 ? kFirstMs : std::min(entry.delay_ms * 2, kLastMs);
-    entry.until = now + std::max(entry.delay_ms, std::min(retry_after_s, kMaxRetryAfterS) * 1000);
+    if (error.errc == Errc::kProviderError) {
+        entry.delay_ms = 0;
+        entry.until = now + kRefusedMs;
+    } else {
+        entry.delay_ms = entry.delay_ms == 0 ? kFirstMs : std::min(entry.delay_ms * 2, kLastMs);
+        entry.until = now + std::max(entry.delay_ms, std::min(error.retry_after_s, kMaxRetryAfterS) * 1000);
+    }
+    entry.error = error;
+    error.retry_after_s = seconds_up(entry.until - now);
+    return error;
 }
 
 void Backoff::succeeded(const std::string &key) {

@@ -37,23 +37,26 @@ private:
     std::map<std::string, std::shared_ptr<Flight>> flights_;
 };
 
-/// Connections whose provider said "later" (or did not answer), until when. Bounded.
+/// Refreshes that failed a moment ago, and how: until then the failure is the answer. Bounded.
 class Backoff {
 public:
-    /// Milliseconds until the provider may be asked again; 0 = now.
-    int64_t remaining_ms(const std::string &key, UnixMs now);
-    /// After a failure: at least kFirstMs, doubling to kLastMs while failures follow each other; more if the provider
-    /// asked for more.
-    void failed(const std::string &key, int64_t retry_after_s, UnixMs now);
+    /// The failure that still counts, with retry_after_s set; nullopt = the provider may be asked.
+    std::optional<Error> current(const std::string &key, UnixMs now);
+    /// After a failure of the provider's: kFirstMs, doubling to kLastMs while failures follow each other; more if the
+    /// provider asked for more. After a refusal of our configuration (kProviderError): kRefusedMs.
+    /// returns what `current` would
+    Error failed(const std::string &key, Error error, UnixMs now);
     void succeeded(const std::string &key);
 
     static constexpr int64_t kFirstMs = 1000;
     static constexpr int64_t kLastMs = 60 * 1000;
+    static constexpr int64_t kRefusedMs = 2000;
     static constexpr int64_t kMaxRetryAfterS = 3600;
     static constexpr size_t kMaxEntries = 100000;
 
 private:
     struct Entry {
+        Error error;
         UnixMs until = 0;
         int64_t delay_ms = 0;
     };

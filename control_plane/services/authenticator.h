@@ -1,0 +1,47 @@
+// Turns a presented key into a caller. Control-plane keys are compared in constant time, agents' keys are found by
+// their SHA-256. Which routes a caller may enter is api/'s business.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "control_plane/config/config.h"
+#include "control_plane/services/caller.h"
+#include "control_plane/store/database.h"
+#include "shared/clock.h"
+
+namespace nexus::control {
+
+struct Presented {
+    std::string_view key;       // X-API-Key, or the Bearer token
+    std::string_view on_behalf_of;  // X-Nexus-Agent: believed beside a control-plane key only
+    std::string_view ip_address;
+    std::string_view user_agent;
+};
+
+struct Authenticated {
+    Caller caller;
+    std::optional<KeyScope> scope;  // of a control-plane key; nullopt: an agent's own key
+    bool is_agent() const { return caller.kind == Caller::Kind::kAgent; }
+};
+
+class Authenticator {
+public:
+    Authenticator(store::Database &database, std::span<const ControlKey> keys, Clock clock)
+        : database_(database), keys_(keys), clock_(std::move(clock)) {}
+
+    /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked; X-Nexus-Agent names no living
+    ///        agent, or comes with an agent's key); kStoreUnavailable
+    Result<Authenticated> authenticate(const Presented &presented) const;
+
+private:
+    Result<store::Agent> agent_by_key(std::string_view key) const;
+    Result<store::Agent> agent_by_id(std::string_view id) const;
+    store::Database &database_;
+    std::span<const ControlKey> keys_;
+    Clock clock_;
+};
+
+}  // namespace nexus::control

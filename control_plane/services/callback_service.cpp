@@ -1,0 +1,226 @@
+// Finishes an OAuth flow: see callback_service.h.
+#include "control_plane/services/callback_service.h"
+
+#include <algorithm>
+#include <array>
+
+#include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/return_url.h"
+#include "control_plane/services/consent_service.h"
+#include "control_plane/store/audit_repository.h"
+#include "control_plane/store/transition.h"
+#include "control_plane/url/url.h"
+
+namespace nexus::control {
+
+namespace {
+
+// Error codes of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6 go on to return_url; anything else
+// that a provider (or whoever sent the browser) says becomes "oauth_error".
+std::string known_error(std::string_view code) {
+    constexpr std::array<std::string_view, 11> kCodes{
+        "access_denied",       "invalid_request", "unauthorized_client",     "unsupported_response_type",
+        "invalid_scope",       "server_error",    "temporarily_unavailable", "interaction_required",
+        "login_required",      "consent_required", "account_selection_required"};
+    bool known = std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
+    return std::string{known ? code : "oauth_error"};
+}
+
+std::string success_url(const store::Connection &connection, const store::Provider &provider) {
+    return with_query(connection.return_url, {{"status", "success"},
+                                              {"connection_id", connection.id},
+                                              {"provider", provider.name}});
+}
+
+}  // namespace
+
+CallbackService::CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
+                                 const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
+                                 const Config &config, Clock clock, Metrics *metrics)
+    : database_(database),
+      vault_(vault),
+      discovery_(discovery),
+      id_tokens_(discovery, clock, metrics),
+      signer_(signer),
+      endpoint_(std::move(endpoint)),
+      drainer_(drainer),
+      config_(config),
+      clock_(std::move(clock)),
+      metrics_(metrics) {}
+
+Result<std::string> CallbackService::finish(const Caller &caller, const CallbackInput &input) {
+    Result<StateClaims> claims = signer_.verify(input.state, clock_());
+    if (!claims) {
+        log::warn("state_refused");  // not audited: anyone can send us rubbish, rows are for what was ours
+        return fail(claims.error());
+    }
+    // Used up before anything else happens: a second callback with this state gets nothing, not even an exchange.
+    Flow flow;
+    Result<store::Connection> taken = database_.transact([&](store::Transaction &sql) {
+        return store::connections::take_flow(sql, claims->connection_id, claims->jti, clock_());
+    });
+    if (!taken) {
+        log::warn("flow_refused", {{"connection_id", claims->connection_id}});
+        return fail(taken.error());
+    }
+    flow.connection = std::move(*taken);
+    if (Result<void> allowed = check_return_url(flow.connection.return_url, config_.allowed_return_domains); !allowed) {
+        return fail(Errc::kReturnUrlNotAllowed, "the connection's return_url is not allowed any more");
+    }
+    Result<store::Provider> provider = store::providers::get(database_, flow.connection.provider_id);
+    if (!provider || provider->auth_type != "oauth2") {
+        bool gone = provider || provider.error().errc == Errc::kProviderNotFound;
+        return gone ? fail_flow(caller, flow, audit::kProviderNotFound, "provider_not_found")
+                    : fail_flow(caller, flow, audit::kOauthError, "server_error");
+    }
+    flow.provider = std::move(*provider);
+    if (input.error) {
+        return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
+    }
+    if (!input.code || input.code->empty() || input.code->size() > 4096) {
+        return fail_flow(caller, flow, audit::kOauthError, "missing_params");
+    }
+    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
+    if (input.iss && !flow.provider.issuer.empty() && *input.iss != flow.provider.issuer) {
+        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
+    }
+    Result<OAuthClient> client = resolve_client(flow.provider, vault_, discovery_);
+    if (client && client->iss_in_response && !input.iss) {
+        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
+    }
+    Result<void> done = client ? exchange_and_store(caller, flow, *client, *input.code) : fail(client.error());
+    if (!done) {
+        bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
+        std::string_view type = bad_identity ? audit::kIdTokenVerificationFailed : audit::kTokenExchangeFailed;
+        log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", done.error().message}});
+        return fail_flow(caller, flow, type, bad_identity ? "invalid_id_token" : "token_exchange_failed");
+    }
+    return success_url(flow.connection, flow.provider);
+}
+
+Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow, const OAuthClient &client,
+                                                 const std::string &code) {
+    Result<Grant> grant = exchange(flow, client, code);
+    if (!grant) {
+        return fail(grant.error());
+    }
+    return store_grant(caller, flow, *grant);
+}
+
+Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const OAuthClient &client,
+                                                         const std::string &code) {
+    Result<Secret> verifier = vault_.open(code_verifier_place(flow.connection), flow.connection.code_verifier_box);
+    if (!verifier) {
+        return fail(verifier.error());
+    }
+    auto start = std::chrono::steady_clock::now();
+    TokenResponse response = endpoint_.exchange_code(client, code, *verifier, config_.redirect_uri());
+    bool ok = response.outcome == TokenOutcome::kTokens;
+    if (metrics_ != nullptr) {
+        double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        metrics_->token_exchange(ok ? "success" : "error", seconds);
+    }
+    if (!ok) {
+        return fail(Errc::kProviderError, "the code exchange failed: " + response.reason);
+    }
+    UnixMs now = clock_();
+    Secret id_token = std::move(response.id_token);
+    Grant grant;
+    grant.credentials = credentials_from(response, Secret{});
+    grant.change.state = connection::State::kActive;
+    grant.change.expires_at = expires_at_from(response, now);
+    grant.change.refreshable = !grant.credentials.refresh_token.empty();
+    if (response.scope) {
+        grant.change.scopes = split_scopes(*response.scope);
+    }
+    if (Result<void> checked = check_identity(flow, client, std::move(id_token), grant); !checked) {
+        return fail(checked.error());
+    }
+    return grant;
+}
+
+// With a pinned issuer, a flow that asked for `openid` must bring a good id_token. Without one, an id_token cannot be
+// verified and is not kept.
+Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client, Secret id_token,
+                                             Grant &grant) {
+    bool asked = !flow.connection.nonce.empty();
+    if (client.issuer.empty() || (id_token.empty() && !asked)) {
+        return {};
+    }
+    if (id_token.empty()) {
+        return fail(Errc::kInvalidIdToken, "the provider sent no id_token");
+    }
+    if (metrics_ != nullptr) {
+        metrics_->id_token_returned();
+    }
+    std::optional<std::string> nonce = asked ? std::optional{flow.connection.nonce} : std::nullopt;
+    Result<IdClaims> claims = id_tokens_.verify(id_token.view(), client.issuer, client.client_id, nonce);
+    if (!claims) {
+        return fail(Errc::kInvalidIdToken, claims.error().message);
+    }
+    const std::string &known = flow.connection.account_subject;
+    if (!known.empty() && known != claims->subject) {
+        return fail(Errc::kInvalidIdToken, "another account granted than the one this connection belongs to");
+    }
+    grant.change.account_subject = claims->subject;
+    grant.credentials.usage.emplace_back("id_token", std::move(id_token));
+    return {};
+}
+
+Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const Grant &grant) {
+    Result<store::Connection> row = database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+        const store::Connection &connection = flow.connection;
+        Result<int64_t> version = store::tokens::next_version(sql, connection.id);
+        if (!version) {
+            return fail(version.error());
+        }
+        UnixMs now = clock_();
+        Result<store::Token> token = seal_credentials(vault_, connection.id, *version, grant.credentials, now);
+        if (!token) {
+            return fail(token.error());
+        }
+        if (Result<void> written = store::tokens::put(sql, *token); !written) {
+            return fail(written.error());
+        }
+        return store::change_connection(sql, connection.id, connection.generation, grant.change,
+                                        caller.event(audit::kOauthFlowCompleted), now);
+    });
+    if (!row) {
+        return fail(row.error());
+    }
+    log::info("connection_active", {{"connection_id", row->id}, {"generation", row->generation}});
+    (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+    return {};
+}
+
+// A first try that failed leaves `failed`; a connection that works (or once did) stays as it is.
+std::string CallbackService::fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
+                                       std::string_view error) {
+    const store::Connection &connection = flow.connection;
+    log::warn("flow_ended_with_error", {{"connection_id", connection.id}, {"error", error}});
+    bool first_try = connection.state == connection::State::kPending;
+    Result<void> recorded = database_.transact([&](store::Transaction &sql) -> Result<void> {
+        audit::Event event = caller.event(audit_type, "error", error);
+        if (first_try) {
+            store::ConnectionChange change;
+            change.state = connection::State::kFailed;
+            change.attention_reason = std::string{error};
+            return store::change_connection(sql, connection.id, connection.generation, change, event, clock_())
+                .map([](const store::Connection &) {});
+        }
+        event.connection_id = connection.id;
+        event.workspace_id = connection.workspace_id;
+        event.provider_id = connection.provider_id;
+        return store::audit_log::append(sql, event, clock_());
+    });
+    if (!recorded) {
+        log::error("flow_end_not_recorded", {{"connection_id", connection.id}, {"reason", recorded.error().message}});
+    }
+    drainer_.notify();
+    return with_query(connection.return_url,
+                      {{"status", "error"}, {"error", std::string{error}}, {"connection_id", connection.id}});
+}
+
+}  // namespace nexus::control

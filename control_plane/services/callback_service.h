@@ -1,0 +1,67 @@
+// Finishes an OAuth flow: what the provider sent back through the browser, checked, exchanged and stored.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/config/config.h"
+#include "control_plane/oauth/state_token.h"
+#include "control_plane/oauth/token_credentials.h"
+#include "control_plane/oauth/token_endpoint.h"
+#include "control_plane/oidc/id_token_verifier.h"
+#include "control_plane/services/caller.h"
+#include "control_plane/store/connection_repository.h"
+
+namespace nexus::control {
+
+class Metrics;
+
+struct CallbackInput {
+    std::string state;
+    std::optional<std::string> code;
+    std::optional<std::string> error;
+    std::optional<std::string> iss;  // RFC 9207
+};
+
+class CallbackService {
+public:
+    CallbackService(store::Database &database, const Vault &vault, Discovery &discovery, const StateSigner &signer,
+                    TokenEndpoint endpoint, OutboxDrainer &drainer, const Config &config, Clock clock,
+                    Metrics *metrics);
+
+    /// returns the URL to send the browser to: return_url with status=success or status=error&error=...
+    /// errors kInvalidState, kReturnUrlNotAllowed, kStoreUnavailable: nowhere to send it
+    Result<std::string> finish(const Caller &caller, const CallbackInput &input);
+
+private:
+    struct Flow {
+        store::Connection connection;
+        store::Provider provider;
+    };
+    /// What the exchange yields, not stored yet.
+    struct Grant {
+        StoredCredentials credentials;
+        store::ConnectionChange change;
+    };
+    Result<void> exchange_and_store(const Caller &caller, const Flow &flow, const OAuthClient &client,
+                                    const std::string &code);
+    Result<Grant> exchange(const Flow &flow, const OAuthClient &client, const std::string &code);
+    Result<void> check_identity(const Flow &flow, const OAuthClient &client, Secret id_token, Grant &grant);
+    Result<void> store_grant(const Caller &caller, const Flow &flow, const Grant &grant);
+    std::string fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
+                          std::string_view error);
+
+    store::Database &database_;
+    const Vault &vault_;
+    Discovery &discovery_;
+    IdTokenVerifier id_tokens_;
+    const StateSigner &signer_;
+    TokenEndpoint endpoint_;
+    OutboxDrainer &drainer_;
+    const Config &config_;
+    Clock clock_;
+    Metrics *metrics_;
+};
+
+}  // namespace nexus::control

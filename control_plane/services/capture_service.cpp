@@ -1,0 +1,94 @@
+// Static credentials: see capture_service.h.
+#include "control_plane/services/capture_service.h"
+
+#include "control_plane/log/log.h"
+#include "control_plane/oauth/return_url.h"
+#include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/store/transition.h"
+#include "control_plane/url/url.h"
+
+namespace nexus::control {
+
+Result<CaptureService::Flow> CaptureService::open_flow(const std::string &state) {
+    Result<StateClaims> claims = signer_.verify(state, clock_());
+    if (!claims) {
+        return fail(claims.error());
+    }
+    Result<store::Connection> connection =
+        store::connections::peek_flow(database_, claims->connection_id, claims->jti, clock_());
+    if (!connection) {
+        return fail(connection.error());
+    }
+    Result<store::Provider> provider = store::providers::get(database_, connection->provider_id);
+    if (!provider) {
+        return fail(provider.error());
+    }
+    if (!is_static_auth_type(provider->auth_type)) {
+        // With an OAuth flow's state nobody may plant a token of their own (reference D8).
+        return fail(Errc::kInvalidState, "this flow takes no credentials");
+    }
+    return Flow{std::move(*claims), std::move(*connection), std::move(*provider)};
+}
+
+Result<CaptureForm> CaptureService::form(const std::string &state) {
+    return open_flow(state).map([](const Flow &flow) {
+        return CaptureForm{flow.provider.name, credential_schema_json(flow.provider)};
+    });
+}
+
+Result<Captured> CaptureService::capture(const Caller &caller, const std::string &state,
+                                         const json::Value &credentials) {
+    Result<Flow> flow = open_flow(state);
+    if (!flow) {
+        return fail(flow.error());
+    }
+    if (Result<void> allowed = check_return_url(flow->connection.return_url, config_.allowed_return_domains);
+        !allowed) {
+        return fail(Errc::kReturnUrlNotAllowed, "the connection's return_url is not allowed any more");
+    }
+    auto usage = read_credentials(credential_schema_of(flow->provider), credentials);
+    if (!usage) {
+        return fail(usage.error());
+    }
+    Result<store::Connection> row = store_credentials(caller, *flow, StoredCredentials{std::move(*usage), Secret{}});
+    if (!row) {
+        return fail(row.error());
+    }
+    log::info("credential_captured", {{"connection_id", row->id}, {"generation", row->generation}});
+    (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+    std::string url = with_query(row->return_url, {{"status", "success"},
+                                                   {"connection_id", row->id},
+                                                   {"provider", flow->provider.name}});
+    return Captured{row->id, std::move(url)};
+}
+
+Result<store::Connection> CaptureService::store_credentials(const Caller &caller, const Flow &flow,
+                                                            const StoredCredentials &credentials) {
+    return database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+        UnixMs now = clock_();
+        Result<store::Connection> taken =
+            store::connections::take_flow(sql, flow.connection.id, flow.claims.jti, now);
+        if (!taken) {
+            return taken;
+        }
+        Result<int64_t> version = store::tokens::next_version(sql, taken->id);
+        if (!version) {
+            return fail(version.error());
+        }
+        Result<store::Token> token = seal_credentials(vault_, taken->id, *version, credentials, now);
+        if (!token) {
+            return fail(token.error());
+        }
+        if (Result<void> written = store::tokens::put(sql, *token); !written) {
+            return fail(written.error());
+        }
+        store::ConnectionChange change;
+        change.state = connection::State::kActive;
+        change.expires_at = 0;
+        change.refreshable = false;
+        return store::change_connection(sql, taken->id, taken->generation, change,
+                                        caller.event(audit::kCredentialCaptured), now);
+    });
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,132 @@
+// Starts a connection: see consent_service.h.
+#include "control_plane/services/consent_service.h"
+
+#include <algorithm>
+
+#include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/pkce.h"
+#include "control_plane/oauth/return_url.h"
+#include "control_plane/services/provider_profile.h"
+#include "control_plane/store/transition.h"
+#include "shared/crypto/random.h"
+#include "shared/encoding/base64.h"
+#include "shared/encoding/hex.h"
+
+namespace nexus::control {
+
+namespace {
+
+bool is_plain_text(std::string_view text) {
+    return text.size() <= 255 && std::none_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+}
+
+}  // namespace
+
+Place code_verifier_place(const store::Connection &connection) {
+    return {"connections", connection.id, "code_verifier", connection.flow_expires_at};
+}
+
+Result<void> ConsentService::check(const ConsentRequest &request) const {
+    if (!is_plain_text(request.workspace_id) || !is_plain_text(request.user_id)) {
+        return fail(Errc::kInvalidRequest, "workspace_id and user_id are at most 255 bytes, without control characters");
+    }
+    if (request.scopes.size() > 100 || !std::all_of(request.scopes.begin(), request.scopes.end(), is_scope_token)) {
+        return fail(Errc::kInvalidRequest, "member scopes must hold scope tokens (RFC 6749 section 3.3)", "scopes");
+    }
+    return check_return_url(request.return_url, config_.allowed_return_domains);
+}
+
+Result<store::Provider> ConsentService::find_provider(const Caller &caller, const ConsentRequest &request) {
+    if (!request.provider_id.empty() && !encoding::is_uuid(request.provider_id)) {
+        return fail(Errc::kInvalidProviderId, "provider_id is not a UUID", "provider_id");
+    }
+    Result<store::Provider> provider =
+        request.provider_id.empty()
+            ? store::providers::get_by_name(database_, request.provider_name)
+            : store::providers::get(database_, encoding::to_lower_ascii(request.provider_id));
+    if (provider && !caller.may_use_provider(provider->name)) {
+        return fail(Errc::kProviderNotFound, "no such provider");
+    }
+    return provider;
+}
+
+Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest &request) {
+    if (Result<void> checked = check(request); !checked) {
+        return fail(checked.error());
+    }
+    Result<store::Provider> provider = find_provider(caller, request);
+    if (!provider) {
+        return fail(provider.error());
+    }
+    UnixMs now = clock_();
+    store::Connection connection;
+    connection.id = crypto::random_uuid();
+    connection.workspace_id = request.workspace_id;
+    connection.user_id = request.user_id;
+    connection.provider_id = provider->id;
+    connection.scopes = request.scopes.empty() ? provider->scopes : request.scopes;
+    connection.return_url = request.return_url;
+    connection.flow_id = crypto::random_uuid();
+    connection.flow_expires_at = now + kStateLifetimeMs;
+    connection.created_at = connection.updated_at = now;
+    bool oauth2 = provider->auth_type == "oauth2";
+    if (oauth2 && contains_openid(connection.scopes)) {
+        connection.nonce = encoding::base64url_encode(crypto::random_bytes(32));
+    }
+    std::string state = signer_.sign(
+        StateClaims{connection.flow_id, connection.workspace_id, provider->id, connection.id, now});
+
+    Secret verifier = new_code_verifier();
+    Result<std::string> url = oauth2 ? authorization(*provider, connection, state, verifier)
+                                     : config_.base_url + "/auth/capture-schema?state=" + state;
+    if (!url) {
+        return fail(url.error());
+    }
+    if (oauth2) {
+        Result<std::string> box = vault_.seal(code_verifier_place(connection), verifier);
+        if (!box) {
+            return fail(box.error());
+        }
+        connection.code_verifier_box = std::move(*box);
+    }
+    Result<void> created = database_.transact([&](store::Transaction &sql) {
+        return store::create_connection(sql, connection, caller.event(audit::kConnectionCreated), now);
+    });
+    if (!created) {
+        return fail(created.error());
+    }
+    if (metrics_ != nullptr) {
+        metrics_->consent_created(!connection.nonce.empty());
+    }
+    log::info("consent_created", {{"connection_id", connection.id}, {"provider_id", provider->id}});
+    return Consent{std::move(*url), std::move(state), connection.scopes, provider->id, connection.id};
+}
+
+Result<std::string> ConsentService::authorization(const store::Provider &provider, const store::Connection &connection,
+                                                  const std::string &state, const Secret &verifier) {
+    Result<OAuthClient> client = resolve_client(provider, vault_, discovery_);
+    if (!client) {
+        return fail(client.error());
+    }
+    Result<std::string> challenge = pkce_s256_challenge(verifier.view());
+    if (!challenge) {
+        return fail(challenge.error());
+    }
+    AuthorizationRequest request;
+    request.endpoint = client->authorization_endpoint;
+    request.client_id = client->client_id;
+    request.redirect_uri = config_.redirect_uri();
+    request.scopes = connection.scopes;
+    request.send_scope = !skips_scope_on_auth(provider);
+    request.state = state;
+    request.code_challenge = std::move(*challenge);
+    request.nonce = connection.nonce;
+    request.extras = authorization_extras(provider);
+    return authorization_url(request);
+}
+
+}  // namespace nexus::control

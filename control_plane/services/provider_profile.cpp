@@ -1,0 +1,190 @@
+// Provider profiles as users write them: see provider_profile.h. What params may hold is provider_params.cpp's.
+#include "control_plane/services/provider_profile.h"
+
+#include <algorithm>
+#include <array>
+
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/services/provider_params.h"
+#include "control_plane/services/time_text.h"
+#include "shared/net/host_rule.h"
+
+namespace nexus::control {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kStaticTypes{"api_key", "basic_auth", "header", "query_param"};
+
+bool is_header_name(std::string_view text) {
+    constexpr std::string_view kTokenChars =
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    return text.size() <= 128 && text.find_first_not_of(kTokenChars) == std::string_view::npos;
+}
+
+void read_url(json::ObjectReader &reader, std::string_view name, std::string &into, bool required) {
+    into = required ? reader.required_string(name) : reader.string_or(name, "");
+    if (!into.empty() && !parse_http_url(into, name)) {
+        reader.refuse(name, "must be an absolute http(s) URL");
+    }
+}
+
+// Canonical name of a client authentication; "" stays "", nullopt = unknown.
+std::optional<std::string> client_auth_name(std::string_view text) {
+    if (text.empty() || text == "client_secret_post") {
+        return "client_secret_post";
+    }
+    if (text == "client_secret_basic" || text == "Basic") {
+        return "client_secret_basic";
+    }
+    return text == "none" ? std::optional<std::string>{"none"} : std::nullopt;
+}
+
+void read_oauth2(json::ObjectReader &reader, bool secret_stored, ProfileInput &input) {
+    store::Provider &provider = input.provider;
+    std::optional<std::string> auth = client_auth_name(reader.string_or("auth_header", ""));
+    if (!auth) {
+        reader.refuse("auth_header", "must be client_secret_post, client_secret_basic or none");
+    }
+    provider.auth_header = auth.value_or("");
+    provider.client_id = reader.required_string("client_id", 255);
+    bool needs_secret = provider.auth_header != "none" && !secret_stored;
+    if (needs_secret) {
+        input.client_secret = reader.required_secret("client_secret");
+    } else {
+        input.client_secret = reader.optional_secret("client_secret");
+    }
+    if (input.client_secret && input.client_secret->empty()) {
+        reader.refuse("client_secret", "must not be empty");
+    }
+    if (provider.auth_header == "none" && input.client_secret) {
+        reader.refuse("client_secret", "must be left out with auth_header none");
+    }
+    provider.enable_discovery = reader.boolean_or("enable_discovery", false);
+    bool needs_urls = !provider.enable_discovery;
+    read_url(reader, "auth_url", provider.auth_url, needs_urls);
+    read_url(reader, "token_url", provider.token_url, needs_urls);
+    read_url(reader, "issuer", provider.issuer, provider.enable_discovery);
+    if (provider.issuer.find_first_of("?#") != std::string::npos) {
+        reader.refuse("issuer", "must have no query and no fragment");
+    }
+}
+
+void read_static(json::ObjectReader &reader, store::Provider &provider) {
+    provider.auth_header = reader.string_or("auth_header", "", 128);
+    if (!is_header_name(provider.auth_header)) {
+        reader.refuse("auth_header", "must be a header name");
+    }
+    constexpr std::array<std::string_view, 6> kOauthOnly{"client_id", "client_secret", "auth_url",
+                                                         "token_url", "issuer",        "enable_discovery"};
+    for (std::string_view name : kOauthOnly) {
+        json::Value value = reader.any(name);
+        bool nothing = value.is_null() || (value.is_string() && value.as_string().empty()) ||
+                       (value.is_boolean() && !value.as_boolean());
+        if (!nothing) {
+            reader.refuse(name, "is for auth_type oauth2 only");
+        }
+    }
+}
+
+void read_scopes_and_hosts(json::ObjectReader &reader, store::Provider &provider) {
+    provider.scopes = reader.strings_or_empty("scopes", 100, 256);
+    if (!std::all_of(provider.scopes.begin(), provider.scopes.end(), is_scope_token)) {
+        reader.refuse("scopes", "must hold scope tokens (RFC 6749 section 3.3)");
+    }
+    provider.allowed_hosts = reader.strings_or_empty("allowed_hosts", 64, 255);
+    for (const std::string &rule : provider.allowed_hosts) {
+        std::string_view host = rule;
+        if (host.starts_with("*.")) {
+            host.remove_prefix(2);
+        }
+        if (!net::parse_host_port(host) || host.find('*') != std::string_view::npos) {
+            reader.refuse("allowed_hosts", "must hold host, host:port or *.suffix");
+        }
+    }
+}
+
+}  // namespace
+
+bool is_provider_name(std::string_view name) noexcept {
+    return !name.empty() && name.size() <= 255 &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+bool is_static_auth_type(std::string_view type) noexcept {
+    return std::find(kStaticTypes.begin(), kStaticTypes.end(), type) != kStaticTypes.end();
+}
+
+Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_stored) {
+    json::ObjectReader reader(profile, "profile");
+    ProfileInput input;
+    store::Provider &provider = input.provider;
+    provider.name = reader.required_string("name", 255);
+    if (!provider.name.empty() && !is_provider_name(provider.name)) {
+        reader.refuse("name", "must be of a-z, 0-9 and -");
+    }
+    provider.auth_type = reader.string_or("auth_type", "oauth2", 64);
+    if (provider.auth_type.empty()) {
+        provider.auth_type = "oauth2";
+    }
+    if (provider.auth_type == "oauth2") {
+        read_oauth2(reader, secret_stored, input);
+    } else if (is_static_auth_type(provider.auth_type)) {
+        read_static(reader, provider);
+    } else {
+        return fail(Errc::kUnsupportedAuthType, "auth_type is not one that can be connected", "profile.auth_type");
+    }
+    read_scopes_and_hosts(reader, provider);
+    read_url(reader, "api_base_url", provider.api_base_url, false);
+    read_url(reader, "user_info_endpoint", provider.user_info_endpoint, false);
+    provider.description = reader.string_or("description", "", 2048);
+    provider.category = reader.string_or("category", "", 100);
+    json::Value params = reader.object_or_null("params");
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    if (!params.is_null()) {
+        provider.params = params.dump_text();
+    }
+    if (Result<void> checked = check_params(provider); !checked) {
+        return fail(checked.error());
+    }
+    return input;
+}
+
+json::Value profile_to_json(const store::Provider &provider) {
+    json::Value out = json::Value::object();
+    out.set("id", provider.id)
+        .set("name", provider.name)
+        .set("auth_type", provider.auth_type)
+        .set("auth_header", provider.auth_header)
+        .set("client_id", provider.client_id)
+        .set("client_secret_set", !provider.client_secret_box.empty())
+        .set("auth_url", provider.auth_url)
+        .set("token_url", provider.token_url)
+        .set("issuer", provider.issuer)
+        .set("enable_discovery", provider.enable_discovery)
+        .set("scopes", provider.scopes)
+        .set("api_base_url", provider.api_base_url)
+        .set("user_info_endpoint", provider.user_info_endpoint)
+        .set("params", params_of(provider))
+        .set("allowed_hosts", provider.allowed_hosts)
+        .set("description", provider.description)
+        .set("category", provider.category)
+        .set("created_at", to_rfc3339(provider.created_at))
+        .set("updated_at", to_rfc3339(provider.updated_at));
+    return out;
+}
+
+std::vector<std::string> allowed_hosts_of(const store::Provider &provider) {
+    if (!provider.allowed_hosts.empty()) {
+        return provider.allowed_hosts;
+    }
+    Result<Url> base = parse_http_url(provider.api_base_url, "api_base_url");
+    if (!base) {
+        return {};
+    }
+    bool v6 = base->host.find(':') != std::string::npos;
+    return {(v6 ? "[" + base->host + "]" : base->host) + ":" + std::to_string(base->port)};
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,56 @@
+// Provider profiles: register, list, replace, delete. Client secrets are sealed on their way in and never come out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/services/caller.h"
+#include "control_plane/services/provider_profile.h"
+#include "control_plane/store/database.h"
+#include "control_plane/vault/vault.h"
+#include "shared/clock.h"
+
+namespace nexus::control {
+
+class ProviderService {
+public:
+    ProviderService(store::Database &database, const Vault &vault, OutboxDrainer &drainer, Clock clock)
+        : database_(database), vault_(vault), drainer_(drainer), clock_(std::move(clock)) {}
+
+    /// errors as parse_profile; kProviderExists; kStoreUnavailable
+    Result<store::Provider> create(const Caller &caller, const json::Value &profile);
+
+    struct Replaced {
+        store::Provider provider;
+        bool changed = false;
+    };
+    /// The whole profile; a client_secret that is left out stays as it is.
+    /// errors as create; kProviderNotFound; kConflict
+    Result<Replaced> replace(const Caller &caller, const std::string &id, const json::Value &profile);
+
+    /// The profile is gone for consents and refreshes at once; its connections are revoked, page by page.
+    /// errors kProviderNotFound, kStoreUnavailable (again: the rest is revoked then)
+    Result<void> remove(const Caller &caller, const std::string &id);
+
+    Result<store::Provider> get(const std::string &id);
+    /// errors kProviderNotFound, kProviderAmbiguous
+    Result<store::Provider> get_by_name(const std::string &name);
+    Result<store::ProviderPage> list(int64_t limit, const std::string &cursor);
+    /// Every living profile, at most kMaxMetadata: for the metadata map.
+    Result<std::vector<store::Provider>> all();
+
+    static constexpr size_t kMaxMetadata = 5000;
+
+private:
+    Result<void> seal_secret(store::Provider &provider, const Secret &client_secret) const;
+    Result<bool> holds_secret(const store::Provider &provider, const Secret &client_secret) const;
+    Result<void> revoke_connections(const Caller &caller, const std::string &provider_id);
+
+    store::Database &database_;
+    const Vault &vault_;
+    OutboxDrainer &drainer_;
+    Clock clock_;
+};
+
+}  // namespace nexus::control

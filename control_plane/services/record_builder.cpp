@@ -1,0 +1,96 @@
+// Content of sealed records: see record_builder.h.
+#include "control_plane/services/record_builder.h"
+
+#include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/services/provider_profile.h"
+
+namespace nexus::control {
+
+namespace {
+
+record::TokenRecord describe(const store::Connection &connection, const store::Provider &provider) {
+    record::TokenRecord out;
+    out.connection_id = connection.id;
+    out.workspace_id = connection.workspace_id;
+    out.provider_id = provider.id;
+    out.provider = provider.name;
+    out.state = provider.deleted_at == 0 ? connection.state : connection::State::kRevoked;
+    out.generation = static_cast<uint64_t>(connection.generation);
+    out.scopes = connection.scopes;
+    if (out.state == connection::State::kAttention) {
+        out.attention_reason = connection.attention_reason;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<record::TokenRecord> RecordBuilder::token(const std::string &connection_id) const {
+    Result<store::Connection> connection = store::connections::get(database_, connection_id);
+    return connection ? token(*connection) : fail(connection.error());
+}
+
+Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connection) const {
+    Result<store::Provider> provider = store::providers::get_any(database_, connection.provider_id);
+    if (!provider) {
+        return fail(provider.error());
+    }
+    record::TokenRecord out = describe(connection, *provider);
+    if (out.state != connection::State::kActive) {
+        return out;
+    }
+    Result<store::Token> token = store::tokens::get(database_, connection.id);
+    if (!token) {
+        return fail(token.error());
+    }
+    Result<StoredCredentials> credentials = open_credentials(vault_, *token);
+    if (!credentials) {
+        return fail(credentials.error());
+    }
+    StrategyConfig strategy = strategy_of(*provider);
+    out.expires_at = connection.expires_at;
+    out.refreshable = connection.refreshable;
+    out.strategy = std::move(strategy.type);
+    out.strategy_config = std::move(strategy.config);
+    out.credentials = std::move(credentials->usage);
+    out.api_base_url = provider->api_base_url;
+    out.allowed_hosts = allowed_hosts_of(*provider);
+    return out;
+}
+
+Result<record::CallerRecord> RecordBuilder::caller(const std::string &key_sha256) const {
+    Result<store::AgentWithKey> found = store::agents::find_by_key(database_, key_sha256);
+    if (!found) {
+        return fail(found.error());
+    }
+    record::CallerRecord out;
+    out.agent_id = found->agent.id;
+    out.workspace_id = found->agent.workspace_id;
+    out.name = found->agent.name;
+    out.key_id = found->key.key_id;
+    out.key_sha256 = found->key.sha256;
+    out.state = found->is_active(clock_()) ? record::CallerState::kActive : record::CallerState::kRevoked;
+    out.generation = static_cast<uint64_t>(found->agent.generation);
+    out.expires_at = found->key.expires_at;
+    out.grants = found->agent.grants;
+    out.connections = found->agent.connections;
+    out.providers = found->agent.providers;
+    return out;
+}
+
+Result<std::optional<CacheRecord>> RecordBuilder::for_outbox(const store::OutboxEntry &entry) const {
+    if (entry.kind == redis::EventKind::kToken) {
+        Result<record::TokenRecord> record = token(entry.id);
+        if (!record && record.error().errc == Errc::kConnectionNotFound) {
+            return std::optional<CacheRecord>{};
+        }
+        return record ? Result<std::optional<CacheRecord>>{std::move(*record)} : fail(record.error());
+    }
+    Result<record::CallerRecord> record = caller(entry.id);
+    if (!record && record.error().errc == Errc::kInvalidApiKey) {
+        return std::optional<CacheRecord>{};
+    }
+    return record ? Result<std::optional<CacheRecord>>{std::move(*record)} : fail(record.error());
+}
+
+}  // namespace nexus::control

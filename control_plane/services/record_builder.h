@@ -1,0 +1,36 @@
+// Builds the sealed records' content from the database as it is now: what edges get, over Redis or over HTTP.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/store/agent_repository.h"
+#include "control_plane/store/connection_repository.h"
+#include "control_plane/store/provider_repository.h"
+#include "control_plane/vault/vault.h"
+
+namespace nexus::control {
+
+class RecordBuilder {
+public:
+    RecordBuilder(store::Database &database, const Vault &vault, Clock clock)
+        : database_(database), vault_(vault), clock_(std::move(clock)) {}
+
+    /// Credentials are in it only while the connection is active and its provider lives.
+    /// errors kConnectionNotFound, kStoreUnavailable, kSealBroken, kUnknownKey, kMalformedRecord
+    Result<record::TokenRecord> token(const std::string &connection_id) const;
+    /// Of a row that the caller has read already.
+    Result<record::TokenRecord> token(const store::Connection &connection) const;
+    /// errors kInvalidApiKey (unknown hash), kStoreUnavailable
+    Result<record::CallerRecord> caller(const std::string &key_sha256) const;
+    /// The drainer's RecordSource.
+    Result<std::optional<CacheRecord>> for_outbox(const store::OutboxEntry &entry) const;
+
+private:
+    store::Database &database_;
+    const Vault &vault_;
+    Clock clock_;
+};
+
+}  // namespace nexus::control

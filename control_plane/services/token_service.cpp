@@ -1,0 +1,160 @@
+// Hands out usage credentials: see token_service.h.
+#include "control_plane/services/token_service.h"
+
+#include <algorithm>
+
+#include "control_plane/metrics/metrics.h"
+#include "shared/encoding/hex.h"
+
+namespace nexus::control {
+
+namespace {
+
+// DESIGN 4's table: what a token request gets in this state; no error for active.
+Result<void> check_state(const record::TokenRecord &record) {
+    std::optional<Errc> refusal = connection::refusal(record.state);
+    if (!refusal) {
+        return {};
+    }
+    switch (*refusal) {
+        case Errc::kAttentionRequired:
+            return fail(*refusal, "a person must reconnect this account", record.attention_reason);
+        case Errc::kConnectionPending:
+            return fail(*refusal, "nobody has finished the consent yet");
+        case Errc::kConnectionRevoked:
+            return fail(*refusal, "the connection was revoked");
+        default:
+            return fail(*refusal, "the connection is not active: " + std::string{to_string(record.state)});
+    }
+}
+
+bool is_passing_failure(const Error &error) {
+    return error.errc == Errc::kTokenUnavailable || error.errc == Errc::kProviderError;
+}
+
+}  // namespace
+
+Result<std::string> canonical_connection_id(std::string_view text) {
+    if (!encoding::is_uuid(text)) {
+        return fail(Errc::kInvalidConnectionId, "the connection id is not a UUID");
+    }
+    return encoding::to_lower_ascii(text);
+}
+
+Result<TokenService::Found> TokenService::find(const Caller &caller, const std::string &connection_id) {
+    Result<std::string> id = canonical_connection_id(connection_id);
+    if (!id) {
+        return fail(id.error());
+    }
+    Result<store::Connection> connection = store::connections::get(database_, *id);
+    if (!connection) {
+        return fail(connection.error());
+    }
+    Result<store::Provider> provider = store::providers::get_any(database_, connection->provider_id);
+    if (!provider) {
+        return fail(provider.error());
+    }
+    if (!caller.may_see(connection->workspace_id, connection->id, provider->name)) {
+        return fail(Errc::kConnectionNotFound, "no such connection");
+    }
+    return Found{std::move(*connection), std::move(*provider)};
+}
+
+// A refresh that fails for now is no reason to withhold a token that still has seconds to live.
+Result<store::Connection> TokenService::make_usable(const store::Connection &connection, const RefreshWish &wish) {
+    if (decide_refresh(connection, wish, clock_()) == RefreshDecision::kServe) {
+        return connection;
+    }
+    Result<store::Connection> row = refresher_.refresh(connection.id, wish);
+    if (!row && !wish.forced && is_passing_failure(row.error()) && !is_expired(connection, clock_())) {
+        return connection;
+    }
+    return row;
+}
+
+Result<record::TokenRecord> TokenService::usable_record(const Caller &caller, const Found &found,
+                                                        const Result<store::Connection> &row) {
+    Result<record::TokenRecord> record = row ? records_.token(*row) : fail(row.error());
+    if (record) {
+        if (Result<void> state = check_state(*record); !state) {
+            record = fail(state.error());
+        }
+    }
+    note(caller, found.connection, record ? nullptr : &record.error());
+    if (record && metrics_ != nullptr) {
+        bool has_id_token = std::any_of(record->credentials.begin(), record->credentials.end(),
+                                        [](const auto &entry) { return entry.first == "id_token"; });
+        metrics_->token_get(found.provider.name, has_id_token);
+    }
+    return record;
+}
+
+Result<record::TokenRecord> TokenService::read(const Caller &caller, const std::string &connection_id) {
+    if (!caller.may(record::Grant::kTokenRead)) {
+        return fail(Errc::kInsufficientGrant, "this needs the grant token:read");
+    }
+    Result<Found> found = find(caller, connection_id);
+    if (!found) {
+        return fail(found.error());
+    }
+    if (found->provider.deleted_at != 0) {
+        return usable_record(caller, *found, found->connection);
+    }
+    return usable_record(caller, *found, make_usable(found->connection, RefreshWish{}));
+}
+
+Result<record::TokenRecord> TokenService::refresh(const Caller &caller, const std::string &connection_id) {
+    if (!caller.may(record::Grant::kConnectionRefresh)) {
+        return fail(Errc::kInsufficientGrant, "this needs the grant connection:refresh");
+    }
+    Result<Found> found = find(caller, connection_id);
+    if (!found) {
+        return fail(found.error());
+    }
+    if (found->provider.deleted_at != 0) {
+        return usable_record(caller, *found, found->connection);
+    }
+    return usable_record(caller, *found, make_usable(found->connection, RefreshWish{true, std::nullopt}));
+}
+
+Result<connection::State> TokenService::check(const Caller &caller, const std::string &connection_id) {
+    return find(caller, connection_id).map([](const Found &found) {
+        return found.provider.deleted_at == 0 ? found.connection.state : connection::State::kRevoked;
+    });
+}
+
+Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller, const std::string &connection_id) {
+    Result<Found> found = find(caller, connection_id);
+    if (!found) {
+        return fail(found.error());
+    }
+    Result<store::Connection> row = found->provider.deleted_at == 0
+                                        ? make_usable(found->connection, RefreshWish{})
+                                        : Result<store::Connection>{found->connection};
+    note(caller, found->connection, row ? nullptr : &row.error());
+    return row ? records_.token(*row) : fail(row.error());
+}
+
+Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller, const std::string &connection_id,
+                                                           std::optional<int64_t> above_generation) {
+    Result<Found> found = find(caller, connection_id);
+    if (!found) {
+        return fail(found.error());
+    }
+    Result<store::Connection> row = found->provider.deleted_at == 0
+                                        ? make_usable(found->connection, RefreshWish{true, above_generation})
+                                        : Result<store::Connection>{found->connection};
+    return row ? records_.token(*row) : fail(row.error());
+}
+
+void TokenService::note(const Caller &caller, const store::Connection &connection, const Error *error) {
+    audit::Event event = error == nullptr
+                             ? caller.event(audit::kTokenRetrieved)
+                             : caller.event(audit::kTokenRetrievalFailed, "error", errc_info(error->errc).code);
+    event.connection_id = connection.id;
+    event.workspace_id = connection.workspace_id;
+    event.provider_id = connection.provider_id;
+    audit_.push(std::move(event));
+}
+
+}  // namespace nexus::control
