@@ -1,6 +1,8 @@
 // Creating and merging the configuration structs.
 #include "ngx_module/conf.h"
 
+#include "ngx_module/guard_directives.h"
+
 namespace nexus::edge {
 
 void *create_main_conf(ngx_conf_t *cf) noexcept {
@@ -17,6 +19,7 @@ void *create_srv_conf(ngx_conf_t *cf) noexcept {
         return nullptr;
     }
     conf->control_plane = static_cast<ControlPlaneConf *>(NGX_CONF_UNSET_PTR);
+    conf->control_plane_key = static_cast<ControlPlaneKeyConf *>(NGX_CONF_UNSET_PTR);
     return conf;
 }
 
@@ -24,15 +27,21 @@ char *merge_srv_conf(ngx_conf_t *, void *parent, void *child) noexcept {
     auto *prev = static_cast<SrvConf *>(parent);
     auto *conf = static_cast<SrvConf *>(child);
     ngx_conf_merge_ptr_value(conf->control_plane, prev->control_plane, nullptr);
+    ngx_conf_merge_ptr_value(conf->control_plane_key, prev->control_plane_key, nullptr);
     return NGX_CONF_OK;
 }
 
 void *create_loc_conf(ngx_conf_t *cf) noexcept {
-    return ngx_pcalloc(cf->pool, sizeof(LocConf));
+    auto *conf = static_cast<LocConf *>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+    if (conf == nullptr) {
+        return nullptr;
+    }
+    init_guard_conf(*conf);
+    return conf;
 }
 
-char *merge_loc_conf(ngx_conf_t *, void *, void *) noexcept {
-    return NGX_CONF_OK;
+char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) noexcept {
+    return merge_guard_conf(cf, *static_cast<LocConf *>(parent), *static_cast<LocConf *>(child));
 }
 
 }  // namespace nexus::edge

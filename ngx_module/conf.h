@@ -12,25 +12,40 @@ extern ngx_module_t ngx_http_nexus_module;
 
 namespace nexus::edge {
 
-struct CacheConf;         // cache/zone.h
-struct RedisConf;         // redis/url.h
-struct KeyringConf;       // cache_key.h
-struct ControlPlaneConf;  // control_plane.h
+struct CacheConf;            // cache/zone.h
+struct RedisConf;            // redis/url.h
+struct KeyringConf;          // cache_key.h
+struct ControlPlaneConf;     // control_plane.h
+struct ControlPlaneKeyConf;  // control_plane.h
+struct HostRules;            // egress.h
+struct PrivateNetworks;      // egress.h
 
 struct MainConf {
     CacheConf *cache;      // nexus_cache; nullptr = not given
     RedisConf *redis;      // nexus_redis
     KeyringConf *keyring;  // nexus_cache_key
 
-    ngx_flag_t lookups_used;  // a directive somewhere needs lookups: the four above must fit together
+    ngx_flag_t lookups_used;  // a directive somewhere needs lookups: they must be possible
+    ngx_flag_t guards_used;   // some location authenticates callers or lets tokens be used
+
+    ngx_int_t request_id_index;  // of $request_id
+    ngx_array_t *debug_logs;     // debug_log.cpp's own, while the configuration is read
 };
 
 struct SrvConf {
-    ControlPlaneConf *control_plane;  // nexus_control_plane; nullptr = not given
+    ControlPlaneConf *control_plane;         // nexus_control_plane; nullptr = not given
+    ControlPlaneKeyConf *control_plane_key;  // nexus_control_plane_key
 };
 
 struct LocConf {
-    void *unused;
+    ngx_uint_t configured_auth;            // nexus_auth, as far as somebody said it
+    ngx_uint_t auth;                       // AuthMode, what holds here
+    ngx_http_complex_value_t *connection;  // nexus_connection; nullptr = not given
+    ngx_uint_t api;                        // nexus_api: ApiMode
+    ngx_uint_t inject;                     // nexus_inject: InjectMode
+    HostRules *allow_hosts;                // nexus_allow_hosts; nullptr = none
+    PrivateNetworks *allow_private;        // nexus_allow_private; nullptr = none
+    ngx_flag_t debug_http;                 // nexus_debug_http
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&

@@ -2,11 +2,126 @@
 // belongs to; defaults live in `merge` (conf.cpp).
 #include "ngx_module/directives.h"
 
+#include "ngx_module/cache/zone.h"
+#include "ngx_module/cache_key.h"
 #include "ngx_module/conf.h"
+#include "ngx_module/control_plane.h"
+#include "ngx_module/guard_directives.h"
+#include "ngx_module/redis/url.h"
 
 namespace nexus::edge {
 
+namespace {
+
+constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF;
+
+}  // namespace
+
 ngx_command_t commands[] = {
+    // nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s];   http
+    { ngx_string("nexus_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      on_nexus_cache,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_redis URL [password=REF] [user=NAME] [timeout=50ms] [connect_timeout=100ms];   http
+    { ngx_string("nexus_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      on_nexus_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cache_key REF [previous=REF];   http
+    { ngx_string("nexus_cache_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      on_nexus_cache_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_control_plane URI [timeout=10s];   http, server
+    { ngx_string("nexus_control_plane"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE12,
+      on_nexus_control_plane,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_control_plane_key REF;   http, server
+    { ngx_string("nexus_control_plane_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      on_nexus_control_plane_key,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_auth off | api_key;   default: api_key where nexus_api or nexus_inject is used;   http, server, location
+    { ngx_string("nexus_auth"),
+      kEverywhere|NGX_CONF_TAKE1,
+      on_nexus_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_connection VALUE;   server, location
+    { ngx_string("nexus_connection"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, connection),
+      nullptr },
+
+    // nexus_api off | token | refresh | check | pass;   default: off;   location
+    { ngx_string("nexus_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      on_nexus_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_inject off | auto | oauth2 | header | query_param | basic_auth;   default: off;   location
+    { ngx_string("nexus_inject"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, inject),
+      inject_modes },
+
+    // nexus_allow_hosts HOST ...;   http, server, location
+    { ngx_string("nexus_allow_hosts"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_allow_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_allow_private CIDR | unix: ...;   http, server, location
+    { ngx_string("nexus_allow_private"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_allow_private,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_debug_http on | off;   default: off;   http, server, location
+    { ngx_string("nexus_debug_http"),
+      kEverywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, debug_http),
+      nullptr },
+
+    // nexus_metrics;   location
+    { ngx_string("nexus_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      on_nexus_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
     ngx_null_command
 };
 

@@ -1,36 +1,50 @@
 // The module as nginx sees it: the contexts, the hooks of its life cycle, and the three symbols that a dynamic
 // module exports. Each hook only calls the features' own functions, in an order that is a decision.
+#include "ngx_module/access.h"
+#include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
+#include "ngx_module/control_plane.h"
+#include "ngx_module/debug_log.h"
 #include "ngx_module/directives.h"
+#include "ngx_module/errors.h"
+#include "ngx_module/lookup.h"
+#include "ngx_module/variables.h"
+#include "ngx_module/worker.h"
 
 namespace nexus::edge {
 namespace {
 
-ngx_int_t on_preconfiguration(ngx_conf_t *) noexcept {
-    return NGX_OK;
+ngx_int_t on_preconfiguration(ngx_conf_t *cf) noexcept {
+    return add_variables(cf);
 }
 
-ngx_int_t on_postconfiguration(ngx_conf_t *) noexcept {
-    return NGX_OK;
+ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
+    if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return init_request_phases(cf);
 }
 
 // Also runs under `nginx -t` and on every reload, where its failure would end the master: nothing in here may fail.
-ngx_int_t on_init_module(ngx_cycle_t *) noexcept {
+ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
+    warn_of_debug_connection(cycle);
+    init_answers();
+    if (!ngx_test_config) {
+        cache::wake::create(cycle->log);
+    }
     return NGX_OK;
 }
 
 // Also runs in the cache manager and cache loader.
-ngx_int_t on_init_process(ngx_cycle_t *) noexcept {
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
-        return NGX_OK;
+ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {
+    if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE) {
+        start_worker(cycle);
     }
     return NGX_OK;
 }
 
 void on_exit_process(ngx_cycle_t *) noexcept {
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
-        return;
-    }
+    stop_worker();
 }
 
 ngx_http_module_t http_module = {

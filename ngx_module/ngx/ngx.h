@@ -10,3 +10,8 @@ extern "C" {
 #include <ngx_http.h>
 #include <ngx_channel.h>
 }
+
+// nginx's own spelling casts the C way, in our files.
+#undef ngx_string
+#define ngx_string(literal) \
+    { sizeof(literal) - 1, reinterpret_cast<u_char *>(const_cast<char *>(literal)) }

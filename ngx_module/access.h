@@ -1,0 +1,61 @@
+// Authenticate, resolve, authorise: what a request of a guarded location goes through in the access phase, and what
+// it knows afterwards. What is done with that knowledge is left to gateway_api.cpp and inject.cpp.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "ngx_module/caller_key.h"
+#include "ngx_module/conf.h"
+#include "ngx_module/errors.h"
+#include "ngx_module/lookup.h"
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/ngx.h"
+#include "ngx_module/request_modes.h"
+#include "shared/record/caller_record.h"
+#include "shared/record/token_record.h"
+
+namespace nexus::edge {
+
+/// One request's way through the access phase; in the request's pool, views point into wiped areas of it.
+struct Access {
+    enum class Step : uint8_t { kAuthenticate, kCaller, kResolve, kToken, kRefresh, kAuthorised };
+
+    ngx_http_request_t *request = nullptr;
+    const LocConf *conf = nullptr;
+    Step step = Step::kAuthenticate;
+    bool waiting = false;
+
+    Lookup caller_lookup;
+    Lookup token_lookup;
+    Lookup refresh_lookup;                 // nexus_api refresh: after token_lookup
+    const Lookup *answer = &token_lookup;  // whichever of the two `token` is from
+
+    std::string_view connection_id;
+    std::optional<record::CallerView> caller;  // nullopt: nexus_auth off
+    std::optional<record::TokenView> token;
+    uint32_t grants = 0;
+};
+
+/// The access phase handler. Never NGX_OK, which would open the location under `satisfy any`.
+ngx_int_t on_access(ngx_http_request_t *r) noexcept;
+
+/// Registers the phase handler, the counters' zone and what else requests need; in postconfiguration.
+/// returns NGX_OK or NGX_ERROR
+ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept;
+
+/// What the request knows of itself; nullptr in locations that are not guarded.
+Access *access_of(const ngx_http_request_t *r) noexcept;
+
+/// Counts the request's end under what its location does (nexus_requests_total).
+void count_refused(const LocConf &conf, Errc errc) noexcept;
+void count_ok(const LocConf &conf) noexcept;
+
+bool is_injecting(const LocConf &conf) noexcept;
+bool is_authenticating(const LocConf &conf) noexcept;
+ApiMode api_mode(const LocConf &conf) noexcept;
+
+/// Milliseconds since the epoch, from nginx's cached clock.
+UnixMs now_ms() noexcept;
+
+}  // namespace nexus::edge

@@ -1,0 +1,194 @@
+// Making and sending the module's own answers.
+#include "ngx_module/errors.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <malloc.h>
+
+#include <openssl/crypto.h>
+
+#include "ngx_module/conf.h"
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/ngx/wiped_area.h"
+
+namespace nexus::edge {
+
+namespace {
+
+constexpr int kDefaultRetryAfterSeconds = 5;
+
+void free_wiped(void *memory) noexcept {
+    if (memory != nullptr) {
+        OPENSSL_cleanse(memory, malloc_usable_size(memory));
+        std::free(memory);
+    }
+}
+
+std::string_view usual_message(Errc errc) {
+    switch (errc) {
+        case Errc::kMissingApiKey: return "an API key is required";
+        case Errc::kInvalidApiKey: return "the API key is not valid";
+        case Errc::kInsufficientGrant: return "the caller lacks the grant for this";
+        case Errc::kInvalidConnectionId: return "the connection id is not a canonical UUID";
+        case Errc::kConnectionNotFound: return "there is no such connection";
+        case Errc::kAttentionRequired: return "the connection needs a person: it must be reconnected";
+        case Errc::kConnectionPending: return "consent for the connection is not finished";
+        case Errc::kConnectionNotActive: return "the connection is not active";
+        case Errc::kConnectionRevoked: return "the connection was revoked";
+        case Errc::kTokenUnavailable: return "no usable token can be had at the moment";
+        case Errc::kControlPlaneUnavailable: return "the control plane cannot be reached at the moment";
+        case Errc::kStaticToken: return "this credential is static and cannot be refreshed";
+        case Errc::kNoRefreshToken: return "the provider gave no refresh token";
+        case Errc::kMethodNotAllowed: return "the method is not allowed here";
+        case Errc::kHostNotAllowed: return "the credential must not be sent to this host";
+        default: return "the request could not be served";
+    }
+}
+
+ngx_table_elt_t *add_header(ngx_http_request_t *r, const char *name, std::string_view value) {
+    const ngx_str_t copy = copy_to_pool(r->pool, value);
+    if (copy.data == nullptr) {
+        return nullptr;
+    }
+    auto *h = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+    if (h == nullptr) {
+        return nullptr;
+    }
+    *h = {};
+    h->hash = 1;
+    h->key = to_ngx_str(name);
+    h->value = copy;
+    return h;
+}
+
+ngx_int_t send_body(ngx_http_request_t *r, ngx_uint_t status, std::string_view content_type, std::span<char> text) {
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = static_cast<off_t>(text.size());
+    r->headers_out.content_type = to_ngx_str(content_type);
+    r->headers_out.content_type_len = content_type.size();
+    r->headers_out.content_type_lowcase = nullptr;
+    if (add_header(r, "Cache-Control", "no-store") == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    auto *b = static_cast<ngx_buf_t *>(ngx_calloc_buf(r->pool));
+    if (b == nullptr) {
+        return NGX_ERROR;
+    }
+    b->start = reinterpret_cast<u_char *>(text.data());
+    b->pos = b->start;
+    b->last = b->start + text.size();
+    b->end = b->last;
+    b->memory = !text.empty();
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    ngx_chain_t out{b, nullptr};
+    return ngx_http_output_filter(r, &out);
+}
+
+std::string_view request_id(ngx_http_request_t *r) {
+    const MainConf *mcf = main_conf(r);
+    ngx_http_variable_value_t *value =
+        ngx_http_get_indexed_variable(r, static_cast<ngx_uint_t>(mcf->request_id_index));
+    if (value == nullptr || value->not_found) {
+        return {};
+    }
+    return {reinterpret_cast<const char *>(value->data), value->len};
+}
+
+bool add_refusal_headers(ngx_http_request_t *r, const Refusal &refusal, int status) {
+    if (status == NGX_HTTP_UNAUTHORIZED) {
+        ngx_table_elt_t *h = add_header(r, "WWW-Authenticate",
+                                        refusal.errc == Errc::kMissingApiKey
+                                            ? "Bearer realm=\"nexus\""
+                                            : "Bearer realm=\"nexus\", error=\"invalid_token\"");
+        r->headers_out.www_authenticate = h;
+        if (h == nullptr) {
+            return false;
+        }
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE || refusal.retry_after_s > 0) {
+        char text[16];
+        const int seconds = refusal.retry_after_s > 0 ? refusal.retry_after_s : kDefaultRetryAfterSeconds;
+        const auto end = std::to_chars(std::begin(text), std::end(text), seconds).ptr;
+        if (add_header(r, "Retry-After", {text, static_cast<size_t>(end - text)}) == nullptr) {
+            return false;
+        }
+    }
+
+    return refusal.allow.empty() || add_header(r, "Allow", refusal.allow) != nullptr;
+}
+
+}  // namespace
+
+void init_answers() noexcept {
+    json_set_alloc_funcs(std::malloc, free_wiped);
+}
+
+json_t *to_json(std::string_view text) noexcept {
+    json_t *value = json_stringn(text.data(), text.size());
+    return value != nullptr ? value : json_null();
+}
+
+ngx_int_t send_json(ngx_http_request_t *r, ngx_uint_t status, json_t *body) noexcept {
+    if (body == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    const size_t size = json_dumpb(body, nullptr, 0, JSON_COMPACT);
+    const std::span<char> text = wiped_area(r->pool, size);
+    if (size == 0 || text.data() == nullptr) {
+        json_decref(body);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    json_dumpb(body, text.data(), text.size(), JSON_COMPACT);
+    json_decref(body);
+    return send_body(r, status, "application/json", text);
+}
+
+ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
+    const ErrcInfo info = errc_info(refusal.errc);
+    metrics::count_refusal(refusal.errc);
+
+    if (r->header_sent) {
+        return NGX_ERROR;
+    }
+    if (!add_refusal_headers(r, refusal, info.http_status)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    json_t *body = json_object();
+    json_object_set_new(body, "error", to_json(info.code));
+    json_object_set_new(body, "code", to_json(info.code));
+    json_object_set_new(body, "message",
+                        to_json(refusal.message.empty() ? usual_message(refusal.errc) : refusal.message));
+    if (refusal.errc == Errc::kAttentionRequired) {
+        json_object_set_new(body, "reason", to_json(refusal.reason));
+        json_object_set_new(body, "reconnect_url", to_json(refusal.reconnect_url));
+    }
+    json_object_set_new(body, "request_id", to_json(request_id(r)));
+    return send_json(r, static_cast<ngx_uint_t>(info.http_status), body);
+}
+
+ngx_int_t send_text(ngx_http_request_t *r, std::string_view content_type, std::string_view text) noexcept {
+    const ngx_str_t copy = copy_to_pool(r->pool, text);
+    if (copy.data == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return send_body(r, NGX_HTTP_OK, content_type, {reinterpret_cast<char *>(copy.data), copy.len});
+}
+
+}  // namespace nexus::edge

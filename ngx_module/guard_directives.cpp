@@ -1,0 +1,232 @@
+// Parsing and merging; what the values do is access.cpp's, gateway_api.cpp's and inject.cpp's business.
+#include "ngx_module/guard_directives.h"
+
+#include "ngx_module/debug_log.h"
+#include "ngx_module/egress.h"
+#include "ngx_module/errors.h"
+#include "ngx_module/gateway_api.h"
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/conf_args.h"
+#include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/pool_ptr.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/request_modes.h"
+
+namespace nexus::edge {
+
+namespace {
+
+char kDuplicate[] = "is duplicate";
+
+const ngx_str_t *arguments(const ngx_conf_t *cf) {
+    return static_cast<const ngx_str_t *>(cf->args->elts);
+}
+
+ngx_http_core_loc_conf_t *core_loc_conf(ngx_conf_t *cf) {
+    return static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
+ngx_uint_t number(AuthMode mode) {
+    return static_cast<ngx_uint_t>(mode);
+}
+
+ngx_uint_t number(ApiMode mode) {
+    return static_cast<ngx_uint_t>(mode);
+}
+
+bool is_answering(ApiMode mode) {
+    return mode == ApiMode::kToken || mode == ApiMode::kRefresh || mode == ApiMode::kCheck;
+}
+
+ngx_int_t on_metrics_content(ngx_http_request_t *r) noexcept {
+    if ((r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) == 0) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+    return guarded(r, [&] { return send_text(r, "text/plain; version=0.0.4", metrics::to_prometheus()); });
+}
+
+char *refuse_location(ngx_conf_t *cf, const char *why) {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s (location or server \"%V\")", why, &core_loc_conf(cf)->name);
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+/// What would be unsafe or could never work.
+char *check(ngx_conf_t *cf, const LocConf &conf) {
+    const auto api = static_cast<ApiMode>(conf.api);
+    const bool injecting = static_cast<InjectMode>(conf.inject) != InjectMode::kOff;
+    const bool answering = is_answering(api);
+    const ngx_http_core_loc_conf_t *clcf = core_loc_conf(cf);
+
+    if (conf.auth != number(AuthMode::kOff) && clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        return refuse_location(cf, "\"nexus_auth\" cannot stand under \"satisfy any\": another access module could then "
+                                   "open the location to a caller whom nobody has authenticated");
+    }
+    if (answering && injecting) {
+        return refuse_location(cf, "\"nexus_inject\" needs an upstream, and \"nexus_api\" answers by itself");
+    }
+    if (answering && clcf->handler != on_api_content) {
+        return refuse_location(cf, "\"nexus_api\" answers by itself, but another content handler is set");
+    }
+    if (api == ApiMode::kPass && conf.auth == number(AuthMode::kOff)) {
+        return refuse_location(cf, "\"nexus_api pass\" needs \"nexus_auth\": it puts the edge's own key on the request");
+    }
+    if ((answering || injecting) && conf.connection == nullptr) {
+        return refuse_location(cf, "\"nexus_connection\" is missing: it says which connection is meant");
+    }
+    return NGX_CONF_OK;
+}
+
+}  // namespace
+
+ngx_conf_enum_t inject_modes[] = {
+    {ngx_string("off"), static_cast<ngx_uint_t>(InjectMode::kOff)},
+    {ngx_string("auto"), static_cast<ngx_uint_t>(InjectMode::kAuto)},
+    {ngx_string("oauth2"), static_cast<ngx_uint_t>(InjectMode::kOauth2)},
+    {ngx_string("header"), static_cast<ngx_uint_t>(InjectMode::kHeader)},
+    {ngx_string("query_param"), static_cast<ngx_uint_t>(InjectMode::kQueryParam)},
+    {ngx_string("basic_auth"), static_cast<ngx_uint_t>(InjectMode::kBasicAuth)},
+    {ngx_null_string, 0},
+};
+
+char *on_nexus_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
+    auto *lcf = static_cast<LocConf *>(conf);
+    if (lcf->configured_auth != NGX_CONF_UNSET_UINT) {
+        return kDuplicate;
+    }
+
+    const std::string_view value = to_view(arguments(cf)[1]);
+    if (value == "off") {
+        lcf->configured_auth = number(AuthMode::kOff);
+    } else if (value == "api_key") {
+        lcf->configured_auth = number(AuthMode::kApiKey);
+    } else if (value == "jwt" || value == "mtls" || value == "peer") {
+        return refuse(cf, cmd, "this version authenticates by api_key only; jwt, mtls and peer are not built yet");
+    } else {
+        return refuse(cf, cmd, "must be \"off\" or \"api_key\"");
+    }
+    return NGX_CONF_OK;
+}
+
+char *on_nexus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
+    auto *lcf = static_cast<LocConf *>(conf);
+    if (lcf->api != NGX_CONF_UNSET_UINT) {
+        return kDuplicate;
+    }
+
+    const std::string_view value = to_view(arguments(cf)[1]);
+    if (value == "off" || value == "pass") {
+        lcf->api = number(value == "off" ? ApiMode::kOff : ApiMode::kPass);
+        return NGX_CONF_OK;
+    }
+
+    if (value == "token") {
+        lcf->api = number(ApiMode::kToken);
+    } else if (value == "refresh") {
+        lcf->api = number(ApiMode::kRefresh);
+    } else if (value == "check") {
+        lcf->api = number(ApiMode::kCheck);
+    } else {
+        return refuse(cf, cmd, "must be \"off\", \"token\", \"refresh\", \"check\" or \"pass\"");
+    }
+    core_loc_conf(cf)->handler = on_api_content;
+    return NGX_CONF_OK;
+}
+
+char *on_nexus_allow_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
+    auto *lcf = static_cast<LocConf *>(conf);
+    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_hosts", [&]() -> char * {
+        if (lcf->allow_hosts == NGX_CONF_UNSET_PTR) {
+            lcf->allow_hosts = PoolPtr<HostRules>::make(cf->pool).get();
+            if (lcf->allow_hosts == nullptr) {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
+        }
+        for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+            const std::string_view rule = to_view(arguments(cf)[i]);
+            const std::string_view host = rule.starts_with("*.") ? rule.substr(2) : rule;
+            if (const Result<net::HostPort> parsed = net::parse_host_port(host); !parsed || parsed->host.empty()) {
+                return refuse(cf, cmd, "takes host, host:port, [v6]:port or *.suffix");
+            }
+            lcf->allow_hosts->rules.emplace_back(rule);
+        }
+        return NGX_CONF_OK;
+    });
+}
+
+char *on_nexus_allow_private(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
+    auto *lcf = static_cast<LocConf *>(conf);
+    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_private", [&]() -> char * {
+        if (lcf->allow_private == NGX_CONF_UNSET_PTR) {
+            lcf->allow_private = PoolPtr<PrivateNetworks>::make(cf->pool).get();
+            if (lcf->allow_private == nullptr) {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
+        }
+        for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+            const std::string_view text = to_view(arguments(cf)[i]);
+            if (text == "unix:") {
+                lcf->allow_private->unix_sockets = true;
+                continue;
+            }
+            const Result<net::Cidr> network = net::Cidr::parse(text);
+            if (!network) {
+                return refuse(cf, cmd, "takes addresses and networks in CIDR form, or \"unix:\"");
+            }
+            lcf->allow_private->networks.push_back(*network);
+        }
+        return NGX_CONF_OK;
+    });
+}
+
+char *on_nexus_metrics(ngx_conf_t *cf, ngx_command_t *, void *) noexcept {
+    core_loc_conf(cf)->handler = on_metrics_content;
+    return NGX_CONF_OK;
+}
+
+void init_guard_conf(LocConf &conf) noexcept {
+    conf.configured_auth = NGX_CONF_UNSET_UINT;
+    conf.api = NGX_CONF_UNSET_UINT;
+    conf.inject = NGX_CONF_UNSET_UINT;
+    conf.connection = static_cast<ngx_http_complex_value_t *>(NGX_CONF_UNSET_PTR);
+    conf.allow_hosts = static_cast<HostRules *>(NGX_CONF_UNSET_PTR);
+    conf.allow_private = static_cast<PrivateNetworks *>(NGX_CONF_UNSET_PTR);
+    conf.debug_http = NGX_CONF_UNSET;
+}
+
+char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
+    ngx_http_core_loc_conf_t *clcf = core_loc_conf(cf);
+    if (conf.api == NGX_CONF_UNSET_UINT && clcf->noname) {  // `if` and `limit_except`: still the same location
+        conf.api = prev.api;
+        if (clcf->handler == nullptr && is_answering(static_cast<ApiMode>(conf.api))) {
+            clcf->handler = on_api_content;
+        }
+    }
+    // otherwise not inherited, like every directive that gives a location its content
+    ngx_conf_init_uint_value(conf.api, number(ApiMode::kOff));
+    ngx_conf_merge_uint_value(conf.inject, prev.inject, static_cast<ngx_uint_t>(InjectMode::kOff));
+    ngx_conf_merge_ptr_value(conf.connection, prev.connection, nullptr);
+    ngx_conf_merge_ptr_value(conf.allow_hosts, prev.allow_hosts, nullptr);
+    ngx_conf_merge_ptr_value(conf.allow_private, prev.allow_private, nullptr);
+    ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
+
+    // Where nobody said anything, it depends on what each location does: so what was said is inherited, not the result.
+    if (conf.configured_auth == NGX_CONF_UNSET_UINT) {
+        conf.configured_auth = prev.configured_auth;
+    }
+    const bool guarded_use = conf.api != number(ApiMode::kOff) ||
+                             conf.inject != static_cast<ngx_uint_t>(InjectMode::kOff);
+    conf.auth = conf.configured_auth != NGX_CONF_UNSET_UINT ? conf.configured_auth
+                                                            : number(guarded_use ? AuthMode::kApiKey : AuthMode::kOff);
+
+    if (guarded_use || conf.auth != number(AuthMode::kOff)) {
+        MainConf *mcf = main_conf(cf);
+        mcf->lookups_used = 1;
+        mcf->guards_used = 1;
+    }
+    if (note_error_log(cf, conf.debug_http != 0) != NGX_OK) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+    return check(cf, conf);
+}
+
+}  // namespace nexus::edge

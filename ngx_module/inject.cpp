@@ -1,0 +1,203 @@
+// Checks the destination, then edits the serialised request. Fails closed: without a credential nothing is sent.
+#include "ngx_module/inject.h"
+
+#include <arpa/inet.h>
+
+#include "ngx_module/egress.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/ngx/wiped_area.h"
+#include "ngx_module/send_guard.h"
+#include "ngx_module/upstream_wrap.h"
+#include "shared/strategy/strategy.h"
+
+namespace nexus::edge {
+
+namespace {
+
+using metrics::Counter;
+
+/// The caller's headers that must not reach a provider, whatever put them there.
+constexpr std::string_view kOwnHeaders[] = {"X-Nexus-Key", "X-Nexus-Agent", "X-Nexus-Connection"};
+
+struct Destination {
+    std::string_view host;  // without brackets
+    uint16_t port;          // 0: not known, the name of an upstream block
+};
+
+Destination destination_of(const ngx_http_upstream_t &u) {
+    std::string_view host = to_view(u.resolved != nullptr ? u.resolved->host : u.conf->upstream->host);
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+    }
+    return {host, u.resolved != nullptr ? u.resolved->port : u.conf->upstream->port};
+}
+
+/// Is `host` an IP literal that may not be reached? Names are checked when they have become an address (send_guard.h).
+bool is_refused_literal(const PrivateNetworks *allowed, std::string_view host, bool named_only) {
+    const std::string text{host};
+    sockaddr_in v4{};
+    sockaddr_in6 v6{};
+    const sockaddr *address = nullptr;
+    if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+        v4.sin_family = AF_INET;
+        address = reinterpret_cast<const sockaddr *>(&v4);
+    } else if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+        v6.sin6_family = AF_INET6;
+        address = reinterpret_cast<const sockaddr *>(&v6);
+    } else {
+        return false;
+    }
+    return named_only ? !is_named_private(allowed, address) : !is_address_allowed(allowed, address);
+}
+
+/// The servers of an upstream block, as far as they are addresses by now.
+bool has_refused_server(const ngx_http_upstream_srv_conf_t &upstream, const PrivateNetworks *allowed) {
+    if (upstream.servers == nullptr) {
+        return false;
+    }
+    const auto *servers = static_cast<const ngx_http_upstream_server_t *>(upstream.servers->elts);
+    for (ngx_uint_t i = 0; i < upstream.servers->nelts; ++i) {
+        for (ngx_uint_t a = 0; a < servers[i].naddrs; ++a) {
+            if (!is_address_allowed(allowed, servers[i].addrs[a].sockaddr)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+ngx_int_t refuse(ngx_http_request_t *r, const Access &access, Errc errc, const char *why) {
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "nexus: %s, the request is not sent", why);
+    count_refused(*access.conf, errc);
+    return refuse_upstream(r, errc);
+}
+
+bool is_clear_text_by_variable(const ngx_http_upstream_t &u) {
+    return u.resolved != nullptr && !u.ssl;
+}
+
+ngx_int_t check_destination(ngx_http_request_t *r, void *data) noexcept {
+    const auto &access = *static_cast<const Access *>(data);
+    const ngx_http_upstream_t &u = *r->upstream;
+    const Destination to = destination_of(u);
+
+    if (!is_host_allowed(*access.token, access.conf->allow_hosts, to.host, to.port)) {
+        return refuse(r, access, Errc::kHostNotAllowed, "the destination is not among the allowed hosts");
+    }
+    if (is_refused_literal(access.conf->allow_private, to.host, is_clear_text_by_variable(u))) {
+        return refuse(r, access, Errc::kHostNotAllowed,
+                      u.ssl ? "the destination is a private address"
+                            : "the destination is a private address, or clear text would be sent");
+    }
+    if (u.resolved == nullptr && has_refused_server(*u.conf->upstream, access.conf->allow_private)) {
+        return refuse(r, access, Errc::kHostNotAllowed, "the upstream has a private address");
+    }
+    return NGX_OK;
+}
+
+/// The Host line decides where a shared front end at the destination hands the request.
+bool is_host_line_allowed(const Access &access, std::string_view head, bool ssl) {
+    const Result<net::HostPort> host = net::parse_host_port(http1::find_header(head, "Host"));
+    if (!host || host->host.empty()) {
+        return false;
+    }
+    const uint16_t port = host->port != 0 ? host->port : static_cast<uint16_t>(ssl ? 443 : 80);
+    return is_host_allowed(*access.token, access.conf->allow_hosts, host->host, port);
+}
+
+void count_injected(std::string_view strategy) {
+    if (strategy == "oauth2") {
+        metrics::count(Counter::kInjectedOauth2);
+    } else if (strategy == "header") {
+        metrics::count(Counter::kInjectedHeader);
+    } else if (strategy == "query_param") {
+        metrics::count(Counter::kInjectedQueryParam);
+    } else if (strategy == "basic_auth") {
+        metrics::count(Counter::kInjectedBasicAuth);
+    }
+}
+
+ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
+    if (injection.place == strategy::Injection::Place::kHeader) {
+        const http1::HeaderLine line[] = {{injection.name, injection.value.view()}};
+        return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
+    }
+
+    const std::string_view value = injection.value.view();
+    const std::span<char> pair = wiped_area(r->pool, injection.name.size() + 1 + value.size());
+    if (pair.data() == nullptr) {
+        return refuse_upstream(r, Errc::kInternal);
+    }
+    char *p = std::copy(injection.name.begin(), injection.name.end(), pair.data());
+    *p++ = '=';
+    std::copy(value.begin(), value.end(), p);
+    return rewrite_request_block(r, {.set = {},
+                                     .remove = kOwnHeaders,
+                                     .query = {pair.data(), pair.size()},
+                                     .query_name = injection.name});
+}
+
+ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
+    const auto &access = *static_cast<const Access *>(data);
+    const record::TokenView &token = *access.token;
+
+    if (!is_host_line_allowed(access, request_head(r), r->upstream->ssl)) {
+        return refuse(r, access, Errc::kHostNotAllowed, "the Host line is not among the allowed hosts");
+    }
+    if (access.answer->header.is_expired(now_ms())) {  // a long upload
+        return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");
+    }
+
+    const Result<strategy::Injection> injection = strategy::injection_for(token);
+    if (!injection) {
+        return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+    }
+    const ngx_int_t rc = write_credential(r, *injection);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    if (guard_peer(r, access.conf->allow_private, is_clear_text_by_variable(*r->upstream)) != NGX_OK) {
+        return refuse_upstream(r, Errc::kInternal);
+    }
+
+    count_ok(*access.conf);
+    count_injected(token.strategy());
+    return NGX_OK;
+}
+
+std::string_view wanted_strategy(InjectMode mode) {
+    switch (mode) {
+        case InjectMode::kOauth2: return "oauth2";
+        case InjectMode::kHeader: return "header";
+        case InjectMode::kQueryParam: return "query_param";
+        case InjectMode::kBasicAuth: return "basic_auth";
+        case InjectMode::kOff:
+        case InjectMode::kAuto: break;
+    }
+    return {};
+}
+
+/// nexus_inject STRATEGY: a connection of another kind is not for this location.
+ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
+    const auto &access = *static_cast<const Access *>(data);
+    const std::string_view wanted = wanted_strategy(static_cast<InjectMode>(access.conf->inject));
+    if (!wanted.empty() && wanted != access.token->strategy()) {
+        return refuse(r, access, Errc::kStrategyFailed, "the connection has another strategy than this location");
+    }
+    return check_destination(r, data);
+}
+
+}  // namespace
+
+ngx_int_t prepare_injection(Access &access) {
+    ngx_http_request_t *r = access.request;
+    const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access);
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "nexus: \"nexus_inject\" in a location that proxies nothing has no effect");
+        return NGX_OK;
+    }
+    return rc;
+}
+
+}  // namespace nexus::edge

@@ -1,0 +1,155 @@
+// What a request knows of itself, for logs, maps and proxy_pass. Empty ("-" in logs) before the access phase and in
+// locations that are not guarded.
+#include "ngx_module/variables.h"
+
+#include <charconv>
+#include <string>
+
+#include "ngx_module/access.h"
+#include "ngx_module/egress.h"
+#include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/upstream_wrap.h"
+#include "shared/connection/state.h"
+
+namespace nexus::edge {
+
+namespace {
+
+/// A variable's text: a view into the request's memory, or nothing.
+using Getter = std::string_view (*)(ngx_http_request_t *r, const Access &access);
+
+std::string_view caller_of(ngx_http_request_t *, const Access &access) {
+    return access.caller ? access.caller->agent_id() : std::string_view{};
+}
+
+std::string_view workspace_of(ngx_http_request_t *, const Access &access) {
+    return access.caller ? access.caller->workspace_id() : std::string_view{};
+}
+
+std::string_view connection_of(ngx_http_request_t *, const Access &access) {
+    return access.token_lookup.id;  // as given by the caller, once it is a canonical UUID
+}
+
+std::string_view provider_of(ngx_http_request_t *, const Access &access) {
+    return access.token ? access.token->provider() : std::string_view{};
+}
+
+std::string_view state_of(ngx_http_request_t *, const Access &access) {
+    return access.token ? connection::to_string(access.token->state()) : std::string_view{};
+}
+
+std::string_view source_of(ngx_http_request_t *, const Access &access) {
+    switch (access.answer->source) {
+        case TokenSource::kL1: return "l1";
+        case TokenSource::kL2: return "l2";
+        case TokenSource::kOrigin: return "origin";
+        case TokenSource::kStale: return "stale";
+        case TokenSource::kNegative: return "negative";
+        case TokenSource::kNone: break;
+    }
+    return {};
+}
+
+std::string_view ttl_of(ngx_http_request_t *r, const Access &access) {
+    if (!access.token || access.token->expires_at() == 0) {
+        return {};
+    }
+    const UnixMs left = access.token->expires_at() - now_ms();
+    char text[24];
+    const auto end = std::to_chars(std::begin(text), std::end(text), left > 0 ? left / 1000 : 0).ptr;
+    return to_view(copy_to_pool(r->pool, {text, static_cast<size_t>(end - text)}));
+}
+
+std::string_view base_url_of(ngx_http_request_t *r, const Access &access) {
+    if (!access.token) {
+        return {};
+    }
+    const std::string_view url = parse_base_url(access.token->api_base_url()).text;
+    if (url.empty()) {
+        refuse_upstream(r, Errc::kHostNotAllowed);  // a proxy_pass to it fails for this reason
+    }
+    return url;
+}
+
+ngx_int_t set_text(ngx_http_variable_value_t *v, std::string_view text) {
+    v->valid = !text.empty();
+    v->not_found = text.empty();
+    v->no_cacheable = 1;
+    v->len = static_cast<unsigned>(text.size()) & 0x0fffffffu;
+    v->data = reinterpret_cast<u_char *>(const_cast<char *>(text.data()));
+    return NGX_OK;
+}
+
+ngx_int_t get_access_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) noexcept {
+    return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "a variable", [&] {
+        const Access *access = access_of(r->main);
+        const auto getter = reinterpret_cast<Getter>(data);
+        return set_text(v, access != nullptr ? getter(r, *access) : std::string_view{});
+    });
+}
+
+/// The request line for logs: the names of query parameters stay, their values (codes, states, keys) become '*'.
+ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
+    return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "a variable", [&] {
+        const std::string_view uri = to_view(r->unparsed_uri);
+        std::string text{to_view(r->method_name)};
+        text.append(" ").append(uri.substr(0, uri.find('?')));
+
+        char separator = '?';
+        std::string_view query = uri.substr(std::min(uri.find('?'), uri.size()));
+        while (!query.empty()) {
+            query.remove_prefix(1);
+            const size_t end = std::min(query.find('&'), query.size());
+            const std::string_view pair = query.substr(0, end);
+            const size_t equals = pair.find('=');
+            text.append(1, separator);
+            text.append(equals == std::string_view::npos ? std::string_view{"*"} : pair.substr(0, equals));
+            text.append(equals == std::string_view::npos ? "" : "=*");
+            separator = '&';
+            query.remove_prefix(end);
+        }
+
+        text.append(" ").append(to_view(r->http_protocol));
+        return set_text(v, to_view(copy_to_pool(r->pool, text)));
+    });
+}
+
+uintptr_t as_data(Getter getter) {
+    return reinterpret_cast<uintptr_t>(getter);
+}
+
+struct Variable {
+    const char *name;
+    ngx_http_get_variable_pt get;
+    Getter getter;
+};
+
+constexpr Variable kVariables[] = {
+    {"nexus_caller", get_access_variable, caller_of},
+    {"nexus_workspace", get_access_variable, workspace_of},
+    {"nexus_connection", get_access_variable, connection_of},
+    {"nexus_provider", get_access_variable, provider_of},
+    {"nexus_state", get_access_variable, state_of},
+    {"nexus_token_source", get_access_variable, source_of},
+    {"nexus_token_ttl", get_access_variable, ttl_of},
+    {"nexus_safe_request", get_safe_request, nullptr},
+    {"nexus_api_base_url", get_access_variable, base_url_of},
+};
+
+}  // namespace
+
+ngx_int_t add_variables(ngx_conf_t *cf) noexcept {
+    for (const Variable &variable : kVariables) {
+        ngx_str_t name = to_ngx_str(variable.name);
+        ngx_http_variable_t *added = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+        if (added == nullptr) {
+            return NGX_ERROR;
+        }
+        added->get_handler = variable.get;
+        added->data = as_data(variable.getter);
+    }
+    return NGX_OK;
+}
+
+}  // namespace nexus::edge
