@@ -14,6 +14,11 @@
 namespace nexus::control {
 
 struct Request {
+    Request() = default;
+    Request(Request &&) = default;
+    Request &operator=(Request &&) = default;
+    ~Request();  // wipes the headers, among them API keys
+
     std::string method;  // upper case; HEAD is shown as GET
     std::string path;    // percent-encoded as received, no query
     std::string route;   // the matched template, "" before routing
@@ -38,6 +43,9 @@ struct Request {
     /// The body as a JSON object. errors kInvalidJson, kPayloadTooLarge
     Result<json::Value> json_body() const;
 };
+
+/// Is it an id that may go into logs and headers: 1 to 128 letters, digits, '-', '_', '.'?
+bool is_request_id(std::string_view text) noexcept;
 
 struct Response {
     int status = 200;
