@@ -22,15 +22,16 @@ tl::unexpected<Error> refused(std::string message) {
 /// Takes the next line off `text`, without its CRLF. A line that does not end in CRLF, or holds NUL, a bare CR or
 /// a bare LF, is refused.
 Result<std::string_view> take_line(std::string_view &text) {
-    const size_t end = text.find_first_of(std::string_view{"\r\n\0", 3});
+    const size_t end = text.find('\n');
     if (end == std::string_view::npos) {
         return refused("the request head does not end");
     }
-    if (text.substr(end, kLineEnd.size()) != kLineEnd) {
+    const std::string_view line = text.substr(0, end == 0 ? 0 : end - 1);
+    if (end == 0 || text[end - 1] != '\r' || line.find('\r') != std::string_view::npos ||
+        line.find('\0') != std::string_view::npos) {
         return refused("the request head holds a bare line end or NUL");
     }
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(end + kLineEnd.size());
+    text.remove_prefix(end + 1);
     return line;
 }
 

@@ -1,24 +1,59 @@
 // Characters of HTTP/1.x field lines (RFC 9110 section 5).
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace nexus::http1 {
 
-/// token (RFC 9110 section 5.6.2): what a field name is made of.
-constexpr bool is_token(std::string_view text) noexcept {
+namespace detail {
+
+constexpr std::array<bool, 256> token_characters() {
+    std::array<bool, 256> table{};
     constexpr std::string_view kChars =
         "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    return !text.empty() && text.find_first_not_of(kChars) == std::string_view::npos;
+    for (const char c : kChars) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}
+
+inline constexpr std::array<bool, 256> kToken = token_characters();
+
+}  // namespace detail
+
+/// token (RFC 9110 section 5.6.2): what a field name is made of.
+constexpr bool is_token(std::string_view text) noexcept {
+    for (const char c : text) {
+        if (!detail::kToken[static_cast<unsigned char>(c)]) {
+            return false;
+        }
+    }
+    return !text.empty();
 }
 
 /// A field value that cannot end its line: no control characters but a tab (RFC 9110 section 5.5).
-constexpr bool is_field_value(std::string_view text) noexcept {
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+inline bool is_field_value(std::string_view text) noexcept {
+    constexpr uint64_t kOnes = 0x0101'0101'0101'0101, kHigh = 0x8080'8080'8080'8080;
+    while (!text.empty()) {
+        // Tokens are long: pass eight bytes at once while none of them can be below 0x20 or 0x7f.
+        uint64_t word = 0;
+        if (text.size() >= sizeof(word)) {
+            std::memcpy(&word, text.data(), sizeof(word));
+            const uint64_t below = (word - kOnes * 0x20) & ~word;
+            const uint64_t deleted = word ^ (kOnes * 0x7f);
+            if (((below | ((deleted - kOnes) & ~deleted)) & kHigh) == 0) {
+                text.remove_prefix(sizeof(word));
+                continue;
+            }
+        }
+        const auto byte = static_cast<unsigned char>(text.front());
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
             return false;
         }
+        text.remove_prefix(1);
     }
     return true;
 }

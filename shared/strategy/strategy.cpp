@@ -2,6 +2,7 @@
 // a request, is kStrategyFailed: no credential is sent when in doubt, and no message repeats a value.
 #include "shared/strategy/strategy.h"
 
+#include <algorithm>
 #include <array>
 
 #include "shared/encoding/base64.h"
@@ -58,10 +59,9 @@ Result<Injection> header_line(std::string_view name, std::string_view prefix, st
         return failed("value_prefix holds control characters");
     }
 
-    std::string line;
-    line.reserve(prefix.size() + value.size());  // once: no copy of the value is left behind
-    line.append(prefix).append(value);
-    return Injection{Injection::Place::kHeader, std::string{name}, Secret{std::move(line)}};
+    Secret line = Secret::zeroed(prefix.size() + value.size());
+    std::copy(value.begin(), value.end(), std::copy(prefix.begin(), prefix.end(), line.data()));
+    return Injection{Injection::Place::kHeader, std::string{name}, std::move(line)};
 }
 
 Result<Injection> oauth2(const TokenView &record) {
