@@ -62,11 +62,11 @@ test('capturing is once, for the right kind of provider, with the right members'
   await line.createProvider();
   await line.createProvider(profile(line, 'api_key'));
   const agent = await line.createAgent();
-  const capture = (body) => post(`${line.site.gateway}/v1/capture-credential`, { json: body });
+  const capture = (body) => post(`${line.site.front}/auth/capture-credential`, { json: body });
 
   const asked = await line.requestConnection(agent, { provider: 'api-key', scopes: [] });
   assert.equal(asked.status, 200, asked.text);
-  const schema = await request(`${line.site.gateway}/v1/capture-schema?state=${encodeURIComponent(asked.json.state)}`);
+  const schema = await request(`${line.site.front}/auth/capture-schema?state=${encodeURIComponent(asked.json.state)}`);
   assert.equal(schema.status, 200, schema.text);
   assert.equal(schema.json.provider_name, 'api-key');
   assert.equal(typeof schema.json.schema, 'object');

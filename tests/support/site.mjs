@@ -30,7 +30,7 @@ worker_processes ${workers};
 events { worker_connections 1024; }
 http {
     include ${conf}/http.conf;
-    ${http}
+    ${http.replace(/access\.log;/, 'access.log nexus;')}
     include nexus.d/cache.conf;
     include nexus.d/control-plane-upstream.conf;
     include nexus.d/nexusd-upstream.conf;
