@@ -1,0 +1,405 @@
+// L1's table. A writer fills the payload first and publishes last, so that one that dies half-way leaves garbage
+// that nothing points to, or an odd sequence, which readers skip and the next writer takes over.
+#include "ngx_module/cache/records.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ngx_module/metrics.h"
+#include "shared/connection/state.h"
+#include "shared/record/caller_record.h"
+
+namespace nexus::edge::cache {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr int kReadAttempts = 4;
+constexpr uint32_t kMaxEvictions = 64;         // per store, before it gives up
+constexpr uint64_t kLeaseMs = 2000;            // the subscriber pings every 500 ms
+constexpr uint64_t kUnverifiedAfterMs = 5000;  // without a subscription
+constexpr uint64_t kUsedGranularityMs = 1000;  // LRU's clock: one write per entry and second
+
+constexpr size_t words(size_t bytes) {
+    return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+}
+
+// Payloads are copied by relaxed atomic words: the other side may be writing, the sequence tells afterwards.
+void copy_out(void *to, const u_char *from, size_t bytes) noexcept {
+    auto *out = static_cast<uint64_t *>(to);
+    const auto *in = reinterpret_cast<const uint64_t *>(from);
+    for (size_t i = 0; i < words(bytes); ++i) {
+        out[i] = __atomic_load_n(in + i, __ATOMIC_RELAXED);
+    }
+}
+
+void copy_in(u_char *to, std::string_view from) noexcept {
+    auto *out = reinterpret_cast<uint64_t *>(to);
+    for (size_t i = 0; i < words(from.size()); ++i) {
+        uint64_t word = 0;
+        const size_t begin = i * sizeof word;
+        std::memcpy(&word, from.data() + begin, std::min(sizeof word, from.size() - begin));
+        __atomic_store_n(out + i, word, __ATOMIC_RELAXED);
+    }
+}
+
+bool is_key(const Entry &entry, const Key &key) noexcept {
+    return entry.key_low.load(kRelaxed) == key.low && entry.key_high.load(kRelaxed) == key.high &&
+           entry.kind.load(kRelaxed) == static_cast<uint8_t>(key.kind);
+}
+
+EntryType type_of(const Entry &entry) noexcept {
+    return static_cast<EntryType>(entry.type.load(kRelaxed));
+}
+
+bool is_odd(const Entry &entry) noexcept {
+    return (entry.sequence.load(kRelaxed) & 1) != 0;
+}
+
+// Between these two the entry's members change; the slab mutex is held.
+class Rewrite {
+public:
+    explicit Rewrite(Entry &entry) : entry_(entry) {
+        entry.sequence.store(entry.sequence.load(kRelaxed) | 1, kRelaxed);
+        std::atomic_thread_fence(std::memory_order_release);
+    }
+    ~Rewrite() { entry_.sequence.store(entry_.sequence.load(kRelaxed) + 1, std::memory_order_release); }
+    Rewrite(const Rewrite &) = delete;
+    Rewrite &operator=(const Rewrite &) = delete;
+
+private:
+    Entry &entry_;
+};
+
+// What goes first when room is needed: nothing, what is of no use, then what was used longest ago.
+uint64_t worth(const Entry &entry, int64_t now) noexcept {
+    if (is_odd(entry) || type_of(entry) == EntryType::kEmpty) {
+        return 0;
+    }
+    if (type_of(entry) == EntryType::kTombstone) {
+        return 1;
+    }
+    const int64_t expires_at = entry.expires_at.load(kRelaxed);
+    if (expires_at != 0 && expires_at <= now) {
+        return 2;
+    }
+    return 3 + entry.used_at.load(kRelaxed);
+}
+
+}  // namespace
+
+// A consistent copy of an entry.
+struct Records::View {
+    EntryType type;
+    uint8_t state;
+    uint64_t generation;
+    uint64_t needed_generation;
+    int64_t expires_at;
+    uint64_t fetched_at;
+    uint64_t recheck_at;
+    std::string_view sealed;
+    record::Kind kind;
+};
+
+bool is_active(record::Kind kind, uint8_t state) noexcept {
+    return kind == record::Kind::kToken ? state == static_cast<uint8_t>(connection::State::kActive)
+                                        : state == static_cast<uint8_t>(record::CallerState::kActive);
+}
+
+bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept {
+    for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+        const uint32_t before = entry.sequence.load(std::memory_order_acquire);
+        if ((before & 1) != 0) {
+            ngx_cpu_pause();
+            continue;
+        }
+        if (!is_key(entry, key)) {
+            return false;
+        }
+
+        out.type = type_of(entry);
+        out.kind = key.kind;
+        out.state = entry.state.load(kRelaxed);
+        out.generation = entry.generation.load(kRelaxed);
+        out.needed_generation = entry.needed_generation.load(kRelaxed);
+        out.expires_at = entry.expires_at.load(kRelaxed);
+        out.fetched_at = entry.fetched_at.load(kRelaxed);
+        out.recheck_at = entry.recheck_at.load(kRelaxed);
+        out.sealed = {};
+        const uint64_t offset = entry.offset.load(kRelaxed);
+        const uint32_t length = entry.length.load(kRelaxed);
+
+        // Length and offset may be torn: they must be plausible before anything is copied by them.
+        if (out.type == EntryType::kRecord && length != 0 && length <= record::kMaxRecordBytes &&
+            offset % sizeof(uint64_t) == 0 && zone_.contains(offset, words(length) * sizeof(uint64_t))) {
+            void *copy = ngx_palloc(pool, words(length) * sizeof(uint64_t));
+            if (copy == nullptr) {
+                return false;
+            }
+            copy_out(copy, zone_.payload(offset), length);
+            out.sealed = {static_cast<const char *>(copy), length};
+        }
+
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (entry.sequence.load(kRelaxed) == before) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Freshness Records::freshness(const View &entry) const noexcept {
+    const uint64_t now = monotonic_ms();
+    const uint64_t age = now > entry.fetched_at ? now - entry.fetched_at : 0;
+    const bool put_off = now < entry.recheck_at;
+
+    if (entry.type == EntryType::kNotFound) {
+        return age < conf_.negative_ttl ? Freshness::kFresh : Freshness::kMiss;
+    }
+
+    if (age >= (is_active(entry.kind, entry.state) ? conf_.max_ttl : conf_.attention_ttl)) {
+        return put_off ? Freshness::kPutOff : Freshness::kAged;
+    }
+
+    const ZoneHeader &header = zone_.header();
+    const uint64_t lease_at = header.lease_at.load(kRelaxed);
+    const bool subscribed = lease_at != 0 && now < lease_at + kLeaseMs;
+    const bool verified =
+        subscribed ? entry.fetched_at >= header.subscribed_at.load(kRelaxed) : age < kUnverifiedAfterMs;
+    if (verified) {
+        return Freshness::kFresh;
+    }
+    return put_off ? Freshness::kPutOff : Freshness::kUnverified;
+}
+
+Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
+    Entry *set = zone_.entry_set(zone_.hash(key));
+    for (uint32_t way = 0; way < kWays; ++way) {
+        View entry{};
+        if (!is_key(set[way], key) || !view(set[way], key, pool, entry)) {
+            continue;
+        }
+
+        Found found;
+        if (entry.generation < entry.needed_generation || entry.type == EntryType::kTombstone ||
+            entry.type == EntryType::kEmpty) {
+            return found;
+        }
+        if (entry.type == EntryType::kNotFound) {
+            found.freshness = freshness(entry);
+            found.not_found = found.freshness == Freshness::kFresh;
+            return found;
+        }
+
+        auto header = record::parse_header(entry.sealed);
+        if (!header || header->kind != key.kind) {
+            return found;
+        }
+        if (is_active(key.kind, header->state) && header->is_expired(wall_ms())) {
+            return found;
+        }
+        found.freshness = freshness(entry);
+        found.sealed = entry.sealed;
+        found.header = *header;
+
+        const uint64_t now = monotonic_ms();
+        if (set[way].used_at.load(kRelaxed) + kUsedGranularityMs <= now) {
+            set[way].used_at.store(now, kRelaxed);
+        }
+        return found;
+    }
+    return {};
+}
+
+Entry *Records::find_locked(uint64_t hash, const Key &key) const noexcept {
+    Entry *set = zone_.entry_set(hash);
+    for (uint32_t way = 0; way < kWays; ++way) {
+        if (!is_odd(set[way]) && type_of(set[way]) != EntryType::kEmpty && is_key(set[way], key)) {
+            return &set[way];
+        }
+    }
+    return nullptr;
+}
+
+// The key's own entry, or the one of its set that is worth least.
+Entry *Records::place_locked(uint64_t hash, const Key &key) const noexcept {
+    if (Entry *own = find_locked(hash, key)) {
+        return own;
+    }
+    const int64_t now = wall_ms();
+    Entry *set = zone_.entry_set(hash);
+    Entry *least = &set[0];
+    for (uint32_t way = 1; way < kWays; ++way) {
+        if (worth(set[way], now) < worth(*least, now)) {
+            least = &set[way];
+        }
+    }
+    return least;
+}
+
+// Empties an entry and frees its payload. That of a writer which died is left alone: nobody knows whose it is.
+void Records::clear_locked(Entry &entry) noexcept {
+    const bool abandoned = is_odd(entry);
+    const uint64_t offset = entry.offset.load(kRelaxed);
+    {
+        Rewrite rewrite(entry);
+        entry.type.store(static_cast<uint8_t>(EntryType::kEmpty), kRelaxed);
+        entry.kind.store(0, kRelaxed);
+        entry.key_high.store(0, kRelaxed);
+        entry.key_low.store(0, kRelaxed);
+        entry.length.store(0, kRelaxed);
+        entry.offset.store(0, kRelaxed);
+        entry.generation.store(0, kRelaxed);
+        entry.needed_generation.store(0, kRelaxed);
+        entry.recheck_at.store(0, kRelaxed);
+    }
+    if (!abandoned && offset != 0) {
+        ngx_slab_free_locked(zone_.pool(), zone_.payload(offset));
+    }
+}
+
+// Frees room by evicting the least worthy entry of one set after another.
+void *Records::allocate_locked(size_t size) noexcept {
+    const int64_t now = wall_ms();
+    ZoneHeader &header = zone_.header();
+    for (uint32_t evicted = 0;; ++evicted) {
+        void *memory = ngx_slab_alloc_locked(zone_.pool(), size);
+        if (memory != nullptr || evicted == kMaxEvictions) {
+            return memory;
+        }
+
+        Entry *victim = nullptr;
+        for (uint32_t tries = 0; victim == nullptr && tries < header.set_count; ++tries) {
+            Entry *set = zone_.entry(header.sweep++ % header.set_count * kWays);
+            for (uint32_t way = 0; way < kWays; ++way) {
+                Entry &entry = set[way];
+                if (!is_odd(entry) && entry.offset.load(kRelaxed) != 0 &&
+                    (victim == nullptr || worth(entry, now) < worth(*victim, now))) {
+                    victim = &entry;
+                }
+            }
+        }
+        if (victim == nullptr) {
+            return nullptr;
+        }
+        clear_locked(*victim);
+        metrics::count(metrics::Counter::kCacheEvictions);
+    }
+}
+
+Records::Stored Records::store(const Key &key, std::string_view sealed, const record::Header &header,
+                               uint64_t fetched_at, const FlightRef &flight) noexcept {
+    const uint64_t hash = zone_.hash(key);
+    ZoneLock lock(zone_);
+
+    // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees us.
+    if (flight.slot->serial.load() != flight.serial) {
+        return Stored::kSkipped;
+    }
+    uint64_t needed_generation = flight.slot->needed_generation;
+    if (const Entry *own = find_locked(hash, key)) {
+        needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
+        if (own->generation.load(kRelaxed) > header.generation) {
+            return Stored::kOlder;
+        }
+    }
+    if (header.generation < needed_generation) {
+        return Stored::kOlder;
+    }
+
+    void *memory = allocate_locked(words(sealed.size()) * sizeof(uint64_t));
+    if (memory == nullptr) {
+        return Stored::kSkipped;
+    }
+    copy_in(static_cast<u_char *>(memory), sealed);
+
+    Entry *entry = place_locked(hash, key);
+    if (type_of(*entry) != EntryType::kEmpty && !is_key(*entry, key)) {
+        metrics::count(metrics::Counter::kCacheEvictions);
+    }
+    const uint64_t old_payload = is_odd(*entry) ? 0 : entry->offset.load(kRelaxed);
+    {
+        Rewrite rewrite(*entry);
+        entry->key_high.store(key.high, kRelaxed);
+        entry->key_low.store(key.low, kRelaxed);
+        entry->kind.store(static_cast<uint8_t>(key.kind), kRelaxed);
+        entry->type.store(static_cast<uint8_t>(EntryType::kRecord), kRelaxed);
+        entry->state.store(header.state, kRelaxed);
+        entry->generation.store(header.generation, kRelaxed);
+        entry->needed_generation.store(needed_generation, kRelaxed);
+        entry->expires_at.store(header.expires_at, kRelaxed);
+        entry->fetched_at.store(fetched_at, kRelaxed);
+        entry->recheck_at.store(0, kRelaxed);
+        entry->offset.store(zone_.offset_of(memory), kRelaxed);
+        entry->length.store(static_cast<uint32_t>(sealed.size()), kRelaxed);
+        entry->used_at.store(monotonic_ms(), kRelaxed);
+    }
+    if (old_payload != 0) {
+        ngx_slab_free_locked(zone_.pool(), zone_.payload(old_payload));
+    }
+    metrics::count(metrics::Counter::kCacheStores);
+    return Stored::kStored;
+}
+
+Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at, const FlightRef &flight) noexcept {
+    const uint64_t hash = zone_.hash(key);
+    ZoneLock lock(zone_);
+
+    if (flight.slot->serial.load() != flight.serial) {
+        return Stored::kSkipped;
+    }
+    if (flight.slot->needed_generation != 0) {
+        return Stored::kOlder;  // an event came while it was asked for: it exists by now
+    }
+    if (const Entry *own = find_locked(hash, key); own != nullptr && own->fetched_at.load(kRelaxed) > fetched_at) {
+        return Stored::kOlder;
+    }
+
+    Entry *entry = place_locked(hash, key);
+    clear_locked(*entry);
+    Rewrite rewrite(*entry);
+    entry->key_high.store(key.high, kRelaxed);
+    entry->key_low.store(key.low, kRelaxed);
+    entry->kind.store(static_cast<uint8_t>(key.kind), kRelaxed);
+    entry->type.store(static_cast<uint8_t>(EntryType::kNotFound), kRelaxed);
+    entry->expires_at.store(0, kRelaxed);
+    entry->fetched_at.store(fetched_at, kRelaxed);
+    entry->used_at.store(monotonic_ms(), kRelaxed);
+    return Stored::kStored;
+}
+
+void Records::invalidate(const Key &key, uint64_t generation) noexcept {
+    const uint64_t hash = zone_.hash(key);
+    ZoneLock lock(zone_);
+
+    Entry *entry = find_locked(hash, key);
+    if (entry == nullptr || generation <= entry->needed_generation.load(kRelaxed)) {
+        return;
+    }
+    if (type_of(*entry) == EntryType::kRecord && entry->generation.load(kRelaxed) >= generation) {
+        return;  // ours is that one, or newer
+    }
+
+    const uint64_t payload = entry->offset.load(kRelaxed);
+    {
+        Rewrite rewrite(*entry);
+        entry->type.store(static_cast<uint8_t>(EntryType::kTombstone), kRelaxed);
+        entry->needed_generation.store(generation, kRelaxed);
+        entry->offset.store(0, kRelaxed);
+        entry->length.store(0, kRelaxed);
+    }
+    if (payload != 0) {
+        ngx_slab_free_locked(zone_.pool(), zone_.payload(payload));
+    }
+    metrics::count(metrics::Counter::kCacheInvalidations);
+}
+
+void Records::put_off_check(const Key &key, uint64_t until) noexcept {
+    const uint64_t hash = zone_.hash(key);
+    ZoneLock lock(zone_);
+    if (Entry *entry = find_locked(hash, key)) {
+        Rewrite rewrite(*entry);
+        entry->recheck_at.store(until, kRelaxed);
+    }
+}
+
+}  // namespace nexus::edge::cache

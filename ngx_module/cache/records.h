@@ -1,0 +1,76 @@
+// L1: sealed records in the shared zone. Reading takes no lock; writing takes the slab mutex. Knows how old an
+// entry is and whether it may be served, but not where a better one comes from: that is lookup.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "ngx_module/cache/zone.h"
+#include "shared/record/envelope.h"
+
+namespace nexus::edge::cache {
+
+enum class Freshness : uint8_t {
+    kMiss,        // nothing that may be used
+    kFresh,       // use it
+    kUnverified,  // events may have been missed since it was fetched: ask Redis, go on with it if that fails
+    kAged,        // as long here as an entry may be: ask Redis and the control plane, go on with it if they fail
+    kPutOff,      // one of the two above, but a check has just failed or is under way: go on with it
+};
+
+/// What was found. `sealed` is in the pool given to `read`.
+struct Found {
+    Freshness freshness = Freshness::kMiss;
+    bool not_found = false;  // the entry says that the control plane does not know the id; `sealed` is empty
+    std::string_view sealed;
+    record::Header header{};
+};
+
+class Records {
+public:
+    explicit Records(const CacheConf &conf) : conf_(conf), zone_(conf.zone) {}
+
+    /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an event
+    /// asked for; whether its key is on the ring is the caller's question.
+    Found read(const Key &key, ngx_pool_t *pool) const noexcept;
+
+    enum class Stored : uint8_t {
+        kStored,
+        kOlder,    // refused: L1, or an event during the fetch, knows of a newer generation
+        kSkipped,  // nothing evictable was large enough, or another worker has taken the flight over
+    };
+
+    /// Stores an authenticated record that `flight` brought. `fetched_at`: when the fetch was started, so that an
+    /// event which came while it ran counts as later.
+    Stored store(const Key &key, std::string_view sealed, const record::Header &header, uint64_t fetched_at,
+                 const FlightRef &flight) noexcept;
+
+    /// Remembers that the control plane does not know the id.
+    Stored store_not_found(const Key &key, uint64_t fetched_at, const FlightRef &flight) noexcept;
+
+    /// An event: what is older than `generation` must not be used any more.
+    void invalidate(const Key &key, uint64_t generation) noexcept;
+
+    /// Serve what is here without another check until then (monotonic ms).
+    void put_off_check(const Key &key, uint64_t until) noexcept;
+
+    const Zone &zone() const { return zone_; }
+
+private:
+    struct View;
+    bool view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept;
+    Freshness freshness(const View &view) const noexcept;
+
+    Entry *find_locked(uint64_t hash, const Key &key) const noexcept;
+    Entry *place_locked(uint64_t hash, const Key &key) const noexcept;
+    void *allocate_locked(size_t size) noexcept;
+    void clear_locked(Entry &entry) noexcept;
+
+    const CacheConf &conf_;
+    Zone zone_;
+};
+
+/// Is it the state in which the record can be used? Token and caller records number their states differently.
+bool is_active(record::Kind kind, uint8_t state) noexcept;
+
+}  // namespace nexus::edge::cache

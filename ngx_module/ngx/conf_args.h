@@ -1,0 +1,40 @@
+// Parameters of directives: `name=value`, times, and refusals that carry the file and the line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ngx_module/ngx/ngx.h"
+#include "ngx_module/ngx/str.h"
+
+namespace nexus::edge {
+
+/// Refuses the configuration: logs `why` with directive, file and line. returns NGX_CONF_ERROR
+inline char *refuse(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view why) noexcept {
+    ngx_str_t text = to_ngx_str(why);
+    ngx_str_t name = cmd->name;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %V", &name, &text);
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
+/// The value of `argument` if it is `name=value`.
+inline std::optional<std::string_view> parameter(const ngx_str_t &argument, std::string_view name) noexcept {
+    const std::string_view text = to_view(argument);
+    if (text.size() <= name.size() || !text.starts_with(name) || text[name.size()] != '=') {
+        return std::nullopt;
+    }
+    return text.substr(name.size() + 1);
+}
+
+/// "50ms", "5s", "1m30s" in milliseconds, within [least, most]; nullopt if it is no time or out of range.
+inline std::optional<ngx_msec_t> parse_msec(std::string_view text, ngx_msec_t least, ngx_msec_t most) noexcept {
+    ngx_str_t line = to_ngx_str(text);
+    const ngx_int_t ms = text.empty() ? NGX_ERROR : ngx_parse_time(&line, 0);
+    if (ms == NGX_ERROR || static_cast<ngx_msec_t>(ms) < least || static_cast<ngx_msec_t>(ms) > most) {
+        return std::nullopt;
+    }
+    return static_cast<ngx_msec_t>(ms);
+}
+
+}  // namespace nexus::edge
