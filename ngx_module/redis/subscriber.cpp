@@ -1,0 +1,128 @@
+// SUBSCRIBE, PING every half second, and what to do with a message.
+#include "ngx_module/redis/subscriber.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/guarded.h"
+#include "shared/redis/keys.h"
+
+namespace nexus::edge::redis {
+namespace {
+
+constexpr ngx_msec_t kPingMs = 500;
+constexpr ngx_msec_t kSilenceMs = 1500;  // without any byte: the connection is dead
+constexpr ngx_msec_t kMinBackoffMs = 50;
+constexpr ngx_msec_t kMaxBackoffMs = 2000;
+
+std::string_view text_of(const redisReply *reply) noexcept {
+    return reply->type == REDIS_REPLY_STRING ? std::string_view(reply->str, reply->len) : std::string_view();
+}
+
+}  // namespace
+
+Subscriber::Subscriber(const RedisConf &conf, cache::Records &records, cache::Flights &flights,
+                       ngx_log_t *log) noexcept
+    : records_(records),
+      flights_(flights),
+      log_(log),
+      connection_(conf, log, *this),
+      tick_timer_(log, this, [](void *self) noexcept { static_cast<Subscriber *>(self)->on_tick(); }) {
+    tick_timer_.set_cancelable(true);
+}
+
+Subscriber::~Subscriber() {
+    connection_.close();
+}
+
+void Subscriber::start() noexcept {
+    if (!connection_.open()) {
+        on_closed();
+    }
+}
+
+void Subscriber::on_ready() noexcept {
+    last_byte_at_ = ngx_current_msec;
+    if (!connection_.send({"SUBSCRIBE", nexus::redis::kEventChannel})) {
+        connection_.close();
+        on_closed();
+        return;
+    }
+    tick_timer_.arm(kPingMs);
+}
+
+void Subscriber::on_bytes() noexcept {
+    last_byte_at_ = ngx_current_msec;
+    if (subscribed_) {
+        records_.zone().header().lease_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
+    }
+}
+
+bool Subscriber::on_reply(const redisReply &reply) noexcept {
+    if (reply.type != REDIS_REPLY_ARRAY || reply.elements < 2) {
+        return false;
+    }
+    const std::string_view what = text_of(reply.element[0]);
+    if (what == "pong") {
+        return true;
+    }
+    if (what == "subscribe") {
+        // What was fetched before this moment may have missed an event while nobody listened.
+        cache::ZoneHeader &header = records_.zone().header();
+        header.subscribed_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
+        header.lease_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
+        subscribed_ = true;
+        backoff_ms_ = 0;
+        return true;
+    }
+    if (what == "message" && reply.elements == 3) {
+        guarded_event(log_, "an event", [&] { on_event(text_of(reply.element[2])); });
+        return true;
+    }
+    return false;
+}
+
+void Subscriber::on_event(std::string_view json) {
+    const auto event = nexus::redis::parse_event(json);
+    if (!event) {
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: ignored a malformed event");
+        return;
+    }
+    const auto kind =
+        event->kind == nexus::redis::EventKind::kToken ? record::Kind::kToken : record::Kind::kCaller;
+    const std::optional<cache::Key> key = cache::parse_key(kind, event->id);
+    if (!key) {
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: ignored an event with a malformed id");
+        return;
+    }
+    metrics::count(metrics::Counter::kRedisEvents);
+    // In this order: a fetch that is about to store sees the first, or is overtaken by the second.
+    flights_.invalidate(*key, event->generation);
+    records_.invalidate(*key, event->generation);
+}
+
+void Subscriber::on_closed() noexcept {
+    subscribed_ = false;
+    backoff_ms_ = std::clamp(backoff_ms_ * 2, kMinBackoffMs, kMaxBackoffMs);
+    tick_timer_.arm(backoff_ms_ / 2 + static_cast<ngx_msec_t>(ngx_random()) % (backoff_ms_ + 1));
+}
+
+// While connected: pings. While not: the time to try again has come.
+void Subscriber::on_tick() noexcept {
+    if (!connection_.is_open()) {
+        if (!ngx_exiting) {
+            start();
+        }
+        return;
+    }
+    if (ngx_current_msec - last_byte_at_ >= kSilenceMs || !connection_.send({"PING"})) {
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: the event subscription went silent, reconnecting");
+        connection_.close();
+        on_closed();
+        return;
+    }
+    tick_timer_.arm(kPingMs);
+}
+
+}  // namespace nexus::edge::redis
