@@ -49,4 +49,7 @@ struct Lookup {
 ///         NGX_ERROR  out of memory
 ngx_int_t start_lookup(Lookup *lookup) noexcept;
 
+/// Refuses a configuration in which lookups are used but cannot work, or that configures them by half.
+ngx_int_t check_lookups(ngx_conf_t *cf) noexcept;
+
 }  // namespace nexus::edge

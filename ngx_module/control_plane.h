@@ -1,0 +1,76 @@
+// Asking nexusd: a subrequest to the internal location that nexus_control_plane names, so that nginx's own upstream
+// gives keepalive, TLS and mTLS. The subrequest takes nothing of the caller's along: no header, no body, no
+// variable. What the answer means for a lookup is lookup.cpp's business.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ngx_module/conf.h"
+#include "shared/record/envelope.h"
+#include "shared/secret.h"
+
+namespace nexus::edge {
+
+/// nexus_control_plane
+struct ControlPlaneConf {
+    std::string uri;         // without a slash at its end
+    ngx_msec_t timeout = 0;  // to connect, and between two reads or writes
+};
+
+/// nexus_control_plane_key
+struct ControlPlaneKeyConf {
+    Secret key;
+};
+
+/// nexus_control_plane URI [timeout=10s];   http, server
+char *on_nexus_control_plane(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
+/// nexus_control_plane_key file:PATH|env:NAME;   http, server
+char *on_nexus_control_plane_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
+
+/// The edge's own key for nexusd, "" if none is configured.
+std::string_view control_plane_key(const ngx_http_request_t *r) noexcept;
+
+/// Adds the body filter and the precontent handler; postconfiguration.
+ngx_int_t init_control_plane(ngx_conf_t *cf) noexcept;
+
+/// One of our subrequests, also after an internal redirect inside of it?
+bool is_control_plane_subrequest(const ngx_http_request_t *r) noexcept;
+
+struct ControlPlaneQuestion {
+    record::Kind kind = record::Kind::kToken;
+    std::string_view id;
+    bool refresh = false;
+    uint64_t refresh_above_generation = 0;
+};
+
+/// What nexusd said. Views are into the request's pool.
+struct ControlPlaneAnswer {
+    ngx_uint_t status = 0;         // 0: no complete answer
+    std::string_view record;       // 200 with the right content type: sealed bytes, unauthenticated
+    std::string_view error_code;   // other statuses: the error body's code if it is one of ours; static text
+    int retry_after_s = 0;         // 0: not said
+};
+
+/// A question under way; in the request's pool.
+struct ControlPlaneCall {
+    /// Called once, from within nginx's finalisation of the subrequest: no request may be resumed from in there.
+    void (*on_answer)(ControlPlaneCall *call, const ControlPlaneAnswer &answer) noexcept = nullptr;
+    void *data = nullptr;
+
+    ngx_http_request_t *subrequest = nullptr;
+    u_char *body = nullptr;
+    size_t size = 0;
+    bool complete = false;
+    bool too_large = false;
+    bool finished = false;
+};
+
+/// Starts the subrequest; the caller runs posted requests if nginx does not. The call dies with the request; whoever
+/// loses interest sets on_answer to nullptr.
+/// returns nullptr: out of memory, or nginx refuses further subrequests
+ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneConf &conf,
+                                    const ControlPlaneQuestion &question) noexcept;
+
+}  // namespace nexus::edge

@@ -1,0 +1,41 @@
+// What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups. Started and
+// stopped by module.cpp's hooks; used by lookup.cpp.
+#pragma once
+
+#include <optional>
+
+#include "ngx_module/cache/flights.h"
+#include "ngx_module/cache/records.h"
+#include "ngx_module/fetches.h"
+#include "ngx_module/redis/client.h"
+#include "ngx_module/redis/subscriber.h"
+
+namespace nexus::edge {
+
+class Worker {
+public:
+    Worker(const MainConf &conf, ngx_log_t *log);
+    Worker(const Worker &) = delete;
+    Worker &operator=(const Worker &) = delete;
+    ~Worker();
+
+    void start(ngx_cycle_t *cycle) noexcept;
+
+    cache::Records &records() { return records_; }
+    Fetches &fetches() { return *fetches_; }
+
+private:
+    cache::Records records_;
+    cache::Flights flights_;
+    std::optional<redis::Client> redis_;
+    std::optional<redis::Subscriber> subscriber_;
+    std::optional<Fetches> fetches_;
+};
+
+/// Of this process. nullptr: lookups are not configured, or the process is no worker.
+Worker *worker() noexcept;
+
+void start_worker(ngx_cycle_t *cycle) noexcept;
+void stop_worker() noexcept;
+
+}  // namespace nexus::edge
