@@ -1,0 +1,182 @@
+// The drainer's loop. It believes nothing it remembers: each round reads the due rows and rebuilds their records, so
+// that a restart, a second nexusd or an emptied Redis needs no special case.
+#include "control_plane/cache/outbox_drainer.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
+
+namespace nexus::control {
+
+struct OutboxDrainer::Impl {
+    Impl(store::Database &store_database, CacheWriter &cache_writer, RecordSource record_source, Clock now,
+         const DrainerOptions &drainer_options, Metrics *drainer_metrics)
+        : database(store_database),
+          writer(cache_writer),
+          source(std::move(record_source)),
+          clock(std::move(now)),
+          options(drainer_options),
+          metrics(drainer_metrics) {}
+
+    void run() noexcept;
+    bool drain_once();
+    Result<void> write_guarded(const store::OutboxEntry &entry);
+    Result<void> write(const store::OutboxEntry &entry);
+    Result<WriteOutcome> send(const CacheRecord &record);
+    int64_t delay_after(int64_t attempts) const;
+    void report_depth();
+
+    store::Database &database;
+    CacheWriter &writer;
+    const RecordSource source;
+    const Clock clock;
+    const DrainerOptions options;
+    Metrics *const metrics;
+
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool is_stopping = false;
+    bool is_notified = false;
+    std::thread thread;
+};
+
+int64_t OutboxDrainer::Impl::delay_after(int64_t attempts) const {
+    const int64_t doubled = options.first_retry.count() << std::clamp<int64_t>(attempts, 0, 16);
+    return std::min<int64_t>(doubled, options.last_retry.count());
+}
+
+Result<WriteOutcome> OutboxDrainer::Impl::send(const CacheRecord &record) {
+    if (const auto *token = std::get_if<record::TokenRecord>(&record)) {
+        return writer.write_token(*token);
+    }
+    return writer.write_caller(std::get<record::CallerRecord>(record));
+}
+
+Result<void> OutboxDrainer::Impl::write(const store::OutboxEntry &entry) {
+    Result<std::optional<CacheRecord>> record = source(entry);
+    if (!record) {
+        return fail(record.error());
+    }
+    if (*record) {
+        if (Result<WriteOutcome> sent = send(**record); !sent) {
+            return fail(sent.error());
+        }
+    }
+    return store::outbox::done(database, entry);
+}
+
+Result<void> OutboxDrainer::Impl::write_guarded(const store::OutboxEntry &entry) {
+    try {
+        return write(entry);
+    } catch (const std::exception &) {
+        return fail(Errc::kInternal, "a record could not be rebuilt");
+    }
+}
+
+/// returns whether there may be more to do at once
+bool OutboxDrainer::Impl::drain_once() {
+    Result<std::vector<store::OutboxEntry>> due = store::outbox::due(database, clock(), options.batch);
+    if (!due) {
+        return false;  // the database is away: the next round asks again
+    }
+    bool is_cache_up = true;
+    for (const store::OutboxEntry &entry : *due) {
+        const Result<void> written = is_cache_up ? write_guarded(entry)
+                                                 : fail(Errc::kCacheUnavailable, "Redis is not available");
+        if (written) {
+            continue;
+        }
+        if (is_cache_up && entry.attempts == 0) {
+            log::warn("cache_write_postponed", {{"id", entry.id}, {"reason", written.error().message}});
+        }
+        is_cache_up = is_cache_up && written.error().errc != Errc::kCacheUnavailable;
+        if (!store::outbox::postpone(database, entry, clock() + delay_after(entry.attempts))) {
+            return false;
+        }
+    }
+    report_depth();
+    return due->size() == static_cast<size_t>(options.batch) && is_cache_up;
+}
+
+void OutboxDrainer::Impl::report_depth() {
+    if (metrics == nullptr) {
+        return;
+    }
+    if (Result<int64_t> depth = store::outbox::depth(database); depth) {
+        metrics->outbox_depth(*depth);
+    }
+}
+
+void OutboxDrainer::Impl::run() noexcept {
+    while (true) {
+        bool has_more = false;
+        try {
+            has_more = drain_once();
+        } catch (...) {
+            log::error("outbox_round_failed");
+        }
+        std::unique_lock lock(mutex);
+        if (!has_more) {
+            // Short waits while rows are being retried cost one indexed query each.
+            const auto wait = std::min(options.poll, options.last_retry);
+            wake.wait_for(lock, wait, [this] { return is_stopping || is_notified; });
+        }
+        is_notified = false;
+        if (is_stopping) {
+            return;
+        }
+    }
+}
+
+OutboxDrainer::OutboxDrainer(store::Database &database, CacheWriter &writer, RecordSource source, Clock clock,
+                             DrainerOptions options, Metrics *metrics)
+    : impl_(std::make_unique<Impl>(database, writer, std::move(source), std::move(clock), options, metrics)) {}
+
+OutboxDrainer::~OutboxDrainer() {
+    stop();
+}
+
+void OutboxDrainer::start() {
+    const std::scoped_lock lock(impl_->mutex);
+    if (!impl_->thread.joinable()) {
+        impl_->is_stopping = false;
+        impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+    }
+}
+
+void OutboxDrainer::stop() {
+    {
+        const std::scoped_lock lock(impl_->mutex);
+        impl_->is_stopping = true;
+    }
+    impl_->wake.notify_all();
+    if (impl_->thread.joinable()) {
+        impl_->thread.join();
+    }
+}
+
+void OutboxDrainer::notify() {
+    {
+        const std::scoped_lock lock(impl_->mutex);
+        impl_->is_notified = true;
+    }
+    impl_->wake.notify_all();
+}
+
+Result<void> OutboxDrainer::flush(redis::EventKind kind, std::string_view id, int64_t generation) {
+    store::OutboxEntry entry;
+    entry.kind = kind;
+    entry.id = std::string(id);
+    entry.generation = generation;
+    Result<void> written = impl_->write_guarded(entry);
+    if (!written) {
+        notify();
+    }
+    return written;
+}
+
+}  // namespace nexus::control
