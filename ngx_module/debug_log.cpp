@@ -68,7 +68,7 @@ ngx_int_t note_error_log(ngx_conf_t *cf, bool allow) noexcept {
 
 ngx_int_t mask_debug_logs(ngx_conf_t *cf) noexcept {
     const MainConf *mcf = main_conf(cf);
-    if (!mcf->guards_used || mcf->debug_logs == nullptr) {
+    if (!mcf->mask_debug_http || mcf->debug_logs == nullptr) {
         return NGX_OK;
     }
 
@@ -92,7 +92,7 @@ ngx_int_t mask_debug_logs(ngx_conf_t *cf) noexcept {
 
 void warn_of_debug_connection(ngx_cycle_t *cycle) noexcept {
     const MainConf *mcf = main_conf(cycle);
-    if (mcf == nullptr || !mcf->guards_used || ngx_get_conf(cycle->conf_ctx, ngx_events_module) == nullptr) {
+    if (mcf == nullptr || !mcf->mask_debug_http || ngx_get_conf(cycle->conf_ctx, ngx_events_module) == nullptr) {
         return;
     }
     const auto *ecf =

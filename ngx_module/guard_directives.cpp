@@ -207,6 +207,9 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_ptr_value(conf.connection, prev.connection, nullptr);
     ngx_conf_merge_ptr_value(conf.allow_hosts, prev.allow_hosts, nullptr);
     ngx_conf_merge_ptr_value(conf.allow_private, prev.allow_private, nullptr);
+    if (conf.debug_http == 0) {  // said, not merely the default
+        main_conf(cf)->mask_debug_http = 1;
+    }
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not the result.
@@ -221,7 +224,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     if (guarded_use || conf.auth != number(AuthMode::kOff)) {
         MainConf *mcf = main_conf(cf);
         mcf->lookups_used = 1;
-        mcf->guards_used = 1;
+        mcf->mask_debug_http = 1;
     }
     if (note_error_log(cf, conf.debug_http != 0) != NGX_OK) {
         return static_cast<char *>(NGX_CONF_ERROR);
