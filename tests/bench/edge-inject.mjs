@@ -70,11 +70,11 @@ events { worker_connections 1024; }
 http {
     ${paths}
     access_log off;
+    map_hash_bucket_size 2048;
     map $http_authorization $known {
         default                    0;
         "Bearer ${token}"  1;
     }
-    map_hash_bucket_size 2048;
     large_client_header_buffers 4 16k;
     keepalive_requests 1000000000;
     server {
