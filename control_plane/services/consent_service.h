@@ -8,7 +8,7 @@
 #include "control_plane/oauth/client.h"
 #include "control_plane/oauth/state_token.h"
 #include "control_plane/services/caller.h"
-#include "control_plane/store/database.h"
+#include "control_plane/store/connection_repository.h"
 
 namespace nexus::control {
 

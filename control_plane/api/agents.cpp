@@ -1,0 +1,174 @@
+// Routes of agents and their keys.
+#include "control_plane/api/api.h"
+#include "control_plane/api/render.h"
+#include "control_plane/services/time_text.h"
+
+namespace nexus::control {
+
+namespace {
+
+constexpr int64_t kMaxKeyLifetimeS = 10LL * 365 * 24 * 3600;
+
+std::vector<std::string> grant_names(uint32_t grants) {
+    using record::Grant;
+    std::vector<std::string> names;
+    for (Grant grant : {Grant::kTokenUse, Grant::kTokenRead, Grant::kConnectionCreate, Grant::kConnectionRefresh,
+                        Grant::kAdmin}) {
+        if ((grants & static_cast<uint32_t>(grant)) != 0) {
+            names.emplace_back(to_string(grant));
+        }
+    }
+    return names;
+}
+
+json::Value agent_json(const store::Agent &agent) {
+    json::Value out = json::Value::object();
+    out.set("id", agent.id)
+        .set("name", agent.name)
+        .set("workspace_id", agent.workspace_id)
+        .set("grants", grant_names(agent.grants))
+        .set("connections", agent.connections)
+        .set("providers", agent.providers)
+        .set("state", agent.revoked_at == 0 ? "active" : "revoked")
+        .set("created_at", to_rfc3339(agent.created_at));
+    return out;
+}
+
+json::Value key_json(const store::AgentKey &key) {
+    json::Value out = json::Value::object();
+    out.set("id", key.key_id)
+        .set("state", key.revoked_at == 0 ? "active" : "revoked")
+        .set("created_at", to_rfc3339(key.created_at));
+    if (key.expires_at != 0) {
+        out.set("expires_at", to_rfc3339(key.expires_at));
+    }
+    return out;
+}
+
+json::Value new_key_json(const NewKey &key) {
+    json::Value out = json::Value::object();
+    out.set("id", key.key_id).set("secret", key.text);
+    if (key.expires_at != 0) {
+        out.set("expires_at", to_rfc3339(key.expires_at));
+    }
+    return out;
+}
+
+UnixMs expiry_from(int64_t lifetime_s, UnixMs now) {
+    return lifetime_s == 0 ? 0 : now + lifetime_s * 1000;
+}
+
+Result<Response> create(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    AgentRequest wish;
+    wish.name = reader.required_string("name", 255);
+    wish.workspace_id = reader.required_string("workspace_id", 255);
+    if (!reader.has("grants")) {
+        reader.required_string("grants");  // an agent that may do nothing is a mistake
+    } else {
+        wish.grants = reader.strings_or_empty("grants", 16, 64);
+    }
+    wish.connections = reader.strings_or_empty("connections", 256, 64);
+    wish.providers = reader.strings_or_empty("providers", 256, 255);
+    wish.key_expires_at = expiry_from(reader.integer_or("key_expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.agents.create(caller, wish).map([](const NewAgent &created) {
+        json::Value out = agent_json(created.agent);
+        out.set("key", new_key_json(created.key));
+        return Response::json(201, out).with("Cache-Control", "no-store");
+    });
+}
+
+Result<Response> list(ApiContext &context, const Request &request) {
+    Result<Paging> paging = request.only_query_parameters({"workspace_id", "limit", "cursor"}).and_then([&] {
+        return read_paging(request);
+    });
+    if (!paging) {
+        return fail(paging.error());
+    }
+    Result<std::optional<std::string>> workspace = request.query_parameter("workspace_id");
+    if (!workspace) {
+        return fail(workspace.error());
+    }
+    return context.agents.list(workspace->value_or(""), paging->limit, paging->cursor)
+        .map([](const store::AgentPage &page) {
+            json::Value items = json::Value::array();
+            for (const store::Agent &agent : page.items) {
+                items.append(agent_json(agent));
+            }
+            return Response::json(200, page_json(std::move(items), page.next_cursor));
+        });
+}
+
+Result<Response> get(ApiContext &context, const Request &request) {
+    return context.agents.get(std::string{request.path_parameter("id")}).map([](const AgentDetails &details) {
+        json::Value keys = json::Value::array();
+        for (const store::AgentKey &key : details.keys) {
+            keys.append(key_json(key));
+        }
+        json::Value out = agent_json(details.agent);
+        out.set("keys", std::move(keys));
+        return Response::json(200, out);
+    });
+}
+
+Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.agents.remove(caller, std::string{request.path_parameter("id")}).map([] {
+        return Response::json(200, json::Value::object().set("message", "Agent revoked"));
+    });
+}
+
+// The body may be absent.
+Result<Response> add_key(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.body.empty() ? Result<json::Value>{json::Value::object()} : request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    UnixMs expires_at = expiry_from(reader.integer_or("expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.agents.add_key(caller, std::string{request.path_parameter("id")}, expires_at)
+        .map([](const NewKey &key) {
+            json::Value out = json::Value::object();
+            out.set("key", new_key_json(key));
+            return Response::json(201, out).with("Cache-Control", "no-store");
+        });
+}
+
+Result<Response> remove_key(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.agents
+        .remove_key(caller, std::string{request.path_parameter("id")},
+                    std::string{request.path_parameter("key_id")})
+        .map([] { return Response::json(200, json::Value::object().set("message", "Key revoked")); });
+}
+
+}  // namespace
+
+Routes agent_routes(ApiContext &context) {
+    auto with_caller = [&context](auto handler) -> CallerHandler {
+        return [&context, handler](const Request &request, const Caller &caller) {
+            return handler(context, request, caller);
+        };
+    };
+    auto plain = [&context](auto handler) -> CallerHandler {
+        return [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
+    };
+    return {
+        {"POST", "/admin/agents", Access::kControl, with_caller(create)},
+        {"GET", "/admin/agents", Access::kControl, plain(list)},
+        {"GET", "/admin/agents/{id}", Access::kControl, plain(get)},
+        {"DELETE", "/admin/agents/{id}", Access::kControl, with_caller(remove)},
+        {"POST", "/admin/agents/{id}/keys", Access::kControl, with_caller(add_key)},
+        {"DELETE", "/admin/agents/{id}/keys/{key_id}", Access::kControl, with_caller(remove_key)},
+    };
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,59 @@
+// nexusd's routes. Handlers parse, call a service, render; one file per group of routes. docs/rest-api.md describes
+// each route, and a test holds it against this table.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "control_plane/api/gate.h"
+#include "control_plane/cache/cache_writer.h"
+#include "control_plane/config/config.h"
+#include "control_plane/services/agent_service.h"
+#include "control_plane/services/callback_service.h"
+#include "control_plane/services/capture_service.h"
+#include "control_plane/services/connection_service.h"
+#include "control_plane/services/consent_service.h"
+#include "control_plane/services/provider_service.h"
+#include "control_plane/services/token_service.h"
+
+namespace nexus::control {
+
+struct ApiContext {
+    const Config &config;
+    store::Database &database;
+    CacheWriter &cache;
+    const Metrics &metrics;
+    Clock clock;
+    ProviderService &providers;
+    ConsentService &consents;
+    CallbackService &callbacks;
+    CaptureService &captures;
+    TokenService &tokens;
+    const RecordBuilder &records;
+    AgentService &agents;
+    ConnectionService &connections;
+};
+
+/// One row of a group's table.
+struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    Access access;
+    CallerHandler handler;
+};
+using Routes = std::vector<Route>;
+
+// `context` must outlive the routes.
+Routes provider_routes(ApiContext &context);
+Routes flow_routes(ApiContext &context);
+Routes gateway_routes(ApiContext &context);
+Routes connection_routes(ApiContext &context);
+Routes agent_routes(ApiContext &context);
+Routes edge_routes(ApiContext &context);
+Routes probe_routes(ApiContext &context);
+
+/// All of them, in the order above.
+Routes all_routes(ApiContext &context);
+Router make_router(ApiContext &context, const Gate &gate);
+
+}  // namespace nexus::control

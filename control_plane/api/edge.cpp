@@ -1,0 +1,100 @@
+// Routes for edges (docs/edge-protocol.md): sealed records as octets, in whatever state a connection is.
+#include <algorithm>
+#include <charconv>
+
+#include "control_plane/api/api.h"
+
+namespace nexus::control {
+
+namespace {
+
+constexpr std::string_view kRecordType = "application/vnd.nexus.record";
+
+Response record_response(std::string_view sealed) {
+    return Response::bytes(200, kRecordType, sealed).with("Cache-Control", "no-store");
+}
+
+Result<Response> sealed_token(ApiContext &context, const Result<record::TokenRecord> &record) {
+    if (!record) {
+        return fail(record.error());
+    }
+    return record::seal_token(*context.config.cache_keys, *record).map([](const std::string &sealed) {
+        return record_response(sealed);
+    });
+}
+
+Result<std::optional<int64_t>> read_generation(const Request &request) {
+    Result<std::optional<std::string>> text = request.query_parameter("generation");
+    if (!text) {
+        return fail(text.error());
+    }
+    if (!*text) {
+        return std::optional<int64_t>{};
+    }
+    int64_t generation = 0;
+    const char *end = (*text)->data() + (*text)->size();
+    auto [stop, error] = std::from_chars((*text)->data(), end, generation);
+    if (error != std::errc{} || stop != end || generation < 0) {
+        return fail(Errc::kInvalidRequest, "parameter generation must be a number", "generation");
+    }
+    return std::optional<int64_t>{generation};
+}
+
+Result<Response> refresh(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<std::optional<int64_t>> generation = read_generation(request);
+    if (!generation) {
+        return fail(generation.error());
+    }
+    std::string id{request.path_parameter("id")};
+    return sealed_token(context, context.tokens.refresh_for_edge(caller, id, *generation));
+}
+
+bool is_sha256_hex(std::string_view text) {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// 404, not 401: the edge's own key is good, the key it asks about is not known.
+Response unknown_agent_key(const Request &request) {
+    Response response = error_response(
+        Error{Errc::kInvalidApiKey, "no agent has this key", {}, 0}, request.request_id);
+    response.status = 404;
+    std::erase_if(response.headers, [](const auto &header) { return header.first == "WWW-Authenticate"; });
+    return response;
+}
+
+Result<Response> agent(ApiContext &context, const Request &request) {
+    std::string hash{request.path_parameter("key_sha256")};
+    if (!is_sha256_hex(hash)) {
+        return fail(Errc::kInvalidRequest, "the key's SHA-256 must be 64 lower-case hexadecimal digits");
+    }
+    Result<record::CallerRecord> record = context.records.caller(hash);
+    if (!record && record.error().errc == Errc::kInvalidApiKey) {
+        return unknown_agent_key(request);
+    }
+    if (!record) {
+        return fail(record.error());
+    }
+    return record::seal_caller(*context.config.cache_keys, *record).map([](const std::string &sealed) {
+        return record_response(sealed);
+    });
+}
+
+}  // namespace
+
+Routes edge_routes(ApiContext &context) {
+    auto token = [&context](const Request &request, const Caller &caller) {
+        std::string id{request.path_parameter("id")};
+        return sealed_token(context, context.tokens.record_for_edge(caller, id));
+    };
+    auto forced = [&context](const Request &request, const Caller &caller) {
+        return refresh(context, request, caller);
+    };
+    auto caller_record = [&context](const Request &request, const Caller &) { return agent(context, request); };
+    return {
+        {"GET", "/edge/tokens/{id}", Access::kEdge, token},
+        {"POST", "/edge/tokens/{id}/refresh", Access::kEdge, forced},
+        {"GET", "/edge/agents/{key_sha256}", Access::kEdge, caller_record},
+    };
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,140 @@
+// Routes that start and finish flows: consent, callback, capture. The latter two are for browsers: a signed state is
+// their ticket.
+#include "control_plane/api/api.h"
+#include "control_plane/api/render.h"
+
+namespace nexus::control {
+
+namespace {
+
+Result<Response> consent_spec(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    ConsentRequest wish;
+    wish.workspace_id = reader.required_string("workspace_id", 255);
+    wish.provider_id = reader.required_string("provider_id", 64);
+    wish.return_url = reader.required_string("return_url");
+    wish.user_id = reader.string_or("user_id", "", 255);
+    wish.scopes = reader.strings_or_empty("scopes", 100, 256);
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.consents.start(caller, wish).map([](const Consent &consent) {
+        return Response::json(200, consent_json(consent));
+    });
+}
+
+// Workspace: the agent's own; a control-plane key names it.
+Result<Response> request_connection(ApiContext &context, const Request &request, const Caller &caller) {
+    if (!caller.may(record::Grant::kConnectionCreate) || !caller.agent.connections.empty()) {
+        return fail(Errc::kInsufficientGrant, "this needs the grant connection:create, not narrowed to connections");
+    }
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    bool is_agent = caller.kind == Caller::Kind::kAgent;
+    json::ObjectReader reader(*body);
+    ConsentRequest wish;
+    wish.workspace_id = is_agent ? reader.string_or("workspace_id", caller.agent.workspace_id, 255)
+                                 : reader.required_string("workspace_id", 255);
+    wish.user_id = reader.required_string("user_id", 255);
+    wish.provider_id = reader.string_or("provider_id", "", 64);
+    wish.provider_name = reader.string_or("provider_name", "", 255);
+    wish.return_url = reader.required_string("return_url");
+    wish.scopes = reader.strings_or_empty("scopes", 100, 256);
+    reader.ignore("metadata");
+    reader.ignore("action");
+    if (is_agent && wish.workspace_id != caller.agent.workspace_id) {
+        reader.refuse("workspace_id", "is not the agent's");
+    }
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    if (wish.provider_id.empty() && wish.provider_name.empty()) {
+        return fail(Errc::kMissingFields, "provider_id or provider_name is required", "provider_id");
+    }
+    return context.consents.start(caller, wish).map([](const Consent &consent) {
+        return Response::json(200, consent_json(consent));
+    });
+}
+
+Result<Response> callback(ApiContext &context, const Request &request, const Caller &caller) {
+    CallbackInput input;
+    Result<std::string> state = required_query(request, "state");
+    Result<std::optional<std::string>> code = request.query_parameter("code");
+    Result<std::optional<std::string>> error = request.query_parameter("error");
+    Result<std::optional<std::string>> iss = request.query_parameter("iss");
+    if (!state) {
+        return fail(state.error());
+    }
+    if (!code || !error || !iss) {
+        return fail(Errc::kInvalidRequest, "a parameter of the callback comes twice");
+    }
+    input.state = std::move(*state);
+    input.code = std::move(*code);
+    input.error = std::move(*error);
+    input.iss = std::move(*iss);
+    return context.callbacks.finish(caller, input).map([](const std::string &url) {
+        return Response::redirect(url).with("Cache-Control", "no-store");
+    });
+}
+
+Result<Response> capture_schema(ApiContext &context, const Request &request) {
+    return required_query(request, "state")
+        .and_then([&](const std::string &state) { return context.captures.form(state); })
+        .map([](const CaptureForm &form) {
+            json::Value out = json::Value::object();
+            out.set("provider_name", form.provider_name).set("schema", form.schema.borrow());
+            return Response::json(200, out).with("Cache-Control", "no-store");
+        });
+}
+
+Result<Response> capture_credential(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    std::string state = reader.required_string("state", kMaxStateBytes);
+    json::Value credentials = reader.required_object("credentials");
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.captures.capture(caller, state, credentials).map([](const Captured &captured) {
+        json::Value out = json::Value::object();
+        out.set("connection_id", captured.connection_id)
+            .set("status", "active")
+            .set("redirect_url", captured.redirect_url);
+        return Response::json(200, out).with("Cache-Control", "no-store");
+    });
+}
+
+}  // namespace
+
+Routes flow_routes(ApiContext &context) {
+    auto with_caller = [&context](auto handler) -> CallerHandler {
+        return [&context, handler](const Request &request, const Caller &caller) {
+            return handler(context, request, caller);
+        };
+    };
+    auto schema = [&context](const Request &request, const Caller &) { return capture_schema(context, request); };
+    Routes routes{
+        {"POST", "/auth/consent-spec", Access::kControl, with_caller(consent_spec)},
+        {"POST", "/v1/request-connection", Access::kGateway, with_caller(request_connection)},
+        {"GET", "/auth/callback", Access::kPublic, with_caller(callback)},
+        {"GET", "/auth/capture-schema", Access::kPublic, schema},
+        {"POST", "/auth/capture-credential", Access::kPublic, with_caller(capture_credential)},
+        {"GET", "/v1/capture-schema", Access::kPublic, schema},
+        {"POST", "/v1/capture-credential", Access::kPublic, with_caller(capture_credential)},
+    };
+    if (context.config.redirect_path != "/auth/callback") {
+        routes.push_back({"GET", context.config.redirect_path, Access::kPublic, with_caller(callback)});
+    }
+    return routes;
+}
+
+}  // namespace nexus::control

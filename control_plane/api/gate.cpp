@@ -1,0 +1,109 @@
+// Who may enter which route: see gate.h.
+#include "control_plane/api/gate.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <string>
+
+#include "control_plane/log/log.h"
+
+namespace nexus::control {
+
+namespace {
+
+// The key of X-API-Key or Authorization: Bearer. Several are refused, not chosen from.
+Result<std::string_view> presented_key(const Request &request) {
+    size_t count = request.header_count("x-api-key") + request.header_count("authorization");
+    if (count > 1) {
+        return fail(Errc::kInvalidApiKey, "several credentials were sent");
+    }
+    if (request.header_count("x-api-key") == 1) {
+        return request.header("x-api-key");
+    }
+    std::string_view value = request.header("authorization");
+    constexpr std::string_view kBearer = "bearer ";
+    bool bearer = value.size() > kBearer.size() &&
+                  std::equal(kBearer.begin(), kBearer.end(), value.begin(), [](char expected, char got) {
+                      return expected == (got >= 'A' && got <= 'Z' ? static_cast<char>(got + 32) : got);
+                  });
+    return bearer ? value.substr(kBearer.size()) : std::string_view{};
+}
+
+bool may_enter(const Authenticated &who, Access access) {
+    switch (access) {
+        case Access::kPublic:
+            return true;
+        case Access::kControl:
+            return !who.is_agent() && who.scope == KeyScope::kFull;
+        case Access::kEdge:
+            return !who.is_agent() && who.scope.has_value();
+        case Access::kGateway:
+            return who.is_agent() || who.scope == KeyScope::kFull;
+    }
+    return false;
+}
+
+Caller person(const Request &request) {
+    Caller caller;
+    caller.ip_address = request.client_ip;
+    caller.user_agent = std::string{request.header("user-agent")};
+    return caller;
+}
+
+}  // namespace
+
+bool Gate::is_allowed_address(std::string_view ip) const {
+    std::string text{ip};
+    sockaddr_in v4{};
+    sockaddr_in6 v6{};
+    const sockaddr *address = nullptr;
+    if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+        v4.sin_family = AF_INET;
+        address = reinterpret_cast<const sockaddr *>(&v4);
+    } else if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+        v6.sin6_family = AF_INET6;
+        address = reinterpret_cast<const sockaddr *>(&v6);
+    }
+    return address != nullptr && std::any_of(allowed_cidrs_.begin(), allowed_cidrs_.end(),
+                                             [&](const net::Cidr &cidr) { return cidr.contains(address); });
+}
+
+Result<Caller> Gate::admit(const Request &request, Access access) const {
+    if (access == Access::kPublic) {
+        return person(request);
+    }
+    Result<std::string_view> key = presented_key(request);
+    if (!key) {
+        return fail(key.error());
+    }
+    if (request.header_count("x-nexus-agent") > 1) {
+        return fail(Errc::kInvalidApiKey, "several credentials were sent");
+    }
+    // X-Nexus-Agent means something on /v1 only; elsewhere a control-plane key speaks for itself.
+    std::string_view agent = access == Access::kGateway ? request.header("x-nexus-agent") : std::string_view{};
+    Result<Authenticated> who =
+        authenticator_.authenticate({*key, agent, request.client_ip, request.header("user-agent")});
+    if (!who) {
+        log::info("key_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
+        return fail(who.error());
+    }
+    if (who->scope && !is_allowed_address(request.client_ip)) {
+        log::warn("address_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
+        return fail(Errc::kAccessDenied, "this address is not among ALLOWED_CIDRS");
+    }
+    if (!may_enter(*who, access)) {
+        return fail(Errc::kInsufficientGrant, "this key is not for this route");
+    }
+    return std::move(who->caller);
+}
+
+Handler Gate::guard(Access access, CallerHandler handler) const {
+    return [this, access, handler = std::move(handler)](const Request &request) -> Result<Response> {
+        Result<Caller> caller = admit(request, access);
+        return caller ? handler(request, *caller) : fail(caller.error());
+    };
+}
+
+}  // namespace nexus::control

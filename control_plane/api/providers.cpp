@@ -1,0 +1,170 @@
+// Routes of provider profiles.
+#include "control_plane/api/api.h"
+#include "control_plane/api/render.h"
+#include "shared/encoding/hex.h"
+
+namespace nexus::control {
+
+namespace {
+
+Result<std::string> provider_id(const Request &request) {
+    std::string_view id = request.path_parameter("id");
+    if (!encoding::is_uuid(id)) {
+        return fail(Errc::kInvalidProviderId, "the provider id is not a UUID");
+    }
+    return encoding::to_lower_ascii(id);
+}
+
+// {"profile": {...}}; a replacement may also be the bare profile, as the reference implementation takes it.
+Result<json::Value> read_profile(const Request &request, bool bare_allowed) {
+    Result<json::Value> body = request.json_body();
+    if (!body || (bare_allowed && !body->contains("profile"))) {
+        return body;
+    }
+    json::ObjectReader reader(*body);
+    json::Value profile = reader.required_object("profile");
+    Result<void> finished = reader.finish();
+    return finished ? Result<json::Value>{std::move(profile)} : fail(finished.error());
+}
+
+json::Value changed_json(const store::Provider &provider, std::string_view message) {
+    json::Value out = json::Value::object();
+    out.set("id", provider.id).set("message", message);
+    return out;
+}
+
+Result<Response> create(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> profile = read_profile(request, false);
+    if (!profile) {
+        return fail(profile.error());
+    }
+    return context.providers.create(caller, *profile).map([](const store::Provider &provider) {
+        return Response::json(201, changed_json(provider, "Provider profile created"));
+    });
+}
+
+// An array, as clients of the reference implementation expect; the next page is named in Link (RFC 8288).
+Result<Response> list(ApiContext &context, const Request &request) {
+    Result<Paging> paging = request.only_query_parameters({"limit", "cursor"}).and_then([&] {
+        return read_paging(request, 1000);
+    });
+    if (!paging) {
+        return fail(paging.error());
+    }
+    Result<store::ProviderPage> page = context.providers.list(paging->limit, paging->cursor);
+    if (!page) {
+        return fail(page.error());
+    }
+    json::Value items = json::Value::array();
+    for (const store::Provider &provider : page->items) {
+        json::Value item = json::Value::object();
+        item.set("id", provider.id).set("name", provider.name).set("auth_type", provider.auth_type);
+        items.append(std::move(item));
+    }
+    Response response = Response::json(200, items);
+    if (page->next_cursor.empty()) {
+        return response;
+    }
+    std::string link = "</providers?limit=" + std::to_string(paging->limit) +
+                       "&cursor=" + percent_encode(page->next_cursor) + ">; rel=\"next\"";
+    return std::move(response).with("Link", link);
+}
+
+json::Value metadata_entry(const store::Provider &provider) {
+    json::Value out = json::Value::object();
+    out.set("id", provider.id)
+        .set("api_base_url", provider.api_base_url)
+        .set("user_info_endpoint", provider.user_info_endpoint)
+        .set("scopes", provider.scopes)
+        .set("description", provider.description)
+        .set("category", provider.category);
+    return out;
+}
+
+Result<Response> get(ApiContext &context, const Request &request) {
+    return provider_id(request)
+        .and_then([&](const std::string &id) { return context.providers.get(id); })
+        .map([](const store::Provider &provider) { return Response::json(200, profile_to_json(provider)); });
+}
+
+Result<Response> get_by_name(ApiContext &context, const Request &request) {
+    return context.providers.get_by_name(std::string{request.path_parameter("name")})
+        .map([](const store::Provider &provider) {
+            return Response::json(200, json::Value::object().set("id", provider.id).set("name", provider.name));
+        });
+}
+
+Result<Response> replace(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<std::string> id = provider_id(request);
+    if (!id) {
+        return fail(id.error());
+    }
+    Result<json::Value> profile = read_profile(request, true);
+    if (!profile) {
+        return fail(profile.error());
+    }
+    return context.providers.replace(caller, *id, *profile).map([](const ProviderService::Replaced &replaced) {
+        std::string_view message = replaced.changed ? "Provider profile updated" : "Provider profile unchanged";
+        json::Value body = changed_json(replaced.provider, message);
+        body.set("changed", replaced.changed);
+        return Response::json(200, body);
+    });
+}
+
+Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
+    return provider_id(request)
+        .and_then([&](const std::string &id) { return context.providers.remove(caller, id); })
+        .map([] { return Response::json(200, json::Value::object().set("message", "Provider profile deleted")); });
+}
+
+Result<Response> remove_by_name(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.providers.get_by_name(std::string{request.path_parameter("name")})
+        .and_then([&](const store::Provider &provider) { return context.providers.remove(caller, provider.id); })
+        .map([] { return Response::json(200, json::Value::object().set("message", "Provider profile deleted")); });
+}
+
+}  // namespace
+
+Result<Response> provider_metadata(ApiContext &context, const Caller &caller) {
+    Result<std::vector<store::Provider>> all = context.providers.all();
+    if (!all) {
+        return fail(all.error());
+    }
+    json::Value out = json::Value::object();
+    for (const store::Provider &provider : *all) {
+        if (!caller.may_use_provider(provider.name)) {
+            continue;
+        }
+        if (!out.contains(provider.auth_type)) {
+            out.set(provider.auth_type, json::Value::object());
+        }
+        out.get(provider.auth_type).set(provider.name, metadata_entry(provider));
+    }
+    return Response::json(200, out);
+}
+
+Routes provider_routes(ApiContext &context) {
+    auto with_caller = [&context](auto handler) -> CallerHandler {
+        return [&context, handler](const Request &request, const Caller &caller) {
+            return handler(context, request, caller);
+        };
+    };
+    auto plain = [&context](auto handler) -> CallerHandler {
+        return [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
+    };
+    auto metadata = [&context](const Request &, const Caller &caller) { return provider_metadata(context, caller); };
+    return {
+        {"POST", "/providers", Access::kControl, with_caller(create)},
+        {"GET", "/providers", Access::kControl, plain(list)},
+        {"GET", "/providers/metadata", Access::kControl, metadata},
+        {"GET", "/providers/by-name/{name}", Access::kControl, plain(get_by_name)},
+        {"DELETE", "/providers/by-name/{name}", Access::kControl, with_caller(remove_by_name)},
+        {"GET", "/providers/{id}", Access::kControl, plain(get)},
+        {"PUT", "/providers/{id}", Access::kControl, with_caller(replace)},
+        {"DELETE", "/providers/{id}", Access::kControl, with_caller(remove)},
+        {"GET", "/v1/providers", Access::kGateway, metadata},
+        {"GET", "/v1/providers/metadata", Access::kGateway, metadata},
+    };
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,125 @@
+// JSON that several groups of routes share: see render.h.
+#include "control_plane/api/render.h"
+
+#include <charconv>
+
+#include "control_plane/services/time_text.h"
+
+namespace nexus::control {
+
+namespace {
+
+json::Value credentials_json(const record::TokenRecord &record, UnixMs now) {
+    json::Value out = json::Value::object();
+    for (const auto &[name, value] : record.credentials) {
+        if (name != "refresh_token") {
+            out.set(name, value);
+        }
+    }
+    if (record.expires_at != 0) {
+        out.set("expires_at", to_rfc3339(record.expires_at)).set("expired", now >= record.expires_at);
+    }
+    return out;
+}
+
+json::Value strategy_json(const record::TokenRecord &record) {
+    json::Value config = json::Value::object();
+    for (const auto &[name, value] : record.strategy_config) {
+        config.set(name, value);
+    }
+    json::Value out = json::Value::object();
+    out.set("type", record.strategy).set("config", std::move(config));
+    return out;
+}
+
+}  // namespace
+
+Result<Paging> read_paging(const Request &request, int64_t default_limit) {
+    Paging paging{default_limit, {}};
+    Result<std::optional<std::string>> limit = request.query_parameter("limit");
+    Result<std::optional<std::string>> cursor = request.query_parameter("cursor");
+    if (!limit || !cursor) {
+        return fail(!limit ? limit.error() : cursor.error());
+    }
+    if (*limit) {
+        const std::string &text = **limit;
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), paging.limit);
+        if (error != std::errc{} || end != text.data() + text.size() || paging.limit < 1 || paging.limit > 1000) {
+            return fail(Errc::kInvalidRequest, "parameter limit must be a number from 1 to 1000", "limit");
+        }
+    }
+    paging.cursor = cursor->value_or("");
+    return paging;
+}
+
+Result<std::string> required_query(const Request &request, std::string_view name) {
+    Result<std::optional<std::string>> value = request.query_parameter(name);
+    if (!value) {
+        return fail(value.error());
+    }
+    if (!*value || (*value)->empty()) {
+        return fail(Errc::kMissingFields, "parameter " + std::string{name} + " is required", std::string{name});
+    }
+    return std::move(**value);
+}
+
+json::Value page_json(json::Value items, const std::string &next_cursor) {
+    json::Value out = json::Value::object();
+    out.set("items", std::move(items));
+    if (!next_cursor.empty()) {
+        out.set("next_cursor", next_cursor);
+    }
+    return out;
+}
+
+json::Value token_json(const record::TokenRecord &record, UnixMs now) {
+    json::Value credentials = credentials_json(record, now);
+    json::Value out = json::Value::object();
+    if (record.strategy == "oauth2") {
+        for (const std::string &name : credentials.names()) {
+            out.set(name, credentials.get(name));  // repeated, for clients that read them here
+        }
+    }
+    if (record.expires_at != 0) {
+        out.set("expiry", to_rfc3339(record.expires_at));
+    }
+    if (!record.scopes.empty()) {
+        out.set("scopes", record.scopes);
+    }
+    out.set("strategy", strategy_json(record)).set("credentials", std::move(credentials));
+    return out;
+}
+
+json::Value status_json(const record::TokenRecord &record) {
+    json::Value out = json::Value::object();
+    out.set("status", to_string(record.state));
+    if (record.expires_at != 0) {
+        out.set("expiry", to_rfc3339(record.expires_at));
+    }
+    return out;
+}
+
+json::Value consent_json(const Consent &consent) {
+    json::Value out = json::Value::object();
+    out.set("authUrl", consent.auth_url)
+        .set("state", consent.state)
+        .set("scopes", consent.scopes)
+        .set("provider_id", consent.provider_id)
+        .set("connection_id", consent.connection_id);
+    return out;
+}
+
+Response token_error(const Error &error, const Request &request) {
+    Response response = error_response(error, request.request_id);
+    if (error.errc != Errc::kAttentionRequired) {
+        return response;
+    }
+    Result<json::Value> body = json::parse_object(response.body.view());
+    if (body) {
+        body->set("reason", error.detail);
+        response.body = body->dump();
+    }
+    return response;
+}
+
+}  // namespace nexus::control

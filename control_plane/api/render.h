@@ -1,0 +1,37 @@
+// JSON that several groups of routes share, and the paging parameters.
+#pragma once
+
+#include <string>
+
+#include "control_plane/json/json.h"
+#include "control_plane/server/message.h"
+#include "control_plane/services/consent_service.h"
+#include "shared/clock.h"
+#include "shared/record/token_record.h"
+
+namespace nexus::control {
+
+struct Paging {
+    int64_t limit = 50;
+    std::string cursor;
+};
+
+/// limit 1..1000 and cursor. errors kInvalidRequest
+Result<Paging> read_paging(const Request &request, int64_t default_limit = 50);
+
+/// A query parameter that must be there and not empty. errors kMissingFields, kInvalidRequest
+Result<std::string> required_query(const Request &request, std::string_view name);
+
+/// {"items": [...], "next_cursor": text or absent}
+json::Value page_json(json::Value items, const std::string &next_cursor);
+
+/// Reference 1.7, as the edge's /v1/token answers: strategy, credentials (without refresh_token), expiry.
+json::Value token_json(const record::TokenRecord &record, UnixMs now);
+/// {"status": state, "expiry"?}
+json::Value status_json(const record::TokenRecord &record);
+json::Value consent_json(const Consent &consent);
+
+/// DESIGN 4's body, with `reason` for attention_required.
+Response token_error(const Error &error, const Request &request);
+
+}  // namespace nexus::control

@@ -1,0 +1,62 @@
+// nexusctl agent: create, list.
+#include <cstdio>
+
+#include "control_plane/cli/commands.h"
+#include "control_plane/cli/print.h"
+#include "control_plane/url/url.h"
+
+namespace nexus::control::cli {
+
+int agent_create(const Client &client, const Output &output, const AgentCreateOptions &options) {
+    json::Value body = json::Value::object();
+    body.set("name", options.name).set("workspace_id", options.workspace).set("grants", options.grants);
+    if (!options.connections.empty()) {
+        body.set("connections", options.connections);
+    }
+    if (!options.providers.empty()) {
+        body.set("providers", options.providers);
+    }
+    if (options.expires_in_s > 0) {
+        body.set("key_expires_in_s", options.expires_in_s);
+    }
+    std::optional<json::Value> agent = expect(client.call("POST", "/admin/agents", &body));
+    if (!agent) {
+        return 1;
+    }
+    if (output.json) {
+        print_json(*agent);
+        return 0;
+    }
+    json::Value key = agent->get("key");
+    std::printf("agent %s (%s) in workspace %s: %s\n", text(*agent, "name").c_str(), text(*agent, "id").c_str(),
+                text(*agent, "workspace_id").c_str(), join(agent->get("grants")).c_str());
+    std::printf("key   %s\n", text(key, "secret").c_str());
+    std::printf("The key is shown this once; the control plane keeps its SHA-256 only.\n");
+    return 0;
+}
+
+int agent_list(const Client &client, const Output &output, const std::string &workspace) {
+    std::string path = "/admin/agents";
+    if (!workspace.empty()) {
+        path = with_query(path, {{"workspace_id", workspace}});
+    }
+    std::optional<std::vector<json::Value>> agents = all_items(client, path);
+    if (!agents) {
+        return 1;
+    }
+    json::Value all = json::Value::array();
+    std::vector<std::vector<std::string>> rows;
+    for (json::Value &agent : *agents) {
+        rows.push_back({text(agent, "id"), text(agent, "name"), text(agent, "workspace_id"), text(agent, "state"),
+                        join(agent.get("grants"))});
+        all.append(std::move(agent));
+    }
+    if (output.json) {
+        print_json(all);
+    } else {
+        print_table({"ID", "NAME", "WORKSPACE", "STATE", "GRANTS"}, rows);
+    }
+    return 0;
+}
+
+}  // namespace nexus::control::cli

@@ -1,0 +1,94 @@
+// nexusctl's way to nexusd: see client.h.
+#include "control_plane/cli/client.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "shared/crypto/keyring.h"
+
+namespace nexus::control::cli {
+
+namespace {
+
+// The operator names the address, so every network may be reached.
+HttpClientOptions options() {
+    HttpClientOptions out;
+    for (std::string_view network : {"0.0.0.0/0", "::/0"}) {
+        if (Result<net::Cidr> cidr = net::Cidr::parse(network)) {
+            out.allowed_private.push_back(*cidr);
+        }
+    }
+    out.total_timeout = std::chrono::milliseconds{60000};
+    out.max_response_bytes = 16 * 1024 * 1024;
+    if (const char *file = std::getenv("NEXUS_CA_FILE")) {
+        out.ca_file = file;
+    }
+    return out;
+}
+
+std::string sentence_of(const json::Value &body, int status) {
+    std::string message{body.get("message").as_string()};
+    std::string_view detail = body.get("detail").as_string();
+    if (message.empty()) {
+        return "the answer was status " + std::to_string(status);
+    }
+    return detail.empty() || message.find(detail) != std::string::npos ? message
+                                                                        : message + " (" + std::string{detail} + ")";
+}
+
+}  // namespace
+
+Client::Client(std::string url, Secret api_key)
+    : url_(std::move(url)), api_key_(std::move(api_key)), http_(options()) {
+    while (url_.ends_with('/')) {
+        url_.pop_back();
+    }
+}
+
+Result<Client::Answer> Client::call(std::string_view method, const std::string &path, const json::Value *body) const {
+    HttpRequest request;
+    request.method = method;
+    request.url = url_ + path;
+    request.secret_headers.emplace_back("X-API-Key", api_key_.clone());
+    if (body != nullptr) {
+        request.body = body->dump();
+        request.content_type = "application/json";
+    }
+    Result<HttpResponse> response = http_.send(request);
+    if (!response) {
+        return fail(Errc::kControlPlaneUnavailable,
+                    "no answer from " + url_ + ": " + response.error().message, response.error().detail);
+    }
+    Answer answer;
+    answer.status = response->status;
+    if (Result<json::Value> parsed = json::parse(response->body.view(), json::Limits{16 * 1024 * 1024, 16})) {
+        answer.body = std::move(*parsed);
+    }
+    if (!answer.ok()) {
+        answer.code = answer.body.get("error").as_string();
+        answer.message = sentence_of(answer.body, answer.status);
+    }
+    return answer;
+}
+
+std::string nexus_url_from_environment() {
+    const char *url = std::getenv("NEXUS_URL");
+    return url != nullptr && *url != '\0' ? url : "http://127.0.0.1:8080";
+}
+
+Result<Secret> api_key_from_environment() {
+    if (const char *key = std::getenv("API_KEY"); key != nullptr && *key != '\0') {
+        return Secret{std::string_view{key}};
+    }
+    const char *file = std::getenv("API_KEY_FILE");
+    if (file == nullptr || *file == '\0') {
+        return fail(Errc::kInvalidKey, "set API_KEY or API_KEY_FILE to the control plane's key");
+    }
+    return crypto::read_secret_reference(std::string{"file:"} + file).map([](const Secret &content) {
+        std::string_view text = content.view();
+        size_t end = text.find_last_not_of(" \t\r\n");
+        return Secret{text.substr(0, end == std::string_view::npos ? 0 : end + 1)};
+    });
+}
+
+}  // namespace nexus::control::cli

@@ -1,0 +1,127 @@
+// nexusctl connect and connection: start one, list, show, revoke.
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "control_plane/cli/commands.h"
+#include "control_plane/cli/print.h"
+#include "control_plane/url/url.h"
+
+namespace nexus::control::cli {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{1000};
+
+std::string connection_path(const std::string &id) {
+    return "/connections/" + percent_encode(id);
+}
+
+void print_connection(const json::Value &connection) {
+    for (const std::string &name : connection.names()) {
+        json::Value value = connection.get(name);
+        std::string shown = value.is_string() ? std::string{value.as_string()}
+                            : value.is_array() ? join(value)
+                                               : value.dump_text();
+        std::printf("%-18s %s\n", name.c_str(), shown.c_str());
+    }
+}
+
+// Until the connection leaves `pending`, or time is up.
+int wait_until_active(const Client &client, const Output &output, const std::string &id, int timeout_s) {
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{timeout_s};
+    for (;;) {
+        std::optional<json::Value> connection = expect(client.call("GET", connection_path(id)));
+        if (!connection) {
+            return 1;
+        }
+        std::string state = text(*connection, "state");
+        if (state != "pending") {
+            if (output.json) {
+                print_json(*connection);
+            } else {
+                std::printf("state         %s\n", state.c_str());
+            }
+            return state == "active" ? 0 : 1;
+        }
+        if (std::chrono::steady_clock::now() >= deadline) {
+            return problem("still pending after " + std::to_string(timeout_s) + " s");
+        }
+        std::this_thread::sleep_for(kPoll);
+    }
+}
+
+}  // namespace
+
+int connect(const Client &client, const Output &output, const ConnectOptions &options) {
+    json::Value body = json::Value::object();
+    body.set("workspace_id", options.workspace)
+        .set("user_id", options.user)
+        .set("provider_name", options.provider)
+        .set("scopes", options.scopes)
+        .set("return_url", options.return_url.empty() ? client.url() + "/health" : options.return_url);
+    std::optional<json::Value> consent = expect(client.call("POST", "/v1/request-connection", &body));
+    if (!consent) {
+        return 1;
+    }
+    std::string id = text(*consent, "connection_id");
+    if (output.json) {
+        print_json(*consent);
+    } else {
+        std::printf("connection    %s\n", id.c_str());
+        std::printf("open          %s\n", text(*consent, "authUrl").c_str());
+    }
+    std::fflush(stdout);
+    return options.wait ? wait_until_active(client, output, id, options.timeout_s) : 0;
+}
+
+int connection_list(const Client &client, const Output &output, const ConnectionListOptions &options) {
+    std::string path = "/connections";
+    for (const auto &[name, value] : {std::pair{"workspace_id", options.workspace},
+                                      std::pair{"provider", options.provider}, std::pair{"state", options.state}}) {
+        if (!value.empty()) {
+            path = with_query(path, {{name, value}});
+        }
+    }
+    std::optional<std::vector<json::Value>> connections = all_items(client, path);
+    if (!connections) {
+        return 1;
+    }
+    json::Value all = json::Value::array();
+    std::vector<std::vector<std::string>> rows;
+    for (json::Value &connection : *connections) {
+        rows.push_back({text(connection, "id"), text(connection, "workspace_id"), text(connection, "provider"),
+                        text(connection, "state"), text(connection, "expires_at")});
+        all.append(std::move(connection));
+    }
+    if (output.json) {
+        print_json(all);
+    } else {
+        print_table({"ID", "WORKSPACE", "PROVIDER", "STATE", "EXPIRES"}, rows);
+    }
+    return 0;
+}
+
+int connection_show(const Client &client, const Output &output, const std::string &id) {
+    std::optional<json::Value> connection = expect(client.call("GET", connection_path(id)));
+    if (!connection) {
+        return 1;
+    }
+    output.json ? print_json(*connection) : print_connection(*connection);
+    return 0;
+}
+
+int connection_revoke(const Client &client, const Output &output, const std::string &id) {
+    std::optional<json::Value> connection = expect(client.call("POST", connection_path(id) + "/revoke"));
+    if (!connection) {
+        return 1;
+    }
+    if (output.json) {
+        print_json(*connection);
+    } else {
+        std::printf("revoked %s\n", text(*connection, "id").c_str());
+    }
+    return 0;
+}
+
+}  // namespace nexus::control::cli

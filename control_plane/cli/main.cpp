@@ -1,0 +1,146 @@
+// nexusctl: the command line's grammar. What a command does is in the *_commands.cpp files.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "control_plane/cli/commands.h"
+#include "control_plane/cli/print.h"
+#include "control_plane/version.h"
+
+namespace nexus::control::cli {
+namespace {
+
+constexpr int kExitUsage = 2;
+
+using Command = std::function<int(const Client &, const Output &)>;
+
+/// Parsed arguments and the command that they chose.
+struct Line {
+    Output output;
+    std::string output_format;
+    std::string file;
+    std::string id;
+    std::string workspace;
+    AgentCreateOptions agent;
+    ConnectOptions connect;
+    ConnectionListOptions connections;
+    Command command;
+
+    void choose(CLI::App *app, Command chosen) {
+        app->add_flag("--json", output.json, "Print JSON");
+        app->add_option("--output", output_format, "Output format")->check(CLI::IsMember({"text", "json"}));
+        app->callback([this, chosen = std::move(chosen)] { command = chosen; });
+    }
+};
+
+void add_provider(CLI::App &app, Line &line) {
+    CLI::App *provider = app.add_subcommand("provider", "Provider profiles")->require_subcommand(1);
+    CLI::App *apply = provider->add_subcommand("apply", "Create or replace the providers of a manifest, by name");
+    apply->add_option("-f,--file", line.file, "YAML manifest; ${NAME} in values comes from the environment")
+        ->required();
+    line.choose(apply, [&line](const Client &client, const Output &output) {
+        return provider_apply(client, output, line.file);
+    });
+    line.choose(provider->add_subcommand("list", "List the providers"), provider_list);
+}
+
+void add_agent(CLI::App &app, Line &line) {
+    CLI::App *agent = app.add_subcommand("agent", "Agents and their keys")->require_subcommand(1);
+    CLI::App *create = agent->add_subcommand("create", "Create an agent; its key is shown once");
+    create->add_option("--name", line.agent.name, "What people call it")->required();
+    create->add_option("--workspace", line.agent.workspace, "Workspace it belongs to")->required();
+    create
+        ->add_option("--grant", line.agent.grants,
+                     "token:use, token:read, connection:create, connection:refresh or admin; may be repeated")
+        ->required()
+        ->delimiter(',');
+    create->add_option("--connection", line.agent.connections, "Narrow to this connection; may be repeated")
+        ->delimiter(',');
+    create->add_option("--provider", line.agent.providers, "Narrow to this provider; may be repeated")
+        ->delimiter(',');
+    create->add_option("--expires-in", line.agent.expires_in_s, "Lifetime of the key in seconds")
+        ->check(CLI::PositiveNumber);
+    line.choose(create, [&line](const Client &client, const Output &output) {
+        return agent_create(client, output, line.agent);
+    });
+    CLI::App *list = agent->add_subcommand("list", "List agents");
+    list->add_option("--workspace", line.workspace, "Only of this workspace");
+    line.choose(list, [&line](const Client &client, const Output &output) {
+        return agent_list(client, output, line.workspace);
+    });
+}
+
+void add_connect(CLI::App &app, Line &line) {
+    CLI::App *start = app.add_subcommand("connect", "Start a connection and print the URL a person must open");
+    start->add_option("--provider", line.connect.provider, "Provider name")->required();
+    start->add_option("--workspace", line.connect.workspace, "Workspace of the connection")->required();
+    start->add_option("--user", line.connect.user, "Whose account it is")->required();
+    start->add_option("--scope", line.connect.scopes, "Scope; may be repeated (default: the profile's)")
+        ->delimiter(',');
+    start->add_option("--return-url", line.connect.return_url, "Where the browser goes afterwards");
+    start->add_flag("--wait", line.connect.wait, "Wait until the connection is active");
+    start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")->check(CLI::PositiveNumber);
+    line.choose(start, [&line](const Client &client, const Output &output) {
+        return connect(client, output, line.connect);
+    });
+}
+
+void add_connection(CLI::App &app, Line &line) {
+    CLI::App *connection = app.add_subcommand("connection", "Connections")->require_subcommand(1);
+    CLI::App *list = connection->add_subcommand("list", "List connections, newest first");
+    list->add_option("--workspace", line.connections.workspace, "Only of this workspace");
+    list->add_option("--provider", line.connections.provider, "Only of this provider");
+    list->add_option("--state", line.connections.state, "pending, active, attention, failed, expired or revoked");
+    line.choose(list, [&line](const Client &client, const Output &output) {
+        return connection_list(client, output, line.connections);
+    });
+    CLI::App *show = connection->add_subcommand("show", "Show one connection");
+    show->add_option("ID", line.id)->required();
+    line.choose(show, [&line](const Client &client, const Output &output) {
+        return connection_show(client, output, line.id);
+    });
+    CLI::App *revoke = connection->add_subcommand("revoke", "Revoke a connection for good");
+    revoke->add_option("ID", line.id)->required();
+    line.choose(revoke, [&line](const Client &client, const Output &output) {
+        return connection_revoke(client, output, line.id);
+    });
+}
+
+int run(int argc, char **argv) {
+    json::install_wiping_allocator();
+    CLI::App app("nexusctl: administers Nexus Edge.\n"
+                 "Environment: NEXUS_URL (default http://127.0.0.1:8080), API_KEY or API_KEY_FILE, NEXUS_CA_FILE.");
+    app.set_version_flag("--version", "nexusctl " + std::string{kVersion});
+    app.require_subcommand(1);
+    Line line;
+    add_provider(app, line);
+    add_agent(app, line);
+    add_connect(app, line);
+    add_connection(app, line);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
+    line.output.json = line.output.json || line.output_format == "json";
+    Result<Secret> key = api_key_from_environment();
+    if (!key) {
+        problem(key.error().message);
+        return kExitUsage;
+    }
+    Client client(nexus_url_from_environment(), std::move(*key));
+    return line.command(client, line.output);
+}
+
+}  // namespace
+}  // namespace nexus::control::cli
+
+int main(int argc, char **argv) {
+    try {
+        return nexus::control::cli::run(argc, argv);
+    } catch (const std::exception &) {
+        return nexus::control::cli::problem("ended by an internal error");
+    }
+}

@@ -1,0 +1,103 @@
+// How nexusctl prints: see print.h.
+#include "control_plane/cli/print.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "control_plane/url/url.h"
+
+namespace nexus::control::cli {
+
+namespace {
+
+// What a terminal could take for a command stays out.
+std::string printable(std::string_view value) {
+    std::string out{value};
+    std::replace_if(out.begin(), out.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    }, '?');
+    return out;
+}
+
+}  // namespace
+
+void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows) {
+    std::vector<size_t> widths;
+    for (size_t column = 0; column < head.size(); ++column) {
+        size_t width = head[column].size();
+        for (const auto &row : rows) {
+            width = std::max(width, row[column].size());
+        }
+        widths.push_back(width);
+    }
+    auto print_row = [&](const std::vector<std::string> &row) {
+        std::string line;
+        for (size_t column = 0; column < row.size(); ++column) {
+            line += printable(row[column]);
+            if (column + 1 < row.size()) {
+                line.append(widths[column] + 2 - row[column].size(), ' ');
+            }
+        }
+        std::printf("%s\n", line.c_str());
+    };
+    print_row(head);
+    std::for_each(rows.begin(), rows.end(), print_row);
+}
+
+void print_json(const json::Value &value) {
+    Secret text = value.dump();
+    std::fwrite(text.view().data(), 1, text.size(), stdout);
+    std::fputc('\n', stdout);
+}
+
+int problem(std::string_view sentence) {
+    std::fprintf(stderr, "nexusctl: %s\n", printable(sentence).c_str());
+    return 1;
+}
+
+std::optional<json::Value> expect(const Result<Client::Answer> &answer) {
+    if (!answer) {
+        problem(answer.error().message);
+        return std::nullopt;
+    }
+    if (!answer->ok()) {
+        problem(answer->message + " [" + std::to_string(answer->status) + " " + answer->code + "]");
+        return std::nullopt;
+    }
+    return answer->body.borrow();
+}
+
+std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path) {
+    std::vector<json::Value> out;
+    std::string cursor;
+    do {
+        std::string page_path = with_query(path, {{"limit", "500"}});
+        if (!cursor.empty()) {
+            page_path = with_query(page_path, {{"cursor", cursor}});
+        }
+        std::optional<json::Value> page = expect(client.call("GET", page_path));
+        if (!page) {
+            return std::nullopt;
+        }
+        json::Value items = page->get("items");
+        for (size_t i = 0; i < items.size(); ++i) {
+            out.push_back(items.at(i));
+        }
+        cursor = text(*page, "next_cursor");
+    } while (!cursor.empty());
+    return out;
+}
+
+std::string join(const json::Value &array) {
+    std::string out;
+    for (size_t i = 0; i < array.size(); ++i) {
+        out.append(out.empty() ? "" : ", ").append(array.at(i).as_string());
+    }
+    return out;
+}
+
+std::string text(const json::Value &object, std::string_view name) {
+    return std::string{object.get(name).as_string()};
+}
+
+}  // namespace nexus::control::cli

@@ -1,0 +1,26 @@
+// How nexusctl prints: tables for people, JSON for programs, one sentence for problems.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control_plane/cli/client.h"
+#include "control_plane/json/json.h"
+
+namespace nexus::control::cli {
+
+/// Left-aligned columns; control characters of the values are shown as '?'.
+void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows);
+void print_json(const json::Value &value);
+/// "nexusctl: <sentence>" on stderr. returns 1
+int problem(std::string_view sentence);
+/// The body of a good answer, or a problem told. nullopt = told already
+std::optional<json::Value> expect(const Result<Client::Answer> &answer);
+/// Fetches every page of a list with `items` and `next_cursor`; nullopt = told already.
+std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path);
+/// "a, b" of an array of strings.
+std::string join(const json::Value &array);
+std::string text(const json::Value &object, std::string_view name);
+
+}  // namespace nexus::control::cli

@@ -1,0 +1,234 @@
+// nexusd: reads the configuration, wires the rooms together, serves until SIGTERM or SIGINT. Holds no rule of its own.
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "control_plane/api/api.h"
+#include "control_plane/json/json.h"
+#include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
+#include "control_plane/server/server.h"
+#include "control_plane/services/janitor.h"
+#include "control_plane/version.h"
+
+namespace nexus::control {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr std::chrono::seconds kDrainTime{10};
+
+void print_help() {
+    std::printf(
+        "usage: nexusd            apply missing migrations and serve\n"
+        "       nexusd migrate    apply missing migrations and end\n"
+        "       nexusd --help | --version\n\n%s\n"
+        "Exit codes: 0 ended in good order, 1 failure, 2 wrong usage, %d configuration refused.\n",
+        config_help().c_str(), kExitConfig);
+}
+
+// Memory with master keys in it must not end up in a core file, nor be read by another process of the same user.
+void make_undumpable() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+}
+
+// Every thread inherits the mask, so the signals wait for sigwait() in the main thread.
+sigset_t block_signals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return set;
+}
+
+int refuse_config(const std::vector<ConfigProblem> &problems) {
+    for (const ConfigProblem &problem : problems) {
+        std::fprintf(stderr, "nexusd: %s: %s\n", problem.variable.c_str(), problem.sentence.c_str());
+    }
+    return kExitConfig;
+}
+
+int fail_start(std::string_view what, const Error &error) {
+    log::error("start_failed", {{"what", what}, {"reason", error.message}, {"detail", error.detail}});
+    return kExitFailure;
+}
+
+/// Everything that lives as long as the process serves, in the order of dependence.
+struct Process {
+    Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr<store::Database> the_database,
+            StateSigner the_signer)
+        : config(the_config),
+          metrics(the_metrics),
+          database(std::move(the_database)),
+          signer(std::move(the_signer)),
+          vault(config.encryption_keys),
+          http(http_options(config), &the_metrics),
+          fetch([this](const HttpRequest &request) { return http.send(request); }),
+          endpoint(fetch, clock),
+          discovery(fetch, clock, &metrics),
+          records(*database, vault, clock),
+          redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),
+          drainer(*database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
+                  clock, DrainerOptions{}, &metrics),
+          audit(*database, clock, &metrics),
+          janitor(*database, clock),
+          refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
+          providers(*database, vault, drainer, clock),
+          consents(*database, vault, discovery, signer, config, clock, &metrics),
+          callbacks(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
+          captures(*database, vault, signer, drainer, config, clock),
+          tokens(*database, records, refresher, audit, clock, &metrics),
+          agents(*database, drainer, clock),
+          connections(*database, drainer, clock),
+          authenticator(*database, config.control_keys, clock),
+          gate(authenticator, config.allowed_cidrs),
+          context{config,    *database, redis,    metrics, clock,   providers, consents,
+                  callbacks, captures,  tokens,   records, agents,  connections} {}
+
+    static HttpClientOptions http_options(const Config &config) {
+        HttpClientOptions options;
+        options.allowed_private = config.egress_allowed_cidrs;
+        options.ca_file = config.egress_ca_file;
+        return options;
+    }
+
+    const Config &config;
+    Clock clock = system_now_ms;
+    Metrics &metrics;
+    std::unique_ptr<store::Database> database;
+    StateSigner signer;
+    Vault vault;
+    HttpClient http;
+    Fetch fetch;
+    TokenEndpoint endpoint;
+    Discovery discovery;
+    RecordBuilder records;
+    RedisWriter redis;
+    OutboxDrainer drainer;
+    AuditQueue audit;
+    Janitor janitor;
+    Refresher refresher;
+    ProviderService providers;
+    ConsentService consents;
+    CallbackService callbacks;
+    CaptureService captures;
+    TokenService tokens;
+    AgentService agents;
+    ConnectionService connections;
+    Authenticator authenticator;
+    Gate gate;
+    ApiContext context;
+};
+
+ServerOptions server_options(const Config &config) {
+    ServerOptions options;
+    options.address = config.listen;
+    options.port = config.port;
+    options.worker_threads = config.worker_threads;
+    options.queue_limit = config.queue_limit;
+    return options;
+}
+
+int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Database> database,
+          const sigset_t &signals) {
+    std::vector<Secret> state_keys;
+    for (const Secret &key : config.state_keys) {
+        state_keys.push_back(key.clone());
+    }
+    Result<StateSigner> signer = StateSigner::create(std::move(state_keys));
+    if (!signer) {
+        return fail_start("STATE_KEY", signer.error());
+    }
+    Process process(config, metrics, std::move(database), std::move(*signer));
+    process.drainer.start();
+    Server server(server_options(config), make_router(process.context, process.gate), &metrics);
+    if (Result<void> started = server.start(); !started) {
+        return fail_start("listen", started.error());
+    }
+    log::info("started", {{"version", kVersion},
+                          {"address", config.listen},
+                          {"port", server.port()},
+                          {"redis", config.redis.describe()},
+                          {"encryption_key", crypto::to_hex(config.encryption_keys->current().id)},
+                          {"cache_key", crypto::to_hex(config.cache_keys->current().id)}});
+    int signal = 0;
+    do {
+        sigwait(&signals, &signal);
+    } while (signal == SIGHUP);  // nothing to reload: configuration is read once
+    log::info("stopping", {{"signal", signal}});
+    server.stop(kDrainTime);
+    process.drainer.stop();
+    process.audit.stop();
+    log::info("stopped");
+    return kExitOk;
+}
+
+int run(std::string_view command) {
+    json::install_wiping_allocator();
+    make_undumpable();
+    sigset_t signals = block_signals();
+    auto config = parse_config(process_environment());
+    if (!config) {
+        return refuse_config(config.error());
+    }
+    log::set_level(config->log_level);
+    store::DatabaseOptions options;
+    options.pool_size = config->database_pool;
+    Metrics metrics;
+    Result<std::unique_ptr<store::Database>> database = store::Database::open(config->database, options, &metrics);
+    if (!database) {
+        return fail_start("database", database.error());
+    }
+    Result<int> applied = (*database)->migrate();
+    if (!applied) {
+        return fail_start("migrate", applied.error());
+    }
+    log::info("migrated", {{"applied", *applied}});
+    if (command == "migrate") {
+        return kExitOk;
+    }
+    return serve(*config, metrics, std::move(*database), signals);
+}
+
+int main_guarded(int argc, char **argv) {
+    std::string_view command = argc > 1 ? argv[1] : "serve";
+    if (argc > 2 || (command != "serve" && command != "migrate" && command != "--help" && command != "-h" &&
+                     command != "--version")) {
+        std::fprintf(stderr, "nexusd: unknown argument; see nexusd --help\n");
+        return kExitUsage;
+    }
+    if (command == "--help" || command == "-h") {
+        print_help();
+        return kExitOk;
+    }
+    if (command == "--version") {
+        std::printf("nexusd %s\n", std::string{kVersion}.c_str());
+        return kExitOk;
+    }
+    return run(command);
+}
+
+}  // namespace
+}  // namespace nexus::control
+
+int main(int argc, char **argv) {
+    try {
+        return nexus::control::main_guarded(argc, argv);
+    } catch (const std::exception &) {
+        std::fprintf(stderr, "nexusd: ended by an internal error\n");
+        return 1;
+    }
+}

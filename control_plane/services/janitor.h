@@ -1,0 +1,39 @@
+// Housekeeping: consents that nobody finished do not pile up (reference D32).
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "control_plane/store/database.h"
+#include "shared/clock.h"
+
+namespace nexus::control {
+
+class Janitor {
+public:
+    /// A pending connection is deleted this long after its flow ended: pollers learn of the end meanwhile.
+    static constexpr UnixMs kKeepPendingMs = 24LL * 3600 * 1000;
+    static constexpr int64_t kBatch = 500;
+
+    Janitor(store::Database &database, Clock clock, std::chrono::seconds interval = std::chrono::minutes{10});
+    ~Janitor();  // stops
+    Janitor(const Janitor &) = delete;
+    Janitor &operator=(const Janitor &) = delete;
+
+    /// One round; also called by the thread. returns how many were deleted
+    int64_t sweep();
+
+private:
+    void run();
+    store::Database &database_;
+    Clock clock_;
+    std::chrono::seconds interval_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace nexus::control
