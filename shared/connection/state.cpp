@@ -1,4 +1,5 @@
-// The state machine of DESIGN 4; who may cause a transition, and what is audited, is the control plane's business.
+// The state machine of DESIGN 4; who may cause a transition, and what is audited, is the control plane's
+// business.
 #include "shared/connection/state.h"
 
 #include <array>

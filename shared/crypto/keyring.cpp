@@ -1,5 +1,5 @@
-// Keyrings are made once, at start or reload; whatever is wrong with a key stops that with one sentence, which
-// names the setting and never shows what it holds.
+// Keyrings are made once, at start or reload; whatever is wrong with a key stops that with one sentence,
+// which names the setting and never shows what it holds.
 #include "shared/crypto/keyring.h"
 
 #include <algorithm>
@@ -97,14 +97,14 @@ Result<Keyring> Keyring::from_base64(std::string_view name, const Secret &curren
 
         const std::string_view text = rest.substr(0, rest.find_first_of(kSeparators));
         rest.remove_prefix(text.size());
-        Result<Entry> entry = parse_key(std::string{name} + " (previous key " + std::to_string(entries.size()) + ")",
-                                        text);
+        Result<Entry> entry =
+            parse_key(std::string{name} + " (previous key " + std::to_string(entries.size()) + ")", text);
         if (!entry) {
             return tl::unexpected(std::move(entry).error());
         }
         if (std::ranges::any_of(entries, [&](const Entry &known) { return known.id == entry->id; })) {
-            return fail(Errc::kInvalidKey,
-                        std::string{name} + " is given the same key twice (key id " + to_hex(entry->id) + ")");
+            return fail(Errc::kInvalidKey, std::string{name} + " is given the same key twice (key id " +
+                                               to_hex(entry->id) + ")");
         }
         entries.push_back(std::move(*entry));
     }

@@ -1,10 +1,10 @@
 // A CSPRNG that fails leaves nothing safe to do, so the process ends instead of going on with weak bytes.
 #include "shared/crypto/random.h"
 
+#include <openssl/rand.h>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
-#include <openssl/rand.h>
 
 #include "shared/encoding/hex.h"
 
@@ -14,7 +14,8 @@ std::string random_bytes(size_t count) {
     std::string bytes(count, '\0');
     if (count > INT_MAX ||
         RAND_bytes(reinterpret_cast<unsigned char *>(bytes.data()), static_cast<int>(count)) != 1) {
-        std::fputs("nexus: OpenSSL's random generator failed; ending rather than going on without it\n", stderr);
+        std::fputs("nexus: OpenSSL's random generator failed; ending rather than going on without it\n",
+                   stderr);
         std::abort();
     }
     return bytes;

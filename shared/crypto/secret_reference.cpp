@@ -1,10 +1,10 @@
 // file: and env: references, the only two ways a configuration names a secret.
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 #include "shared/crypto/keyring.h"
 

@@ -1,12 +1,12 @@
-// The construction of C2SP XAES-256-GCM over OpenSSL's AES-256-ECB (two blocks of AES-CMAC, to derive a message's
-// key) and AES-256-GCM. Contexts and fetched algorithms are kept per thread: the edge opens a record for every
-// request, and setting up anew would cost as much as the cipher.
+// The construction of C2SP XAES-256-GCM over OpenSSL's AES-256-ECB (two blocks of AES-CMAC, to derive a
+// message's key) and AES-256-GCM. Contexts and fetched algorithms are kept per thread: the edge opens a
+// record for every request, and setting up anew would cost as much as the cipher.
 #include "shared/crypto/xaes256gcm.h"
 
+#include <openssl/crypto.h>
 #include <atomic>
 #include <climits>
 #include <cstring>
-#include <openssl/crypto.h>
 
 #include "shared/crypto/openssl_ptr.h"
 
@@ -159,7 +159,8 @@ Result<XaesKey> XaesKey::create(const Secret &key) {
     return XaesKey{std::move(impl)};
 }
 
-Result<std::string> XaesKey::seal(const XaesNonce &nonce, std::string_view plaintext, std::string_view ad) const {
+Result<std::string> XaesKey::seal(const XaesNonce &nonce, std::string_view plaintext,
+                                  std::string_view ad) const {
     if (plaintext.size() > INT_MAX - kXaesTagBytes || ad.size() > INT_MAX) {
         return crypto_failure();
     }
@@ -172,7 +173,8 @@ Result<std::string> XaesKey::seal(const XaesNonce &nonce, std::string_view plain
     std::string sealed(plaintext.size() + kXaesTagBytes, '\0');
     auto *out = reinterpret_cast<unsigned char *>(sealed.data());
     int written = 0;
-    if (EVP_EncryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), nonce.data() + kGcmNonceBytes, nullptr) != 1 ||
+    const unsigned char *gcm_nonce = nonce.data() + kGcmNonceBytes;
+    if (EVP_EncryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), gcm_nonce, nullptr) != 1 ||
         EVP_EncryptUpdate(gcm, nullptr, &written, as_bytes(ad), static_cast<int>(ad.size())) != 1 ||
         EVP_EncryptUpdate(gcm, out, &written, as_bytes(plaintext), static_cast<int>(plaintext.size())) != 1 ||
         EVP_EncryptFinal_ex(gcm, out + plaintext.size(), &written) != 1 ||
@@ -214,7 +216,8 @@ Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphe
     std::memcpy(tag.data(), ciphertext.data() + size, tag.size());
     auto *bytes = reinterpret_cast<unsigned char *>(out.data());
     int written = 0;
-    if (EVP_DecryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), nonce.data() + kGcmNonceBytes, nullptr) != 1 ||
+    const unsigned char *gcm_nonce = nonce.data() + kGcmNonceBytes;
+    if (EVP_DecryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), gcm_nonce, nullptr) != 1 ||
         EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kXaesTagBytes, tag.data()) != 1) {
         return crypto_failure();
     }

@@ -1,9 +1,9 @@
-// OpenSSL does the coding; what it forgives (white space, missing or inner padding, stray bits) is refused here,
-// so that every value has exactly one text form.
+// OpenSSL does the coding; what it forgives (white space, missing or inner padding, stray bits) is refused
+// here, so that every value has exactly one text form.
 #include "shared/encoding/base64.h"
 
-#include <climits>
 #include <openssl/evp.h>
+#include <climits>
 
 namespace nexus::encoding {
 
@@ -79,9 +79,9 @@ Result<std::string> base64_decode(std::string_view text) {
     }
 
     std::string bytes(text.size() / 4 * 3, '\0');
-    const int written = EVP_DecodeBlock(reinterpret_cast<unsigned char *>(bytes.data()),
-                                        reinterpret_cast<const unsigned char *>(text.data()),
-                                        static_cast<int>(text.size()));
+    const int written =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char *>(bytes.data()),
+                        reinterpret_cast<const unsigned char *>(text.data()), static_cast<int>(text.size()));
     if (written < 0) {
         return not_base64();
     }

@@ -1,6 +1,6 @@
-// One pass to check the block, one to write it. What could make another parser see other lines than this one does
-// (bare CR or LF, NUL, folded lines, blanks around a name) is refused rather than repaired: a credential goes out
-// with this text.
+// One pass to check the block, one to write it. What could make another parser see other lines than this one
+// does (bare CR or LF, NUL, folded lines, blanks around a name) is refused rather than repaired: a credential
+// goes out with this text.
 #include "shared/http1/header_block.h"
 
 #include <algorithm>
@@ -19,8 +19,8 @@ tl::unexpected<Error> refused(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 
-/// Takes the next line off `text`, without its CRLF. A line that does not end in CRLF, or holds NUL, a bare CR or
-/// a bare LF, is refused.
+/// Takes the next line off `text`, without its CRLF. A line that does not end in CRLF, or holds NUL, a bare
+/// CR or a bare LF, is refused.
 Result<std::string_view> take_line(std::string_view &text) {
     const size_t end = text.find('\n');
     if (end == std::string_view::npos) {
@@ -119,11 +119,12 @@ private:
     size_t size_ = 0;
 };
 
-/// Is this `name=value` a value of the parameter that goes? Upstreams differ in what "+" means, so both readings
-/// count: what any of them would take for the credential's parameter must not come from the caller.
+/// Is this `name=value` a value of the parameter that goes? Upstreams differ in what "+" means, so both
+/// readings count: what any of them would take for the credential's parameter must not come from the caller.
 bool is_named(std::string_view parameter, std::string_view name) noexcept {
     const std::string_view own = parameter.substr(0, parameter.find('='));
-    return encoding::percent_decoded_equal(own, name, true) || encoding::percent_decoded_equal(own, name, false);
+    return encoding::percent_decoded_equal(own, name, true) ||
+           encoding::percent_decoded_equal(own, name, false);
 }
 
 void write_target(Writer &out, std::string_view target, const BlockEdit &edit) {
@@ -155,8 +156,10 @@ void write_target(Writer &out, std::string_view target, const BlockEdit &edit) {
 }
 
 bool goes(std::string_view name, const BlockEdit &edit) noexcept {
-    return std::ranges::any_of(edit.remove, [&](std::string_view gone) { return equal_ignoring_case(name, gone); }) ||
-           std::ranges::any_of(edit.set, [&](const HeaderLine &line) { return equal_ignoring_case(name, line.name); });
+    return std::ranges::any_of(edit.remove,
+                               [&](std::string_view gone) { return equal_ignoring_case(name, gone); }) ||
+           std::ranges::any_of(edit.set,
+                               [&](const HeaderLine &line) { return equal_ignoring_case(name, line.name); });
 }
 
 Result<void> check_edit(const BlockEdit &edit, std::string_view target) {

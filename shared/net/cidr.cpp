@@ -1,8 +1,8 @@
 // Networks in CIDR form (RFC 4632 section 3.1, RFC 4291 section 2.3).
-#include <algorithm>
 #include <arpa/inet.h>
-#include <cstring>
 #include <netinet/in.h>
+#include <algorithm>
+#include <cstring>
 
 #include "shared/net/host_rule.h"
 
@@ -14,7 +14,8 @@ constexpr size_t kMaxEntries = 1024;
 constexpr std::string_view kSeparators = ", \t\r\n";
 
 tl::unexpected<Error> not_a_network(std::string_view text) {
-    return fail(Errc::kInvalidRequest, "not an address or network in CIDR form", std::string{text.substr(0, 64)});
+    return fail(Errc::kInvalidRequest, "not an address or network in CIDR form",
+                std::string{text.substr(0, 64)});
 }
 
 /// -1 if it is no number of 0..max.

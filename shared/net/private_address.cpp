@@ -1,8 +1,8 @@
-// The special-purpose registries of IANA (RFC 6890 and its updates), as a deny list. Networks that carry an IPv4
-// address inside are judged by that address; everything that is not IPv4 or IPv6 counts as private.
+// The special-purpose registries of IANA (RFC 6890 and its updates), as a deny list. Networks that carry an
+// IPv4 address inside are judged by that address; everything that is not IPv4 or IPv6 counts as private.
+#include <netinet/in.h>
 #include <array>
 #include <cstring>
-#include <netinet/in.h>
 
 #include "shared/net/host_rule.h"
 

@@ -77,7 +77,8 @@ Header header_of(const CallerRecord &record) {
 
 Result<Secret> encode_caller(const CallerRecord &record) {
     if (!is_sha256_hex(record.key_sha256)) {
-        return fail(Errc::kMalformedRecord, "key_sha256 of a caller record is not 64 lower-case hexadecimal digits");
+        return fail(Errc::kMalformedRecord,
+                    "key_sha256 of a caller record is not 64 lower-case hexadecimal digits");
     }
 
     WipingAllocator allocator;
@@ -188,7 +189,8 @@ bool is_agent_key(std::string_view text) noexcept {
     constexpr size_t kSecretAt = kIdAt + kAgentKeyIdChars + 1;
     return text.size() == kSecretAt + kAgentKeySecretChars && text.starts_with(kAgentKeyPrefix) &&
            text[kSecretAt - 1] == '_' &&
-           text.substr(kIdAt, kAgentKeyIdChars).find_first_not_of(kLowerAndDigits) == std::string_view::npos &&
+           text.substr(kIdAt, kAgentKeyIdChars).find_first_not_of(kLowerAndDigits) ==
+               std::string_view::npos &&
            text.substr(kSecretAt).find_first_not_of(kBase64Url) == std::string_view::npos;
 }
 

@@ -2,8 +2,8 @@
 // caller_record's business.
 #include "shared/record/envelope.h"
 
-#include <cstring>
 #include <openssl/crypto.h>
+#include <cstring>
 
 #include "shared/connection/state.h"
 #include "shared/crypto/random.h"
@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kTokenMagic = "NXTR";
 constexpr std::string_view kCallerMagic = "NXCR";
-constexpr size_t kMagicAt = 0, kVersionAt = 4, kStateAt = 5, kReservedAt = 6, kKeyIdAt = 8, kGenerationAt = 16,
-                 kExpiresAtAt = 24, kNonceAt = 32;
+constexpr size_t kMagicAt = 0, kVersionAt = 4, kStateAt = 5, kReservedAt = 6, kKeyIdAt = 8,
+                 kGenerationAt = 16, kExpiresAtAt = 24, kNonceAt = 32;
 constexpr size_t kMaxRedisKeyBytes = 256;
 
 static_assert(kNonceAt + crypto::kXaesNonceBytes == kHeaderBytes);
@@ -39,7 +39,8 @@ bool is_state(Kind kind, uint8_t state) {
     if (kind == Kind::kToken) {
         return connection::to_state(state).has_value();
     }
-    return state == static_cast<uint8_t>(CallerState::kActive) || state == static_cast<uint8_t>(CallerState::kRevoked);
+    return state == static_cast<uint8_t>(CallerState::kActive) ||
+           state == static_cast<uint8_t>(CallerState::kRevoked);
 }
 
 /// Generations and times fit signed 64 bits, as in the database and in JSON.
@@ -63,7 +64,8 @@ std::array<char, kHeaderBytes> serialise(const Header &header) {
 /// Header and Redis key, side by side on the stack. The header's length is fixed, so the pair is unambiguous.
 class AssociatedData {
 public:
-    AssociatedData(std::string_view header, std::string_view redis_key) : size_(header.size() + redis_key.size()) {
+    AssociatedData(std::string_view header, std::string_view redis_key)
+        : size_(header.size() + redis_key.size()) {
         std::memcpy(bytes_.data(), header.data(), header.size());
         std::memcpy(bytes_.data() + header.size(), redis_key.data(), redis_key.size());
     }
@@ -127,7 +129,8 @@ Result<std::string> seal_with_nonce(const crypto::Keyring &keyring, Header heade
     header.key_id = keyring.current().id;
     const std::array<char, kHeaderBytes> head = serialise(header);
     std::string sealed{head.data(), head.size()};
-    Result<std::string> box = keyring.current().key.seal(header.nonce, payload, AssociatedData{sealed, redis_key}.view());
+    Result<std::string> box =
+        keyring.current().key.seal(header.nonce, payload, AssociatedData{sealed, redis_key}.view());
     if (!box) {
         return box;
     }
@@ -159,7 +162,8 @@ Result<size_t> open_into(const crypto::Keyring &keyring, std::string_view redis_
     }
     const crypto::Keyring::Entry *entry = keyring.find(header->key_id);
     if (entry == nullptr) {
-        return fail(Errc::kUnknownKey, "sealed with a key that is not on the keyring", crypto::to_hex(header->key_id));
+        return fail(Errc::kUnknownKey, "sealed with a key that is not on the keyring",
+                    crypto::to_hex(header->key_id));
     }
     const AssociatedData ad{sealed.substr(0, kHeaderBytes), redis_key};
     return entry->key.open_into(header->nonce, sealed.substr(kHeaderBytes), ad.view(), out);

@@ -1,10 +1,12 @@
-// The only way records get into Redis. The offsets are those of the record's clear header (record/envelope.h).
+// The only way records get into Redis. The offsets are those of the record's clear header
+// (record/envelope.h).
 #include "shared/redis/keys.h"
 
 namespace nexus::redis {
 
-// Generations are compared byte by byte from the top, because a Lua number loses bits above 2^53 and Lua's string
-// order depends on the locale. A stored value that is no record of ours is in the way of one, and is overwritten.
+// Generations are compared byte by byte from the top, because a Lua number loses bits above 2^53 and Lua's
+// string order depends on the locale. A stored value that is no record of ours is in the way of one, and is
+// overwritten.
 const std::string_view kWriteRecordScript = R"lua(
 local record = ARGV[2]
 if #record < 72 or struct.unpack('<I8', record, 17) ~= tonumber(ARGV[1]) then

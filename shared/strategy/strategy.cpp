@@ -1,5 +1,6 @@
-// One function per strategy, found by name. Whatever a record lacks, or holds that could break out of its place in
-// a request, is kStrategyFailed: no credential is sent when in doubt, and no message repeats a value.
+// One function per strategy, found by name. Whatever a record lacks, or holds that could break out of its
+// place in a request, is kStrategyFailed: no credential is sent when in doubt, and no message repeats a
+// value.
 #include "shared/strategy/strategy.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ using record::TokenView;
 
 /// Fields that decide where a request goes or where it ends; a credential has no business in them.
 constexpr std::array<std::string_view, 10> kFramingFields = {
-    "connection", "content-length", "expect",  "host",    "keep-alive",
-    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "content-length",    "expect",  "host", "keep-alive", "proxy-connection", "te",
+    "trailer",    "transfer-encoding", "upgrade",
 };
 
 tl::unexpected<Error> failed(std::string message, std::string_view detail = {}) {
@@ -73,12 +74,13 @@ Result<Injection> oauth2(const TokenView &record) {
 }
 
 Result<Injection> header(const TokenView &record) {
-    const Result<std::string_view> value = credential(record, config_or(record, "credential_field", "api_key"));
+    const Result<std::string_view> value =
+        credential(record, config_or(record, "credential_field", "api_key"));
     if (!value) {
         return tl::unexpected(value.error());
     }
-    return header_line(config_or(record, "header_name", "Authorization"), record.strategy_config("value_prefix"),
-                       *value);
+    return header_line(config_or(record, "header_name", "Authorization"),
+                       record.strategy_config("value_prefix"), *value);
 }
 
 Result<Injection> query_param(const TokenView &record) {
@@ -86,7 +88,8 @@ Result<Injection> query_param(const TokenView &record) {
     if (name.empty()) {
         return failed("query_param needs param_name");
     }
-    const Result<std::string_view> value = credential(record, config_or(record, "credential_field", "api_key"));
+    const Result<std::string_view> value =
+        credential(record, config_or(record, "credential_field", "api_key"));
     if (!value) {
         return tl::unexpected(value.error());
     }
@@ -96,11 +99,13 @@ Result<Injection> query_param(const TokenView &record) {
 
 /// RFC 7617 section 2: base64 of user-id ":" password, the user-id without a colon.
 Result<Injection> basic_auth(const TokenView &record) {
-    const Result<std::string_view> username = credential(record, config_or(record, "username_field", "username"));
+    const Result<std::string_view> username =
+        credential(record, config_or(record, "username_field", "username"));
     if (!username) {
         return tl::unexpected(username.error());
     }
-    const Result<std::string_view> password = credential(record, config_or(record, "password_field", "password"));
+    const Result<std::string_view> password =
+        credential(record, config_or(record, "password_field", "password"));
     if (!password) {
         return tl::unexpected(password.error());
     }

@@ -1,5 +1,6 @@
-// What opening and sealing cost: the edge opens one record for the caller and one for the token of every request.
-// Run it by hand (target nexus_shared_bench); figures swing with the machine, so ctest does not judge them.
+// What opening and sealing cost: the edge opens one record for the caller and one for the token of every
+// request. Run it by hand (target nexus_shared_bench); figures swing with the machine, so ctest does not
+// judge them.
 #include <benchmark/benchmark.h>
 #include <string>
 #include <vector>
@@ -37,7 +38,8 @@ record::TokenRecord token_of(size_t token_bytes) {
 void open_into(benchmark::State &state) {
     const crypto::Keyring keyring = bench_keyring();
     const std::string key = redis::token_key(kConnectionId);
-    const std::string sealed = record::seal_token(keyring, token_of(static_cast<size_t>(state.range(0)))).value();
+    const std::string sealed =
+        record::seal_token(keyring, token_of(static_cast<size_t>(state.range(0)))).value();
     std::vector<char> out(sealed.size());
     for (auto _ : state) {
         benchmark::DoNotOptimize(record::open_into(keyring, key, sealed, out).value());
@@ -48,7 +50,8 @@ void open_into(benchmark::State &state) {
 void open_parse_and_inject(benchmark::State &state) {
     const crypto::Keyring keyring = bench_keyring();
     const std::string key = redis::token_key(kConnectionId);
-    const std::string sealed = record::seal_token(keyring, token_of(static_cast<size_t>(state.range(0)))).value();
+    const std::string sealed =
+        record::seal_token(keyring, token_of(static_cast<size_t>(state.range(0)))).value();
     const record::Header header = record::parse_header(sealed).value();
     std::vector<char> out(sealed.size());
     for (auto _ : state) {

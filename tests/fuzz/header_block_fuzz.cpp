@@ -20,11 +20,13 @@ size_t count_lines(std::string_view block, std::string_view start) {
     return found;
 }
 
-void edit(std::string_view value, std::string_view remove, std::string_view parameter, std::string_view block) {
+void edit(std::string_view value, std::string_view remove, std::string_view parameter,
+          std::string_view block) {
     const http1::HeaderLine line{"X-Fuzz-Credential", value};
     const std::string name = encoding::percent_encode(parameter);
     const std::string query = name.empty() ? "" : name + "=secret";
-    const http1::BlockEdit edit{.set = {&line, 1}, .remove = {&remove, 1}, .query = query, .query_name = name};
+    const http1::BlockEdit edit{
+        .set = {&line, 1}, .remove = {&remove, 1}, .query = query, .query_name = name};
 
     std::string out(http1::edited_size_bound(block, edit), '\0');
     const auto size = http1::edit_block(block, edit, out);

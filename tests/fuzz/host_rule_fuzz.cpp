@@ -1,5 +1,5 @@
-// Host rules against hosts, split by NUL; networks and host:port texts on the way. A wildcard must never cover a
-// host that does not end in its suffix.
+// Host rules against hosts, split by NUL; networks and host:port texts on the way. A wildcard must never
+// cover a host that does not end in its suffix.
 #include <string>
 
 #include "shared/encoding/hex.h"

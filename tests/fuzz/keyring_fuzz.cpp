@@ -1,5 +1,6 @@
 // Key material as an operator might mistype it: current and previous keys, split by NUL. A keyring that is
-// accepted must seal and open; a refusal must be one of the known sentences, which repeat nothing of the input.
+// accepted must seal and open; a refusal must be one of the known sentences, which repeat nothing of the
+// input.
 #include <regex>
 #include <string>
 

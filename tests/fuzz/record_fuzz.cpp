@@ -1,6 +1,6 @@
-// Sealed records and their payloads as an attacker in Redis would write them. The first byte chooses: the rest is
-// a whole sealed record, a token payload or a caller payload. Payloads get the header they agree with, because an
-// attacker who holds the cache key could give them one.
+// Sealed records and their payloads as an attacker in Redis would write them. The first byte chooses: the
+// rest is a whole sealed record, a token payload or a caller payload. Payloads get the header they agree
+// with, because an attacker who holds the cache key could give them one.
 #include <string>
 
 #include "shared/encoding/base64.h"
@@ -16,9 +16,9 @@ namespace {
 using fuzz::require;
 
 const crypto::Keyring &keyring() {
-    static const crypto::Keyring ring =
-        std::move(crypto::Keyring::from_base64("FUZZ_KEY", Secret{encoding::base64_encode(std::string(32, 'f'))}, {})
-                      .value());
+    static const crypto::Keyring ring = std::move(
+        crypto::Keyring::from_base64("FUZZ_KEY", Secret{encoding::base64_encode(std::string(32, 'f'))}, {})
+            .value());
     return ring;
 }
 
@@ -37,7 +37,8 @@ record::Header agreeing_header(record::Kind kind, std::string_view payload) {
 void read_all(const record::TokenView &view) {
     size_t total = view.connection_id().size() + view.workspace_id().size() + view.provider_id().size() +
                    view.provider().size() + view.strategy().size() + view.api_base_url().size() +
-                   view.attention_reason().size() + view.reconnect_url().size() + view.credential("api_key").size();
+                   view.attention_reason().size() + view.reconnect_url().size() +
+                   view.credential("api_key").size();
     for (size_t i = 0; i < view.credential_count(); ++i) {
         total += view.credential_at(i).first.size() + view.credential_at(i).second.size();
     }

@@ -1,5 +1,5 @@
-// Strict reading of a JSON object: wrong types and unknown members are errors, so that a typing mistake in a test
-// cannot pass for a record without that field.
+// Strict reading of a JSON object: wrong types and unknown members are errors, so that a typing mistake in a
+// test cannot pass for a record without that field.
 #pragma once
 
 #include <jansson.h>

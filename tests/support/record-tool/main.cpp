@@ -1,4 +1,5 @@
-// nexus-record: the record format on the command line. Reads and writes; what a record means is not its business.
+// nexus-record: the record format on the command line. Reads and writes; what a record means is not its
+// business.
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -75,7 +76,8 @@ Result<Payload> encode(std::string_view command, const json_t *object) {
     });
 }
 
-Result<std::string> seal(const crypto::Keyring &keyring, std::string_view command, std::string_view nonce_hex) {
+Result<std::string> seal(const crypto::Keyring &keyring, std::string_view command,
+                         std::string_view nonce_hex) {
     Result<JsonPtr> json = parse_object(read_stdin());
     if (!json) {
         return tl::unexpected(std::move(json).error());
@@ -120,7 +122,8 @@ Result<std::string> open(const crypto::Keyring &keyring, std::string_view redis_
 }
 
 int report(const Error &error) {
-    std::cerr << "nexus-record: " << error.message << (error.detail.empty() ? "" : ": ") << error.detail << '\n';
+    std::cerr << "nexus-record: " << error.message << (error.detail.empty() ? "" : ": ") << error.detail
+              << '\n';
     return 1;
 }
 

@@ -1,5 +1,6 @@
-// Records as JSON: members are named as the fields of TokenRecord and CallerRecord, times are Unix milliseconds,
-// states and grants go by their names, strategy_config and credentials are objects. Absent members are empty.
+// Records as JSON: members are named as the fields of TokenRecord and CallerRecord, times are Unix
+// milliseconds, states and grants go by their names, strategy_config and credentials are objects. Absent
+// members are empty.
 #pragma once
 
 #include <jansson.h>

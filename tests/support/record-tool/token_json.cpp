@@ -68,7 +68,8 @@ JsonPtr to_json(const record::TokenView &record) {
               [&](size_t i) { return record.strategy_config_at(i); });
     put_pairs("credentials", record.credential_count(), [&](size_t i) { return record.credential_at(i); });
     put("api_base_url", record.api_base_url());
-    put_list("allowed_hosts", record.allowed_host_count(), [&](size_t i) { return record.allowed_host_at(i); });
+    put_list("allowed_hosts", record.allowed_host_count(),
+             [&](size_t i) { return record.allowed_host_at(i); });
     put_list("scopes", record.scope_count(), [&](size_t i) { return record.scope_at(i); });
     put("attention_reason", record.attention_reason());
     put("reconnect_url", record.reconnect_url());

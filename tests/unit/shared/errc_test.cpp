@@ -40,17 +40,17 @@ TEST_P(TokenAnswer, IsWhatTheDesignPromises) {
     EXPECT_EQ(info.errc, GetParam().errc);
 }
 
-INSTANTIATE_TEST_SUITE_P(Design4, TokenAnswer, testing::Values(
-    Case{Errc::kAttentionRequired, 409, "attention_required"},
-    Case{Errc::kConnectionPending, 409, "connection_pending"},
-    Case{Errc::kConnectionNotActive, 403, "connection_not_active"},
-    Case{Errc::kConnectionRevoked, 403, "connection_revoked"},
-    Case{Errc::kConnectionNotFound, 404, "connection_not_found"},
-    Case{Errc::kTokenUnavailable, 503, "token_unavailable"},
-    Case{Errc::kMissingApiKey, 401, "missing_api_key"},
-    Case{Errc::kInvalidApiKey, 401, "invalid_api_key"},
-    Case{Errc::kProviderError, 502, "upstream_error"}),
-    [](const auto &test) { return std::string{test.param.code}; });
+INSTANTIATE_TEST_SUITE_P(Design4, TokenAnswer,
+                         testing::Values(Case{Errc::kAttentionRequired, 409, "attention_required"},
+                                         Case{Errc::kConnectionPending, 409, "connection_pending"},
+                                         Case{Errc::kConnectionNotActive, 403, "connection_not_active"},
+                                         Case{Errc::kConnectionRevoked, 403, "connection_revoked"},
+                                         Case{Errc::kConnectionNotFound, 404, "connection_not_found"},
+                                         Case{Errc::kTokenUnavailable, 503, "token_unavailable"},
+                                         Case{Errc::kMissingApiKey, 401, "missing_api_key"},
+                                         Case{Errc::kInvalidApiKey, 401, "invalid_api_key"},
+                                         Case{Errc::kProviderError, 502, "upstream_error"}),
+                         [](const auto &test) { return std::string{test.param.code}; });
 
 TEST(ErrcTable, SecretsFailWithoutSayingHow) {
     for (const Errc errc : {Errc::kSealBroken, Errc::kUnknownKey, Errc::kInvalidKey, Errc::kCryptoFailure,

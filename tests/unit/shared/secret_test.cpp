@@ -8,10 +8,13 @@ namespace nexus {
 namespace {
 
 static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
-static_assert(!std::is_convertible_v<Secret, std::string_view> && !std::is_convertible_v<std::string, Secret>);
+static_assert(!std::is_convertible_v<Secret, std::string_view> &&
+              !std::is_convertible_v<std::string, Secret>);
 
 template <typename T>
-concept Printable = requires(std::ostream &out, const T &value) { out << value; };
+concept Printable = requires(std::ostream &out, const T &value) {
+    out << value;
+};
 static_assert(!Printable<Secret>);
 
 TEST(Secret, TakesAStringAndWipesIt) {

@@ -33,13 +33,13 @@ TEST(State, NumbersArePartOfTheRecordFormat) {
 
 TEST(State, OnlyTheseTransitionsExist) {
     const std::set<std::pair<State, State>> allowed = {
-        {State::kPending, State::kActive},   {State::kPending, State::kFailed},
-        {State::kPending, State::kRevoked},  {State::kActive, State::kAttention},
-        {State::kActive, State::kExpired},   {State::kActive, State::kRevoked},
-        {State::kAttention, State::kActive}, {State::kAttention, State::kExpired},
+        {State::kPending, State::kActive},    {State::kPending, State::kFailed},
+        {State::kPending, State::kRevoked},   {State::kActive, State::kAttention},
+        {State::kActive, State::kExpired},    {State::kActive, State::kRevoked},
+        {State::kAttention, State::kActive},  {State::kAttention, State::kExpired},
         {State::kAttention, State::kRevoked}, {State::kFailed, State::kPending},
-        {State::kFailed, State::kActive},    {State::kFailed, State::kRevoked},
-        {State::kExpired, State::kActive},   {State::kExpired, State::kRevoked},
+        {State::kFailed, State::kActive},     {State::kFailed, State::kRevoked},
+        {State::kExpired, State::kActive},    {State::kExpired, State::kRevoked},
     };
     for (const State from : kAll) {
         for (const State to : kAll) {

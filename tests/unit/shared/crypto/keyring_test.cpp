@@ -85,15 +85,15 @@ TEST_P(KeyringRefuses, WithASentenceThatHelpsAndTellsNothing) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Keys, KeyringRefuses, testing::Values(
-    BadKey{"Empty", "", "it is empty"},
-    BadKey{"Blank", " \n", "it is empty"},
-    BadKey{"Short", encoding::base64_encode(std::string(16, 'k')), "got 16"},
-    BadKey{"Long", encoding::base64_encode(std::string(33, 'k')), "got 33"},
-    BadKey{"Hex", std::string(62, 'a') + "gg", "got 48"},
-    BadKey{"NotBase64", "correct horse battery staple", "got something that is not base64"},
-    BadKey{"Unpadded", std::string(43, 'A'), "got something that is not base64"},
-    BadKey{"Two", key_text('a') + "," + key_text('b'), "got something that is not base64"}),
+INSTANTIATE_TEST_SUITE_P(
+    Keys, KeyringRefuses,
+    testing::Values(BadKey{"Empty", "", "it is empty"}, BadKey{"Blank", " \n", "it is empty"},
+                    BadKey{"Short", encoding::base64_encode(std::string(16, 'k')), "got 16"},
+                    BadKey{"Long", encoding::base64_encode(std::string(33, 'k')), "got 33"},
+                    BadKey{"Hex", std::string(62, 'a') + "gg", "got 48"},
+                    BadKey{"NotBase64", "correct horse battery staple", "got something that is not base64"},
+                    BadKey{"Unpadded", std::string(43, 'A'), "got something that is not base64"},
+                    BadKey{"Two", key_text('a') + "," + key_text('b'), "got something that is not base64"}),
     [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(Keyring, RefusesTheSameKeyTwice) {

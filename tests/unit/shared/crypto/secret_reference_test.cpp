@@ -1,9 +1,9 @@
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "shared/crypto/keyring.h"
 #include "shared/crypto/random.h"
@@ -38,8 +38,10 @@ TEST_F(SecretReference, RefusesEmptyLargeMissingAndOddFiles) {
     EXPECT_THAT(read_secret_reference(write("\n")).error().message, HasSubstr("is empty"));
     EXPECT_THAT(read_secret_reference(write(std::string(64 * 1024 + 1, 'x'))).error().message,
                 HasSubstr("longer than 64 KiB"));
-    EXPECT_THAT(read_secret_reference("file:" + (dir_ / "none").string()).error().message, HasSubstr("No such file"));
-    EXPECT_THAT(read_secret_reference("file:" + dir_.string()).error().message, HasSubstr("not a regular file"));
+    EXPECT_THAT(read_secret_reference("file:" + (dir_ / "none").string()).error().message,
+                HasSubstr("No such file"));
+    EXPECT_THAT(read_secret_reference("file:" + dir_.string()).error().message,
+                HasSubstr("not a regular file"));
 
     const std::string fifo = (dir_ / "fifo").string();
     ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);

@@ -1,10 +1,10 @@
 #include "shared/crypto/xaes256gcm.h"
 
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
 #include <algorithm>
 #include <cstring>
-#include <gtest/gtest.h>
 #include <memory>
-#include <openssl/evp.h>
 #include <thread>
 #include <vector>
 
@@ -40,10 +40,11 @@ TEST_P(C2spVector, BothWays) {
 }
 
 // C2SP XAES-256-GCM, "Test Vectors"; the first has MSB1(L) = 0, the second 1.
-INSTANTIATE_TEST_SUITE_P(Published, C2spVector, testing::Values(
-    Vector{std::string(32, '\x01'), "", "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"},
-    Vector{std::string(32, '\x03'), "c2sp.org/XAES-256-GCM",
-           "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"}));
+INSTANTIATE_TEST_SUITE_P(Published, C2spVector,
+                         testing::Values(Vector{std::string(32, '\x01'), "",
+                                                "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"},
+                                         Vector{std::string(32, '\x03'), "c2sp.org/XAES-256-GCM",
+                                                "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"}));
 
 struct MdCtxDelete {
     void operator()(EVP_MD_CTX *ctx) const { EVP_MD_CTX_free(ctx); }

@@ -17,9 +17,10 @@ TEST_P(Base64, BothWays) {
     EXPECT_EQ(base64_decode(GetParam().text).value(), GetParam().bytes);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rfc4648Section10, Base64, testing::Values(
-    Vector{"", ""}, Vector{"f", "Zg=="}, Vector{"fo", "Zm8="}, Vector{"foo", "Zm9v"},
-    Vector{"foob", "Zm9vYg=="}, Vector{"fooba", "Zm9vYmE="}, Vector{"foobar", "Zm9vYmFy"}));
+INSTANTIATE_TEST_SUITE_P(Rfc4648Section10, Base64,
+                         testing::Values(Vector{"", ""}, Vector{"f", "Zg=="}, Vector{"fo", "Zm8="},
+                                         Vector{"foo", "Zm9v"}, Vector{"foob", "Zm9vYg=="},
+                                         Vector{"fooba", "Zm9vYmE="}, Vector{"foobar", "Zm9vYmFy"}));
 
 TEST(Base64, EveryByteValueSurvives) {
     std::string bytes;
@@ -38,9 +39,10 @@ TEST_P(NotBase64, IsRefused) {
     EXPECT_EQ(got.error().errc, Errc::kInvalidRequest);
 }
 
-INSTANTIATE_TEST_SUITE_P(Strict, NotBase64, testing::Values(
-    "Zg", "Zg=", "Zg===", "Z", "=", "==", "====", "Zm9v\n", " Zm9", "Zm 9", "Zg=a", "Zm=v", "Z===", "Zm9-", "Zm9_",
-    "Zh==", "Zm9=", "Zm8=Zm8=", "Zm9\x80"));
+INSTANTIATE_TEST_SUITE_P(Strict, NotBase64,
+                         testing::Values("Zg", "Zg=", "Zg===", "Z", "=", "==", "====", "Zm9v\n", " Zm9",
+                                         "Zm 9", "Zg=a", "Zm=v", "Z===", "Zm9-", "Zm9_",
+                                         "Zh==", "Zm9=", "Zm8=Zm8=", "Zm9\x80"));
 
 TEST(Base64, RefusesNul) {
     EXPECT_FALSE(base64_decode(std::string_view("Zm9\0", 4)));

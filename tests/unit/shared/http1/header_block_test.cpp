@@ -67,29 +67,34 @@ TEST_P(QueryEdit, Gives) {
     const QueryCase &c = GetParam();
     const std::string tail = " HTTP/1.1\r\nHost: h\r\n\r\n";
     const BlockEdit edit{.set = {}, .remove = {}, .query = c.query, .query_name = c.name};
-    EXPECT_EQ(edited(std::string{"GET "} + c.target + tail, edit).value(), std::string{"GET "} + c.expected + tail);
+    EXPECT_EQ(edited(std::string{"GET "} + c.target + tail, edit).value(),
+              std::string{"GET "} + c.expected + tail);
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, QueryEdit, testing::Values(
-    QueryCase{"None", "/a", "key=v", "key", "/a?key=v"},
-    QueryCase{"Some", "/a?x=1", "key=v", "key", "/a?x=1&key=v"},
-    QueryCase{"Empty", "/a?", "key=v", "key", "/a?key=v"},
-    QueryCase{"TrailingAmpersand", "/a?x=1&", "key=v", "key", "/a?x=1&key=v"},
-    QueryCase{"Replaces", "/a?key=old", "key=v", "key", "/a?key=v"},
-    QueryCase{"ReplacesAll", "/a?key=1&x=%2f&key&y=+&key=", "key=v", "key", "/a?x=%2f&y=+&key=v"},
-    QueryCase{"ReplacesEncoded", "/a?%6bey=1&k%65y=2&Key=3", "key=v", "key", "/a?Key=3&key=v"},
-    QueryCase{"ReplacesPlusAsSpace", "/a?a+b=1&a%20b=2&a%2Bb=3", "a%20b=v", "a%20b", "/a?a%2Bb=3&a%20b=v"},
-    QueryCase{"ReplacesPlusAsPlus", "/a?a+b=1", "a%2Bb=v", "a%2Bb", "/a?a%2Bb=v"},
-    QueryCase{"LongerNamesStay", "/a?keys=1&akey=2&key%20=3", "key=v", "key", "/a?keys=1&akey=2&key%20=3&key=v"},
-    QueryCase{"ValuesStay", "/a?x=key&y=key=1", "key=v", "key", "/a?x=key&y=key=1&key=v"},
-    QueryCase{"OrderAndEmptyOnesStay", "/a?b&&a==%zz", "key=v", "key", "/a?b&&a==%zz&key=v"},
-    QueryCase{"SecondMarkIsText", "/a?x=?key=1", "key=v", "key", "/a?x=?key=1&key=v"},
-    QueryCase{"OnlyRemove", "/a?x=1&key=2", "", "key", "/a?x=1"},
-    QueryCase{"OnlyRemoveLast", "/a?key=2", "", "key", "/a"},
-    QueryCase{"OnlyRemoveNothing", "/a?", "", "key", "/a?"},
-    QueryCase{"OnlyAppend", "/a?key=1", "key=v", "", "/a?key=1&key=v"},
-    QueryCase{"AbsoluteForm", "http://h:80/a?x=1", "key=v", "key", "http://h:80/a?x=1&key=v"},
-    QueryCase{"AbsoluteFormNoQuery", "http://h/a", "key=v", "key", "http://h/a?key=v"}),
+INSTANTIATE_TEST_SUITE_P(
+    Targets, QueryEdit,
+    testing::Values(
+        QueryCase{"None", "/a", "key=v", "key", "/a?key=v"},
+        QueryCase{"Some", "/a?x=1", "key=v", "key", "/a?x=1&key=v"},
+        QueryCase{"Empty", "/a?", "key=v", "key", "/a?key=v"},
+        QueryCase{"TrailingAmpersand", "/a?x=1&", "key=v", "key", "/a?x=1&key=v"},
+        QueryCase{"Replaces", "/a?key=old", "key=v", "key", "/a?key=v"},
+        QueryCase{"ReplacesAll", "/a?key=1&x=%2f&key&y=+&key=", "key=v", "key", "/a?x=%2f&y=+&key=v"},
+        QueryCase{"ReplacesEncoded", "/a?%6bey=1&k%65y=2&Key=3", "key=v", "key", "/a?Key=3&key=v"},
+        QueryCase{"ReplacesPlusAsSpace", "/a?a+b=1&a%20b=2&a%2Bb=3", "a%20b=v", "a%20b",
+                  "/a?a%2Bb=3&a%20b=v"},
+        QueryCase{"ReplacesPlusAsPlus", "/a?a+b=1", "a%2Bb=v", "a%2Bb", "/a?a%2Bb=v"},
+        QueryCase{"LongerNamesStay", "/a?keys=1&akey=2&key%20=3", "key=v", "key",
+                  "/a?keys=1&akey=2&key%20=3&key=v"},
+        QueryCase{"ValuesStay", "/a?x=key&y=key=1", "key=v", "key", "/a?x=key&y=key=1&key=v"},
+        QueryCase{"OrderAndEmptyOnesStay", "/a?b&&a==%zz", "key=v", "key", "/a?b&&a==%zz&key=v"},
+        QueryCase{"SecondMarkIsText", "/a?x=?key=1", "key=v", "key", "/a?x=?key=1&key=v"},
+        QueryCase{"OnlyRemove", "/a?x=1&key=2", "", "key", "/a?x=1"},
+        QueryCase{"OnlyRemoveLast", "/a?key=2", "", "key", "/a"},
+        QueryCase{"OnlyRemoveNothing", "/a?", "", "key", "/a?"},
+        QueryCase{"OnlyAppend", "/a?key=1", "key=v", "", "/a?key=1&key=v"},
+        QueryCase{"AbsoluteForm", "http://h:80/a?x=1", "key=v", "key", "http://h:80/a?x=1&key=v"},
+        QueryCase{"AbsoluteFormNoQuery", "http://h/a", "key=v", "key", "http://h/a?key=v"}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 class MalformedBlock : public testing::TestWithParam<std::string> {};
@@ -101,21 +106,23 @@ TEST_P(MalformedBlock, IsRefused) {
     EXPECT_FALSE(head_size(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MalformedBlock, testing::Values(
-    "", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nA: b\r\n", "GET / HTTP/1.1\r\nA: b\r\n\r",
-    "GET / HTTP/1.1\nA: b\n\n",                       // bare LF
-    "GET / HTTP/1.1\r\nA: b\nB: c\r\n\r\n",           // bare LF inside a line
-    "GET / HTTP/1.1\r\nA: b\rB: c\r\n\r\n",           // bare CR
-    "GET / HTTP/1.1\r\nA: b\r\r\n\r\n",
-    std::string("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 25),  // NUL
-    "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",      // obs-fold
-    "GET / HTTP/1.1\r\nA: b\r\n\tfolded: x\r\n\r\n",
-    "GET / HTTP/1.1\r\n folded: x\r\n\r\n",
-    "GET / HTTP/1.1\r\nAuthorization : x\r\n\r\n",    // blank before the colon
-    "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
-    "GET /#f HTTP/1.1\r\n\r\n",                       // a fragment
-    "GET /a b HTTP/1.1\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET /\r\n\r\n",
-    "G(T / HTTP/1.1\r\n\r\n", " / HTTP/1.1\r\n\r\n", "GET /\x7f HTTP/1.1\r\n\r\n", "GET /\tx HTTP/1.1\r\n\r\n"));
+INSTANTIATE_TEST_SUITE_P(
+    All, MalformedBlock,
+    testing::Values("", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nA: b\r\n",
+                    "GET / HTTP/1.1\r\nA: b\r\n\r",
+                    "GET / HTTP/1.1\nA: b\n\n",              // bare LF
+                    "GET / HTTP/1.1\r\nA: b\nB: c\r\n\r\n",  // bare LF inside a line
+                    "GET / HTTP/1.1\r\nA: b\rB: c\r\n\r\n",  // bare CR
+                    "GET / HTTP/1.1\r\nA: b\r\r\n\r\n",
+                    std::string("GET / HTTP/1.1\r\nA: \0\r\n\r\n", 25),  // NUL
+                    "GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n",         // obs-fold
+                    "GET / HTTP/1.1\r\nA: b\r\n\tfolded: x\r\n\r\n", "GET / HTTP/1.1\r\n folded: x\r\n\r\n",
+                    "GET / HTTP/1.1\r\nAuthorization : x\r\n\r\n",  // blank before the colon
+                    "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
+                    "GET /#f HTTP/1.1\r\n\r\n",  // a fragment
+                    "GET /a b HTTP/1.1\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+                    "GET /\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", " / HTTP/1.1\r\n\r\n",
+                    "GET /\x7f HTTP/1.1\r\n\r\n", "GET /\tx HTTP/1.1\r\n\r\n"));
 
 struct BadEdit {
     const char *label;
@@ -132,14 +139,17 @@ TEST_P(MalformedEdit, IsRefused) {
     EXPECT_EQ(edited(kBlock, edit).error().errc, Errc::kInvalidRequest);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MalformedEdit, testing::Values(
-    BadEdit{"ValueCrLf", {"A", "b\r\nC: d"}, "", ""}, BadEdit{"ValueCr", {"A", "b\r"}, "", ""},
-    BadEdit{"ValueLf", {"A", "\nb"}, "", ""}, BadEdit{"ValueNul", {"A", std::string_view("b\0", 2)}, "", ""},
-    BadEdit{"NameEmpty", {"", "b"}, "", ""}, BadEdit{"NameColon", {"A:", "b"}, "", ""},
-    BadEdit{"NameBlank", {"A ", "b"}, "", ""}, BadEdit{"NameLf", {"A\n", "b"}, "", ""},
-    BadEdit{"QuerySpace", {"A", "b"}, "k=a b", "k"}, BadEdit{"QueryCr", {"A", "b"}, "k=a\r", "k"},
-    BadEdit{"QueryTwo", {"A", "b"}, "k=a&l=b", "k"}, BadEdit{"QueryFragment", {"A", "b"}, "k=a#", "k"},
-    BadEdit{"QueryRaw", {"A", "b"}, "k=\xc3\xa9", "k"}, BadEdit{"QueryName", {"A", "b"}, "k=a", "k\n"}),
+INSTANTIATE_TEST_SUITE_P(
+    All, MalformedEdit,
+    testing::Values(
+        BadEdit{"ValueCrLf", {"A", "b\r\nC: d"}, "", ""}, BadEdit{"ValueCr", {"A", "b\r"}, "", ""},
+        BadEdit{"ValueLf", {"A", "\nb"}, "", ""},
+        BadEdit{"ValueNul", {"A", std::string_view("b\0", 2)}, "", ""},
+        BadEdit{"NameEmpty", {"", "b"}, "", ""}, BadEdit{"NameColon", {"A:", "b"}, "", ""},
+        BadEdit{"NameBlank", {"A ", "b"}, "", ""}, BadEdit{"NameLf", {"A\n", "b"}, "", ""},
+        BadEdit{"QuerySpace", {"A", "b"}, "k=a b", "k"}, BadEdit{"QueryCr", {"A", "b"}, "k=a\r", "k"},
+        BadEdit{"QueryTwo", {"A", "b"}, "k=a&l=b", "k"}, BadEdit{"QueryFragment", {"A", "b"}, "k=a#", "k"},
+        BadEdit{"QueryRaw", {"A", "b"}, "k=\xc3\xa9", "k"}, BadEdit{"QueryName", {"A", "b"}, "k=a", "k\n"}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 TEST(EditBlock, RefusesAQueryWhereThereCanBeNone) {

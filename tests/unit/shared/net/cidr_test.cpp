@@ -40,8 +40,8 @@ TEST(Cidr, FamiliesMeetOnlyInTheMappedForm) {
 
 TEST(Cidr, RefusesWhatIsNone) {
     for (const char *text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0/8",
-                             "10.0.0.256", "localhost", "::/129", ":::/8", "[::1]", "10.0.0.0/ 8", "10.0.0.0/+8",
-                             "fe80::1%eth0", "10.0.0.0/0008"}) {
+                             "10.0.0.256", "localhost", "::/129", ":::/8", "[::1]", "10.0.0.0/ 8",
+                             "10.0.0.0/+8", "fe80::1%eth0", "10.0.0.0/0008"}) {
         const Result<Cidr> cidr = Cidr::parse(text);
         ASSERT_FALSE(cidr) << text;
         EXPECT_EQ(cidr.error().errc, Errc::kInvalidRequest);

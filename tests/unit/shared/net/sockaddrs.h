@@ -2,9 +2,9 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <cstring>
 
 namespace nexus::tests {
 

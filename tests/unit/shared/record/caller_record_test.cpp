@@ -43,7 +43,8 @@ TEST(CallerRecord, SealedForItsOwnRedisKey) {
 
 TEST(CallerRecord, RefusesAHashThatIsNone) {
     CallerRecord caller = sample_caller();
-    for (const std::string &hash : {std::string{}, std::string(63, 'a'), std::string(64, 'A'), std::string(64, 'g')}) {
+    for (const std::string &hash :
+         {std::string{}, std::string(63, 'a'), std::string(64, 'A'), std::string(64, 'g')}) {
         caller.key_sha256 = hash;
         EXPECT_EQ(encode_caller(caller).error().errc, Errc::kMalformedRecord);
     }
@@ -102,10 +103,11 @@ TEST(AgentKey, HasOneForm) {
     EXPECT_TRUE(is_agent_key(key));
     EXPECT_TRUE(is_agent_key("nxa_abcdefghijklmnop_" + std::string(41, 'z') + "-_"));
     for (const std::string &text :
-         {std::string{}, key + "A", key.substr(1), "NXA_" + key.substr(4), "nxa_0123456789ABCDEF_" + std::string(43, 'A'),
-          "nxa_0123456789abcdef-" + std::string(43, 'A'), "nxa_0123456789abcdef_" + std::string(42, 'A') + "=",
-          "nxa_0123456789abcdef_" + std::string(42, 'A') + "+", "nxa_0123456789abcde__" + std::string(43, 'A'),
-          std::string(64, '\0')}) {
+         {std::string{}, key + "A", key.substr(1), "NXA_" + key.substr(4),
+          "nxa_0123456789ABCDEF_" + std::string(43, 'A'), "nxa_0123456789abcdef-" + std::string(43, 'A'),
+          "nxa_0123456789abcdef_" + std::string(42, 'A') + "=",
+          "nxa_0123456789abcdef_" + std::string(42, 'A') + "+",
+          "nxa_0123456789abcde__" + std::string(43, 'A'), std::string(64, '\0')}) {
         EXPECT_FALSE(is_agent_key(text)) << text;
     }
 }

@@ -1,7 +1,7 @@
 // The vectors in tests/vectors are the contract of docs/token-record.md: bytes of today must open for ever.
+#include <gtest/gtest.h>
 #include <cstring>
 #include <fstream>
-#include <gtest/gtest.h>
 #include <iterator>
 
 #include "shared/encoding/hex.h"
@@ -27,7 +27,9 @@ Vector read_vector(const std::string &name) {
         return std::string{json_string_value(json_object_get(root.get(), member))};
     };
 
-    Vector vector{tests::keyring(string("cache_key")), string("redis_key"), {},
+    Vector vector{tests::keyring(string("cache_key")),
+                  string("redis_key"),
+                  {},
                   tests::JsonPtr{json_incref(json_object_get(root.get(), "record"))},
                   encoding::hex_decode(string("sealed")).value()};
     const std::string nonce = encoding::hex_decode(string("nonce")).value();
@@ -95,21 +97,25 @@ TEST_P(GoldenVector, EveryChangeIsRefused) {
         std::string changed = vector_.sealed;
         changed[at] = static_cast<char>(changed[at] ^ 0x10);
         EXPECT_FALSE(open(vector_.keyring, vector_.redis_key, changed)) << at;
-        EXPECT_FALSE(open(vector_.keyring, vector_.redis_key, std::string_view{vector_.sealed}.substr(0, at))) << at;
+        EXPECT_FALSE(open(vector_.keyring, vector_.redis_key, std::string_view{vector_.sealed}.substr(0, at)))
+            << at;
     }
     EXPECT_FALSE(open(vector_.keyring, vector_.redis_key + "x", vector_.sealed));
     EXPECT_FALSE(open(tests::keyring(tests::key_text('x')), vector_.redis_key, vector_.sealed));
 }
 
-INSTANTIATE_TEST_SUITE_P(Version1, GoldenVector, testing::Values(
-    Golden{"token-record.json", Kind::kToken}, Golden{"caller-record.json", Kind::kCaller}),
-    [](const auto &test) { return test.param.kind == Kind::kToken ? "Token" : "Caller"; });
+INSTANTIATE_TEST_SUITE_P(Version1, GoldenVector,
+                         testing::Values(Golden{"token-record.json", Kind::kToken},
+                                         Golden{"caller-record.json", Kind::kCaller}),
+                         [](const auto &test) {
+                             return test.param.kind == Kind::kToken ? "Token" : "Caller";
+                         });
 
 TEST(RecordJson, RefusesUnknownMembersAndWrongTypes) {
     for (const char *text :
-         {R"({"state":"active","acess_token":"x"})", R"({"state":"active","generation":"1"})", R"({"state":"on"})",
-          R"({"state":"active","credentials":{"a":1}})", R"({"state":"active","scopes":"read"})",
-          R"({"state":"active","expires_at":-1})"}) {
+         {R"({"state":"active","acess_token":"x"})", R"({"state":"active","generation":"1"})",
+          R"({"state":"on"})", R"({"state":"active","credentials":{"a":1}})",
+          R"({"state":"active","scopes":"read"})", R"({"state":"active","expires_at":-1})"}) {
         EXPECT_FALSE(tests::token_from_json(tests::parse_object(text).value().get())) << text;
     }
     EXPECT_FALSE(tests::caller_from_json(

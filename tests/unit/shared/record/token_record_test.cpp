@@ -105,7 +105,8 @@ TEST(TokenView, RefusesDamagedPayloadsWithoutCrashing) {
     const Secret payload = encode_token(token).value();
     const Header header = header_of(token);
     for (size_t size = 0; size < payload.size(); ++size) {
-        const std::string cut{payload.view().substr(0, size)};  // its own allocation, so that ASan sees an overrun
+        const std::string cut{
+            payload.view().substr(0, size)};  // its own allocation, so that ASan sees an overrun
         const Result<TokenView> view = TokenView::parse(header, cut);
         if (view) {
             EXPECT_EQ(view->connection_id(), tests::kConnectionId);

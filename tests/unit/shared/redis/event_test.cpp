@@ -40,24 +40,26 @@ TEST_P(NoEvent, IsRefused) {
     EXPECT_EQ(event.error().errc, Errc::kMalformedRecord);
 }
 
-INSTANTIATE_TEST_SUITE_P(Peers, NoEvent, testing::Values(
-    "", "{}", "[]", "null", "{", "nonsense", R"("token")",
-    R"({"kind":"other","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
-    R"({"kind":"token","id":"6F1F4F0E-8A43-4A53-9D5B-3A3A5F1B2C01","generation":1})",
-    R"({"kind":"token","id":"6f1f4f0e","generation":1})",
-    R"({"kind":"token","id":7,"generation":1})",
-    R"({"kind":"agent","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01"})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":-1})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1.5})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":9223372036854775808})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":"1"})",
-    R"({"kind":"token","kind":"agent","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
-    R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1} x)"));
+INSTANTIATE_TEST_SUITE_P(
+    Peers, NoEvent,
+    testing::Values(
+        "", "{}", "[]", "null", "{", "nonsense", R"("token")",
+        R"({"kind":"other","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
+        R"({"kind":"token","id":"6F1F4F0E-8A43-4A53-9D5B-3A3A5F1B2C01","generation":1})",
+        R"({"kind":"token","id":"6f1f4f0e","generation":1})", R"({"kind":"token","id":7,"generation":1})",
+        R"({"kind":"agent","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01"})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":-1})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1.5})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":9223372036854775808})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":"1"})",
+        R"({"kind":"token","kind":"agent","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1})",
+        R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1} x)"));
 
 TEST(Event, BoundsTheSize) {
-    EXPECT_FALSE(parse_event(R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1,"x":")" +
-                             std::string(5000, 'x') + "\"}"));
+    EXPECT_FALSE(
+        parse_event(R"({"kind":"token","id":"6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01","generation":1,"x":")" +
+                    std::string(5000, 'x') + "\"}"));
 }
 
 }  // namespace

@@ -1,15 +1,15 @@
 // kWriteRecordScript in a real redis-server, which this test starts on a Unix socket in a folder of its own.
+#include <gtest/gtest.h>
+#include <hiredis/hiredis.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <gtest/gtest.h>
-#include <hiredis/hiredis.h>
 #include <memory>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "shared/crypto/random.h"
@@ -67,7 +67,8 @@ public:
 private:
     std::string socket() const { return (dir_ / "redis.sock").string(); }
 
-    std::filesystem::path dir_ = std::filesystem::temp_directory_path() / ("nexus-redis-" + crypto::random_uuid());
+    std::filesystem::path dir_ =
+        std::filesystem::temp_directory_path() / ("nexus-redis-" + crypto::random_uuid());
     pid_t pid_ = -1;
 };
 
@@ -100,8 +101,8 @@ protected:
     }
 
     Reply write(uint64_t generation, const std::string &record) {
-        return command({"EVAL", std::string{kWriteRecordScript}, "1", key_, std::to_string(generation), record,
-                        "60000", to_json({EventKind::kToken, tests::kConnectionId, generation}),
+        return command({"EVAL", std::string{kWriteRecordScript}, "1", key_, std::to_string(generation),
+                        record, "60000", to_json({EventKind::kToken, tests::kConnectionId, generation}),
                         std::string{kEventChannel}});
     }
 
@@ -135,8 +136,9 @@ TEST_F(WriteRecordScript, WritesWithALifetime) {
 
 TEST_F(WriteRecordScript, RefusesAnOlderGenerationOnly) {
     // Steps across byte borders and above 2^53, where Lua's numbers lose bits.
-    const std::vector<uint64_t> growing = {0, 1, 255, 256, 65'535, 65'536, (1ull << 32) - 1, 1ull << 32,
-                                           (1ull << 53), (1ull << 53) + 1, INT64_MAX};
+    const std::vector<uint64_t> growing = {
+        0,        1, 255, 256, 65'535, 65'536, (1ull << 32) - 1, 1ull << 32, (1ull << 53), (1ull << 53) + 1,
+        INT64_MAX};
     for (size_t i = 0; i < growing.size(); ++i) {
         const std::string record = record_of(growing[i]);
         expect_integer(write(growing[i], record), 1);
@@ -153,7 +155,8 @@ TEST_F(WriteRecordScript, RefusesAnOlderGenerationOnly) {
 
 TEST_F(WriteRecordScript, PublishesWhatItWroteAndNothingElse) {
     const Context subscriber = server_->connect();
-    Reply subscribed{static_cast<redisReply *>(redisCommand(subscriber.get(), "SUBSCRIBE %s", kEventChannel.data()))};
+    Reply subscribed{
+        static_cast<redisReply *>(redisCommand(subscriber.get(), "SUBSCRIBE %s", kEventChannel.data()))};
     ASSERT_NE(subscribed, nullptr);
     expect_integer(write(5, record_of(5)), 1);
     expect_integer(write(4, record_of(4)), 0);
@@ -173,9 +176,10 @@ TEST_F(WriteRecordScript, PublishesWhatItWroteAndNothingElse) {
 }
 
 TEST_F(WriteRecordScript, OverwritesWhatIsNoRecord) {
-    for (const std::vector<std::string> &junk :
-         {std::vector<std::string>{"SET", key_, "junk"}, {"SET", key_, std::string(100, '\xff')},
-          {"SET", key_, "NXTR"}, {"RPUSH", key_, "a", "list"}}) {
+    for (const std::vector<std::string> &junk : {std::vector<std::string>{"SET", key_, "junk"},
+                                                 {"SET", key_, std::string(100, '\xff')},
+                                                 {"SET", key_, "NXTR"},
+                                                 {"RPUSH", key_, "a", "list"}}) {
         command({"DEL", key_});
         command(junk);
         const std::string record = record_of(1);

@@ -46,23 +46,54 @@ TEST_P(StrategyApplies, AsTheReferenceDoes) {
 constexpr auto kHeader = Injection::Place::kHeader;
 constexpr auto kQuery = Injection::Place::kQuery;
 
-INSTANTIATE_TEST_SUITE_P(All, StrategyApplies, testing::Values(
-    Works{"Oauth2", "oauth2", {}, {{"access_token", "at"}}, kHeader, "Authorization", "Bearer at"},
-    Works{"Oauth2IgnoresTokenType", "oauth2", {}, {{"token_type", "mac"}, {"access_token", "at"}}, kHeader,
-          "Authorization", "Bearer at"},
-    Works{"HeaderDefaults", "header", {}, {{"api_key", "k"}}, kHeader, "Authorization", "k"},
-    Works{"HeaderNamed", "header",
-          {{"header_name", "X-Api-Token"}, {"credential_field", "token"}, {"value_prefix", "Token "}},
-          {{"token", "t"}, {"api_key", "other"}}, kHeader, "X-Api-Token", "Token t"},
-    Works{"QueryParam", "query_param", {{"param_name", "api key"}}, {{"api_key", "a b&c=d/\xc3\xa9"}}, kQuery,
-          "api%20key", "a%20b%26c%3Dd%2F%C3%A9"},
-    Works{"QueryParamField", "query_param", {{"param_name", "key"}, {"credential_field", "secret"}},
-          {{"secret", "s"}}, kQuery, "key", "s"},
-    // RFC 7617 section 2
-    Works{"BasicAuth", "basic_auth", {}, {{"username", "Aladdin"}, {"password", "open sesame"}}, kHeader,
-          "Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
-    Works{"BasicAuthFields", "basic_auth", {{"username_field", "u"}, {"password_field", "p"}},
-          {{"u", "a"}, {"p", "b:c"}}, kHeader, "Authorization", "Basic YTpiOmM="}),
+INSTANTIATE_TEST_SUITE_P(
+    All, StrategyApplies,
+    testing::Values(
+        Works{"Oauth2", "oauth2", {}, {{"access_token", "at"}}, kHeader, "Authorization", "Bearer at"},
+        Works{"Oauth2IgnoresTokenType",
+              "oauth2",
+              {},
+              {{"token_type", "mac"}, {"access_token", "at"}},
+              kHeader,
+              "Authorization",
+              "Bearer at"},
+        Works{"HeaderDefaults", "header", {}, {{"api_key", "k"}}, kHeader, "Authorization", "k"},
+        Works{"HeaderNamed",
+              "header",
+              {{"header_name", "X-Api-Token"}, {"credential_field", "token"}, {"value_prefix", "Token "}},
+              {{"token", "t"}, {"api_key", "other"}},
+              kHeader,
+              "X-Api-Token",
+              "Token t"},
+        Works{"QueryParam",
+              "query_param",
+              {{"param_name", "api key"}},
+              {{"api_key", "a b&c=d/\xc3\xa9"}},
+              kQuery,
+              "api%20key",
+              "a%20b%26c%3Dd%2F%C3%A9"},
+        Works{"QueryParamField",
+              "query_param",
+              {{"param_name", "key"}, {"credential_field", "secret"}},
+              {{"secret", "s"}},
+              kQuery,
+              "key",
+              "s"},
+        // RFC 7617 section 2
+        Works{"BasicAuth",
+              "basic_auth",
+              {},
+              {{"username", "Aladdin"}, {"password", "open sesame"}},
+              kHeader,
+              "Authorization",
+              "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
+        Works{"BasicAuthFields",
+              "basic_auth",
+              {{"username_field", "u"}, {"password_field", "p"}},
+              {{"u", "a"}, {"p", "b:c"}},
+              kHeader,
+              "Authorization",
+              "Basic YTpiOmM="}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 struct Fails {
@@ -80,29 +111,32 @@ TEST_P(StrategyRefuses, AndSaysNoValue) {
     const Result<Injection> injection = injection_for(opened.view);
     ASSERT_FALSE(injection);
     EXPECT_EQ(injection.error().errc, Errc::kStrategyFailed);
-    EXPECT_THAT(injection.error().message + injection.error().detail, testing::Not(testing::HasSubstr("canary")));
+    EXPECT_THAT(injection.error().message + injection.error().detail,
+                testing::Not(testing::HasSubstr("canary")));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, StrategyRefuses, testing::Values(
-    Fails{"Unknown", "aws_sigv4", {}, {{"access_key", "canary"}}},
-    Fails{"None", "", {}, {{"access_token", "canary"}}},
-    Fails{"Oauth2WithoutToken", "oauth2", {}, {{"api_key", "canary"}}},
-    Fails{"Oauth2LineBreak", "oauth2", {}, {{"access_token", "canary\r\nX-Evil: 1"}}},
-    Fails{"Oauth2Nul", "oauth2", {}, {{"access_token", std::string("canary\0", 7)}}},
-    Fails{"HeaderWithoutField", "header", {{"credential_field", "token"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderNameNoToken", "header", {{"header_name", "X Key"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderNameLineBreak", "header", {{"header_name", "X-Key\r\nY"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderNameColon", "header", {{"header_name", "X-Key:"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderHost", "header", {{"header_name", "Host"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderFraming", "header", {{"header_name", "transfer-Encoding"}}, {{"api_key", "canary"}}},
-    Fails{"HeaderLength", "header", {{"header_name", "Content-Length"}}, {{"api_key", "12"}}},
-    Fails{"PrefixLineBreak", "header", {{"value_prefix", "a\nb"}}, {{"api_key", "canary"}}},
-    Fails{"QueryWithoutName", "query_param", {}, {{"api_key", "canary"}}},
-    Fails{"QueryWithoutValue", "query_param", {{"param_name", "key"}}, {}},
-    Fails{"BasicWithoutPassword", "basic_auth", {}, {{"username", "canary"}}},
-    Fails{"BasicEmptyUser", "basic_auth", {}, {{"username", ""}, {"password", "canary"}}},
-    Fails{"BasicColonInUser", "basic_auth", {}, {{"username", "can:ary"}, {"password", "canary"}}},
-    Fails{"BasicControl", "basic_auth", {}, {{"username", "a"}, {"password", "canary\n"}}}),
+INSTANTIATE_TEST_SUITE_P(
+    All, StrategyRefuses,
+    testing::Values(
+        Fails{"Unknown", "aws_sigv4", {}, {{"access_key", "canary"}}},
+        Fails{"None", "", {}, {{"access_token", "canary"}}},
+        Fails{"Oauth2WithoutToken", "oauth2", {}, {{"api_key", "canary"}}},
+        Fails{"Oauth2LineBreak", "oauth2", {}, {{"access_token", "canary\r\nX-Evil: 1"}}},
+        Fails{"Oauth2Nul", "oauth2", {}, {{"access_token", std::string("canary\0", 7)}}},
+        Fails{"HeaderWithoutField", "header", {{"credential_field", "token"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderNameNoToken", "header", {{"header_name", "X Key"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderNameLineBreak", "header", {{"header_name", "X-Key\r\nY"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderNameColon", "header", {{"header_name", "X-Key:"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderHost", "header", {{"header_name", "Host"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderFraming", "header", {{"header_name", "transfer-Encoding"}}, {{"api_key", "canary"}}},
+        Fails{"HeaderLength", "header", {{"header_name", "Content-Length"}}, {{"api_key", "12"}}},
+        Fails{"PrefixLineBreak", "header", {{"value_prefix", "a\nb"}}, {{"api_key", "canary"}}},
+        Fails{"QueryWithoutName", "query_param", {}, {{"api_key", "canary"}}},
+        Fails{"QueryWithoutValue", "query_param", {{"param_name", "key"}}, {}},
+        Fails{"BasicWithoutPassword", "basic_auth", {}, {{"username", "canary"}}},
+        Fails{"BasicEmptyUser", "basic_auth", {}, {{"username", ""}, {"password", "canary"}}},
+        Fails{"BasicColonInUser", "basic_auth", {}, {{"username", "can:ary"}, {"password", "canary"}}},
+        Fails{"BasicControl", "basic_auth", {}, {{"username", "a"}, {"password", "canary\n"}}}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 TEST(Strategy, RefusesARecordThatIsNotActive) {
