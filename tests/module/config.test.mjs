@@ -1,0 +1,124 @@
+// nginx -t: combinations that are refused, with a sentence; the manual and the tables agree; conf/ loads.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { newKey } from '../support/keys.mjs';
+import { testConfig } from '../support/nginx.mjs';
+import { repository } from '../support/paths.mjs';
+import { startEdge } from './edge-fixture.mjs';
+
+const files = { 'cache.key': newKey(), 'edge.key': newKey() };
+
+/** `nginx -t` of one server with these directives. */
+function check(t, server, http = '') {
+  return testConfig(t, {
+    files,
+    config: ({ dir, port, globals, http: common }) => `
+${globals}
+events {}
+http {
+    ${common}
+    nexus_cache zone=nexus:4m;
+    nexus_redis unix:${dir}/redis.sock;
+    nexus_cache_key file:${dir}/cache.key;
+    nexus_control_plane_key file:${dir}/edge.key;
+    ${http}
+    server {
+        listen 127.0.0.1:${port};
+        nexus_control_plane /_nexus;
+        location /_nexus/ { internal; proxy_pass http://127.0.0.1:1/; }
+        ${server}
+    }
+}`,
+  });
+}
+
+const proxy = 'proxy_pass http://127.0.0.1:1;';
+const refused = {
+  'satisfy any with authentication': ['location / { satisfy any; nexus_auth api_key; }', /"nexus_auth" cannot stand under "satisfy any"/],
+  'satisfy any with a default': [`location / { satisfy any; nexus_inject auto; nexus_connection x; ${proxy} }`, /satisfy any/],
+  'satisfy any inherited': [`satisfy any; location / { nexus_api token; nexus_connection x; }`, /satisfy any/],
+  'jwt': ['nexus_auth jwt;', /jwt, mtls and peer are not built yet/],
+  'mtls': ['nexus_auth mtls;', /not built yet/],
+  'peer': ['nexus_auth peer;', /not built yet/],
+  'an unknown way to authenticate': ['nexus_auth yes;', /must be "off" or "api_key"/],
+  'an unknown use': ['location / { nexus_api tokens; }', /must be "off", "token"/],
+  'an unknown strategy': ['location / { nexus_inject sigv4; }', /invalid value "sigv4"/],
+  'no connection': ['location / { nexus_api token; }', /"nexus_connection" is missing/],
+  'no connection to inject': [`location / { nexus_inject auto; ${proxy} }`, /"nexus_connection" is missing/],
+  'pass for anybody': [`location / { nexus_api pass; nexus_auth off; ${proxy} }`, /"nexus_api pass" needs "nexus_auth"/],
+  'answer and inject': ['location / { nexus_api token; nexus_inject auto; nexus_connection x; }', /answers by itself/],
+  'answer and proxy': [`location / { nexus_api token; nexus_connection x; ${proxy} }`, /another content handler/],
+  'a host with a path': ['nexus_allow_hosts a.example/x;', /takes host, host:port/],
+  'a network that is none': ['nexus_allow_private 10.0.0.0/33;', /takes addresses and networks/],
+  'twice': ['nexus_auth off; nexus_auth off;', /"nexus_auth" directive is duplicate/],
+};
+
+for (const [name, [server, expected]] of Object.entries(refused)) {
+  test(`refused: ${name}`, async (t) => {
+    const { ok, message } = await check(t, server);
+    assert.equal(ok, false, message);
+    assert.match(message, expected);
+    assert.match(message, /nginx\.conf:\d+/);
+  });
+}
+
+test('accepted: what the manual shows', async (t) => {
+  const { ok, message } = await check(t, `
+        nexus_allow_hosts api.example.com *.example.org [::1]:8080 10.0.0.1;
+        nexus_allow_private 10.0.0.0/8 ::1 unix:;
+        nexus_debug_http off;
+        location /a { nexus_api token; nexus_connection $arg_id; if ($arg_x) { set $y 1; } }
+        location /b { nexus_inject query_param; nexus_connection $http_x; ${proxy} location /b/c { nexus_inject off; ${proxy} } }
+        location /d { nexus_api off; nexus_auth off; satisfy any; ${proxy} }
+        location /e { nexus_metrics; }
+        location /f { nexus_api pass; ${proxy} }`);
+  assert.equal(ok, true, message);
+});
+
+test('debug_connection would undo the mask: said at the start', async (t) => {
+  const { ok, message } = await testConfig(t, {
+    files,
+    config: ({ dir, port, globals, http }) => `
+${globals}
+events { debug_connection 127.0.0.1; }
+http {
+    ${http}
+    server { listen 127.0.0.1:${port}; nexus_debug_http off; }
+}`,
+  });
+  assert.equal(ok, true, message);
+});
+
+test('an `if` block is still its location', async (t) => {
+  const edge = await startEdge(t, {
+    locations: ({ upstream }) => `
+        location /token { nexus_api token; nexus_connection $arg_id; if ($arg_if) { set $x 1; } }
+        location /pass/ { nexus_api pass; proxy_pass http://${upstream}; if ($arg_if) { set $x 1; } }
+        location /inject/ { nexus_inject auto; nexus_connection $arg_id; proxy_pass http://${upstream}; if ($arg_if) { set $x 1; } }
+        location /limited/ { nexus_api pass; proxy_pass http://${upstream}; limit_except GET { allow all; } }`,
+  });
+  for (const url of ['/token?if=1', '/pass/?if=1', '/inject/?if=1']) {
+    assert.equal((await edge.get(url)).status, 401, url);
+  }
+  assert.equal((await edge.get('/limited/', { method: 'POST' })).status, 401);
+  assert.equal(edge.upstream.requests.length, 0);
+});
+
+test('docs/directives.md lists every directive with its contexts, and no other', () => {
+  const table = fs.readFileSync(path.join(repository, 'ngx_module/directives.cpp'), 'utf8');
+  const built = [...table.matchAll(/ngx_string\("(nexus_[a-z_]+)"\)/g)].map((match) => match[1]);
+  const manual = fs.readFileSync(path.join(repository, 'docs/directives.md'), 'utf8');
+  const listed = [...manual.matchAll(/^### (nexus_[a-z_]+)$/gm)].map((match) => match[1]);
+  assert.ok(built.length > 5);
+  assert.deepEqual([...listed].sort(), [...built].sort());
+});
+
+test('docs/variables-and-metrics.md lists every variable, and no other', () => {
+  const source = fs.readFileSync(path.join(repository, 'ngx_module/variables.cpp'), 'utf8');
+  const built = [...source.matchAll(/\{"(nexus_[a-z_]+)", /g)].map((match) => `$${match[1]}`);
+  const manual = fs.readFileSync(path.join(repository, 'docs/variables-and-metrics.md'), 'utf8');
+  const listed = [...manual.matchAll(/^\| `(\$nexus_[a-z_]+)` \|/gm)].map((match) => match[1]);
+  assert.deepEqual([...listed].sort(), [...built].sort());
+});

@@ -1,0 +1,84 @@
+// Secrets stay out of every file that nginx writes, at `error_log ... debug` too, unless somebody says otherwise.
+import assert from 'node:assert/strict';
+import http2 from 'node:http2';
+import { test } from 'node:test';
+import { assertNoSecrets, files } from '../support/canary.mjs';
+import { errorBody, startEdge } from './edge-fixture.mjs';
+
+const locations = ({ upstream, dir }) => `
+        client_body_buffer_size 1k;
+        location /inject/ {
+            nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;
+            error_log ${dir}/location.log debug;
+            proxy_buffer_size 4k; proxy_buffers 2 4k; proxy_busy_buffers_size 4k; proxy_max_temp_file_size 1m;
+            proxy_pass http://${upstream};
+        }
+        location ~ "^/v1/token/(?<id>[^/]+)$" { nexus_api token; nexus_connection $id; }
+        location /pass/ { nexus_api pass; proxy_pass http://${upstream}; }
+        location /refused/ { deny all; }`;
+
+async function exercise(t, edge) {
+  const canaries = { access: 'canary-access-token-4711', static: 'canary-static-key-4711', password: 'canary-password-4711' };
+  const key = await edge.addAgent();
+  const connections = [
+    await edge.addConnection({ credentials: { access_token: canaries.access } }),
+    await edge.addConnection({ strategy: 'query_param', strategy_config: { param_name: 'k' }, credentials: { api_key: canaries.static } }),
+    await edge.addConnection({ strategy: 'basic_auth', credentials: { username: 'u', password: canaries.password } }),
+  ];
+  for (const id of connections) {
+    for (const body of [undefined, Buffer.alloc(100_000, 'b')]) {
+      const answer = await edge.get('/inject/x?y=1', { body, headers: { 'x-nexus-key': key, 'x-nexus-connection': id, authorization: `Bearer ${key}` } });
+      assert.equal(answer.status, 200, answer.text);
+    }
+    assert.equal((await edge.get(`/v1/token/${id}`, { headers: { authorization: `Bearer ${key}` } })).status, 200);
+  }
+  assert.equal((await edge.get('/pass/', { headers: { 'x-api-key': key } })).status, 200);
+  assert.equal((await edge.get('/refused/', { headers: { 'x-api-key': key } })).status, 403);
+  assert.equal((await edge.get('/nowhere', { headers: { 'x-api-key': key } })).status, 404);
+  errorBody(assert, await edge.get('/pass/', { headers: { 'x-api-key': `${key.slice(0, -1)}_` } }), 401, 'invalid_api_key');
+
+  const client = http2.connect(edge.h2);
+  t.after(() => client.destroy());
+  for (const path of [`/v1/token/${connections[0]}`, '/inject/h2']) {
+    const status = await new Promise((resolve, reject) => {
+      const stream = client.request({ ':path': path, 'x-api-key': key, 'x-nexus-connection': connections[0], 'x-nexus-key': key });
+      stream.on('response', (answer) => { stream.resume(); stream.on('end', () => resolve(answer[':status'])); });
+      stream.on('error', reject);
+      stream.end();
+    });
+    assert.equal(status, 200);
+  }
+  return { ...canaries, key, edgeKey: edge.keys.EDGE_KEY, cacheKey: edge.keys.CACHE_KEY };
+}
+
+/** The key files are where the keys are meant to be. */
+function written(edge) {
+  return Object.fromEntries(Object.entries(files(edge.nginx.dir)).filter(([name]) => !/\/(cache|edge)\.key$/.test(name)));
+}
+
+test('error_log debug: no secret in any file, and the rest of the debug log is still there', async (t) => {
+  const edge = await startEdge(t, { locations, logLevel: 'debug' });
+  const secrets = await exercise(t, edge);
+  assertNoSecrets(secrets, written(edge));
+  assert.match(edge.nginx.errorLog(), /\[debug\]/);
+  assert.match(edge.nginx.errorLog(), /\[notice\].*debug_http is masked/);
+});
+
+test('after a reload the mask is there again', async (t) => {
+  const edge = await startEdge(t, { locations, logLevel: 'debug' });
+  await edge.nginx.reload();
+  assertNoSecrets(await exercise(t, edge), written(edge));
+});
+
+test('error_log debug_http alone still logs errors', async (t) => {
+  const edge = await startEdge(t, { locations, logLevel: 'debug_http' });
+  assertNoSecrets(await exercise(t, edge), written(edge));
+  assert.match(edge.nginx.errorLog(), /\[error\].*access forbidden by rule/);
+});
+
+test('nexus_debug_http on lets the headers through, the injected credential never', async (t) => {
+  const edge = await startEdge(t, { locations, logLevel: 'debug', server: 'nexus_debug_http on;' });
+  const { access, password, key, edgeKey, cacheKey } = await exercise(t, edge);
+  assert.ok(edge.nginx.errorLog().includes(key), 'the test can tell');
+  assertNoSecrets({ access, password, edgeKey, cacheKey }, written(edge));
+});
