@@ -12,7 +12,7 @@ namespace nexus::crypto {
 
 namespace {
 
-constexpr size_t kMaxSecretBytes = 64 * 1024;
+constexpr size_t kMaxSecretBytes = 65'536;
 
 class FileDescriptor {
 public:

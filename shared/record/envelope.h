@@ -27,7 +27,7 @@ namespace nexus::record {
 
 inline constexpr size_t kHeaderBytes = 56;
 inline constexpr size_t kOverheadBytes = kHeaderBytes + crypto::kXaesTagBytes;
-inline constexpr size_t kMaxRecordBytes = 32 * 1024;  // sealed; both sides refuse larger ones
+inline constexpr size_t kMaxRecordBytes = 32'768;  // sealed; both sides refuse larger ones
 inline constexpr uint8_t kVersion = 1;
 
 enum class Kind : uint8_t { kToken = 1, kCaller = 2 };
