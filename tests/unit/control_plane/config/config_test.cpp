@@ -1,0 +1,217 @@
+#include "control_plane/config/config.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "shared/crypto/random.h"
+#include "shared/encoding/base64.h"
+
+namespace nexus::control {
+namespace {
+
+std::string new_key() { return encoding::base64_encode(crypto::random_bytes(32)); }
+
+Environment good() {
+    return {{"BASE_URL", "https://nexus.example.com/"}, {"ENCRYPTION_KEY", new_key()}, {"CACHE_KEY", new_key()},
+            {"STATE_KEY", new_key()},                   {"API_KEY", new_key()}};
+}
+
+std::vector<ConfigProblem> problems(const Environment &environment) {
+    auto parsed = parse_config(environment);
+    return parsed ? std::vector<ConfigProblem>() : parsed.error();
+}
+
+/// The one problem's sentence, or all of them.
+std::string sentence(const Environment &environment) {
+    std::string text;
+    for (const ConfigProblem &problem : problems(environment)) {
+        text += problem.sentence + "\n";
+    }
+    return text;
+}
+
+TEST(Config, HasSafeDefaults) {
+    const auto config = parse_config(good());
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->listen, "127.0.0.1");
+    EXPECT_EQ(config->port, 8080);
+    EXPECT_EQ(config->redirect_uri(), "https://nexus.example.com/auth/callback");
+    EXPECT_EQ(config->database.kind, DatabaseKind::kSqlite);
+    EXPECT_EQ(config->database.path, "nexus.db");
+    EXPECT_EQ(config->redis.describe(), "redis://localhost:6379/0");
+    EXPECT_EQ(config->allowed_cidrs.size(), 2u);
+    EXPECT_TRUE(config->egress_allowed_cidrs.empty());
+    EXPECT_THAT(config->allowed_return_domains,
+                testing::UnorderedElementsAre("localhost", "127.0.0.1", "[::1]", "nexus.example.com"));
+    EXPECT_EQ(config->state_keys.size(), 1u);
+    EXPECT_EQ(config->state_keys.front().size(), 32u);
+}
+
+TEST(Config, EmptyMeansUnset) {
+    Environment environment = good();
+    environment["PORT"] = "";
+    environment["REDIS_URL"] = " ";
+    EXPECT_TRUE(parse_config(environment));
+}
+
+TEST(Config, ReportsAllProblemsAtOnce) {
+    const auto found = problems({{"PORT", "70000"}, {"LISTEN", "0.0.0.0"}, {"LOG_LEVEL", "loud"}});
+    std::vector<std::string> names;
+    for (const ConfigProblem &problem : found) {
+        names.push_back(problem.variable);
+        EXPECT_TRUE(problem.sentence.starts_with(problem.variable + " ")) << problem.sentence;
+    }
+    EXPECT_THAT(names, testing::UnorderedElementsAre("BASE_URL", "PORT", "LISTEN", "ENCRYPTION_KEY", "CACHE_KEY",
+                                                     "STATE_KEY", "API_KEY", "LOG_LEVEL"));
+}
+
+struct BadCase {
+    const char *name;
+    const char *variable;
+    std::string value;
+    const char *says;
+};
+class Bad : public testing::TestWithParam<BadCase> {};
+
+TEST_P(Bad, IsRefusedInOneSentenceWithoutTheSecret) {
+    Environment environment = good();
+    environment[GetParam().variable] = GetParam().value;
+    const auto found = problems(environment);
+    ASSERT_EQ(found.size(), 1u) << sentence(environment);
+    EXPECT_THAT(found[0].sentence, testing::HasSubstr(GetParam().says));
+    EXPECT_THAT(found[0].sentence, testing::Not(testing::HasSubstr("hunter2")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, Bad,
+    testing::Values(
+        BadCase{"PlainHttp", "BASE_URL", "http://nexus.example.com", "https"},
+        BadCase{"BaseUrlWithQuery", "BASE_URL", "https://a.example?x=1", "only"},
+        BadCase{"BaseUrlWithUser", "BASE_URL", "https://user:hunter2@a.example", "only"},
+        BadCase{"ListenEverywhere", "LISTEN", "0.0.0.0", "loopback"},
+        BadCase{"ListenLan", "LISTEN", "192.168.0.1", "nginx"},
+        BadCase{"PortZero", "PORT", "0", "1 to 65535"}, BadCase{"PortText", "PORT", "80a", "1 to 65535"},
+        BadCase{"RedirectPath", "REDIRECT_PATH", "auth", "slash"},
+        BadCase{"ShortKey", "ENCRYPTION_KEY", "aHVudGVyMg==", "openssl rand -base64 32"},
+        BadCase{"NoBase64Key", "CACHE_KEY", "hunter2hunter2", "openssl rand -base64 32"},
+        BadCase{"BadPrevious", "STATE_KEYS_PREVIOUS", "hunter2", "STATE_KEY"},
+        BadCase{"ShortApiKey", "API_KEY", "hunter2", "32 characters"},
+        BadCase{"ShortEdgeKey", "EDGE_KEY", "hunter2", "32 characters"},
+        BadCase{"OneShortApiKey", "API_KEYS", std::string(40, 'a') + ",hunter2", "32 characters"},
+        BadCase{"Database", "DATABASE_URL", "mysql://hunter2", "sqlite:PATH or postgresql"},
+        BadCase{"Memory", "DATABASE_URL", "sqlite::memory:", "file"},
+        BadCase{"RemoteWithoutTls", "DATABASE_URL", "postgresql://u:hunter2@db.example.com/n", "sslmode"},
+        BadCase{"RemotePreferTls", "DATABASE_URL", "postgresql://u:hunter2@db.example.com/n?sslmode=prefer", "sslmode"},
+        BadCase{"OneOfTwoRemote", "DATABASE_URL", "postgresql://u:hunter2@localhost,db.example.com/n", "sslmode"},
+        BadCase{"HostAddress", "DATABASE_URL", "postgresql://u:hunter2@localhost/n?hostaddr=192.0.2.1", "sslmode"},
+        BadCase{"Service", "DATABASE_URL", "postgresql:///n?service=hunter2", "service"},
+        BadCase{"BrokenDatabaseUrl", "DATABASE_URL", "postgresql://hunter2:%zz@/", "connection URL"},
+        BadCase{"RedisTls", "REDIS_URL", "rediss://:hunter2@redis.example.com", "TLS"},
+        BadCase{"RedisScheme", "REDIS_URL", "http://hunter2", "redis://"},
+        BadCase{"RedisOff", "REDIS_URL", "off", "redis://"},
+        BadCase{"RedisDatabase", "REDIS_URL", "redis://:hunter2@localhost/x", "database number"},
+        BadCase{"Cidr", "ALLOWED_CIDRS", "10.0.0.0/8,nonsense", "networks"},
+        BadCase{"Egress", "EGRESS_ALLOWED_CIDRS", "10.0.0.0/99", "networks"},
+        BadCase{"ReturnDomainUrl", "ALLOWED_RETURN_DOMAINS", "https://app.example", "without scheme"},
+        BadCase{"ReturnDomainStar", "ALLOWED_RETURN_DOMAINS", "*", "without scheme"},
+        BadCase{"Level", "LOG_LEVEL", "loud", "debug"}, BadCase{"Flag", "ENFORCE_DB_SSL", "maybe", "true or false"},
+        BadCase{"CaFile", "EGRESS_CA_FILE", "/nonexistent/ca.pem", "cannot be read"},
+        BadCase{"Threads", "WORKER_THREADS", "0", "1 to 256"}),
+    [](const auto &test) { return std::string{test.param.name}; });
+
+TEST(Config, PurposesDoNotShareKeys) {
+    Environment environment = good();
+    environment["CACHE_KEY"] = environment["ENCRYPTION_KEY"];
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("CACHE_KEY must be another key than ENCRYPTION_KEY"));
+    environment = good();
+    environment["STATE_KEYS_PREVIOUS"] = environment["CACHE_KEY"];
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("STATE_KEY must be another key than CACHE_KEY"));
+    environment = good();
+    environment["EDGE_KEY"] = environment["API_KEY"];
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("EDGE_KEY must be another key"));
+}
+
+TEST(Config, RemoteDatabaseWithTlsOrSaidExplicitly) {
+    Environment environment = good();
+    environment["DATABASE_URL"] = "postgresql://u:p@db.example.com/n?sslmode=verify-full";
+    EXPECT_TRUE(parse_config(environment)) << sentence(environment);
+    environment["DATABASE_URL"] = "postgresql://u:p@db.example.com/n";
+    environment["ENFORCE_DB_SSL"] = "false";
+    EXPECT_TRUE(parse_config(environment)) << sentence(environment);
+    environment["DATABASE_URL"] = "postgresql:///n?host=/run/postgresql";
+    environment["ENFORCE_DB_SSL"] = "true";
+    EXPECT_TRUE(parse_config(environment)) << sentence(environment);
+}
+
+class SecretFile {
+public:
+    explicit SecretFile(const std::string &content) {
+        char name[] = "/tmp/nexus-config-XXXXXX";
+        const int fd = ::mkstemp(name);
+        EXPECT_EQ(::write(fd, content.data(), content.size()), static_cast<ssize_t>(content.size()));
+        ::close(fd);
+        path_ = name;
+    }
+    ~SecretFile() { std::remove(path_.c_str()); }
+    const std::string &path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+TEST(Config, SecretsComeFromFilesToo) {
+    Environment environment = good();
+    const SecretFile file(environment["ENCRYPTION_KEY"] + "\n");
+    environment.erase("ENCRYPTION_KEY");
+    environment["ENCRYPTION_KEY_FILE"] = file.path();
+    EXPECT_TRUE(parse_config(environment)) << sentence(environment);
+    environment["ENCRYPTION_KEY"] = new_key();
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("both set"));
+}
+
+TEST(Config, UnreadableAndEmptyFilesAreRefused) {
+    const SecretFile empty("\n");
+    for (const std::string &path : {std::string("/nonexistent"), empty.path()}) {
+        Environment environment = good();
+        environment.erase("STATE_KEY");
+        environment["STATE_KEY_FILE"] = path;
+        EXPECT_THAT(sentence(environment), testing::StartsWith("STATE_KEY_FILE names a file"));
+    }
+}
+
+TEST(Config, RedisPasswordMayStandApart) {
+    Environment environment = good();
+    environment["REDIS_PASSWORD"] = "hunter2";
+    environment["REDIS_URL"] = "unix:/run/redis.sock?db=3";
+    const auto config = parse_config(environment);
+    ASSERT_TRUE(config) << sentence(environment);
+    EXPECT_EQ(config->redis.unix_path, "/run/redis.sock");
+    EXPECT_EQ(config->redis.database, 3);
+    EXPECT_EQ(config->redis.password.view(), "hunter2");
+    EXPECT_EQ(config->redis.describe().find("hunter2"), std::string::npos);
+    environment["REDIS_URL"] = "redis://:other@localhost";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("REDIS_PASSWORD and REDIS_URL both"));
+}
+
+TEST(ControlKeys, MatchByScope) {
+    Environment environment = good();
+    const std::string edge = std::string(32, 'e');
+    const std::string second = std::string(32, 's');
+    environment["EDGE_KEY"] = edge;
+    environment["API_KEYS"] = second + ", ";
+    const auto config = parse_config(environment);
+    ASSERT_TRUE(config) << sentence(environment);
+    EXPECT_EQ(match_control_key(config->control_keys, environment["API_KEY"]), KeyScope::kFull);
+    EXPECT_EQ(match_control_key(config->control_keys, second), KeyScope::kFull);
+    EXPECT_EQ(match_control_key(config->control_keys, edge), KeyScope::kEdge);
+    EXPECT_EQ(match_control_key(config->control_keys, ""), std::nullopt);
+    EXPECT_EQ(match_control_key(config->control_keys, edge + "x"), std::nullopt);
+    EXPECT_EQ(match_control_key(config->control_keys, edge.substr(1)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace nexus::control
