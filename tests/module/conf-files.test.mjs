@@ -1,0 +1,142 @@
+// The configurations of conf/, as a starter includes them, in front of a scripted nexusd and a scripted provider.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { randomUUID } from 'node:crypto';
+import { cleanup } from '../support/cleanup.mjs';
+import { request, serve } from '../support/http.mjs';
+import { newKeys } from '../support/keys.mjs';
+import { testConfig } from '../support/nginx.mjs';
+import { repository } from '../support/paths.mjs';
+import { findPorts } from '../support/ports.mjs';
+import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
+import { startRedis } from '../support/redis.mjs';
+import { startSite } from '../support/site.mjs';
+import { errorBody } from './edge-fixture.mjs';
+
+const conf = path.join(repository, 'conf');
+
+async function startAll(t, nexusdHandler) {
+  const keys = newKeys();
+  const redis = await startRedis(t);
+  const [gateway, sidecar, front, nexusdPort, providerPort] = await findPorts(5);
+  const nexusd = { requests: [] };
+  const provider = { requests: [] };
+  const server = await serve(nexusdPort, (incoming, response, body) => {
+    nexusd.requests.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body });
+    nexusdHandler(incoming, response, body);
+  });
+  const api = await serve(providerPort, (incoming, response, body) => {
+    provider.requests.push({ url: incoming.url, headers: incoming.headers, body });
+    response.end('provider');
+  });
+  cleanup(t, () => Promise.all([server.close(), api.close()]));
+  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front } });
+
+  const key = newAgentKey();
+  await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));
+  const id = randomUUID();
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+    connection_id: id, credentials: { access_token: 'canary-token-1' }, allowed_hosts: [], api_base_url: `${api.url}/base/`,
+  });
+  await redis.set(name, sealed, options);
+  return { keys, site, nexusd, provider, key, id, server };
+}
+
+const notFound = (incoming, response) => {
+  response.writeHead(404, { 'content-type': 'application/json' });
+  response.end('{"error":"connection_not_found"}');
+};
+
+test('sidecar: to the record\'s own API, with its credential', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  const answer = await request(`${site.sidecar}/user/repos?per_page=1`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.text, 'provider');
+  assert.equal(provider.requests[0].url, '/base/user/repos?per_page=1');
+  assert.equal(provider.requests[0].headers.authorization, 'Bearer canary-token-1');
+  assert.equal((await request(`${site.sidecar}/`)).status, 401);
+  const unknown = await request(`${site.sidecar}/`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': randomUUID() } });
+  errorBody(assert, unknown, 404, 'connection_not_found');
+});
+
+test('gateway: answered at the edge, or passed with who the caller is', async (t) => {
+  const { site, nexusd, key, id, keys } = await startAll(t, (incoming, response) => {
+    if (incoming.url.startsWith('/edge/')) {
+      return notFound(incoming, response);
+    }
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"passed":true}');
+  });
+  const headers = { 'x-api-key': key };
+  assert.equal((await request(`${site.gateway}/v1/token/${id}`, { headers })).json.access_token, 'canary-token-1');
+  assert.deepEqual((await request(`${site.gateway}/v1/check-connection/${id}`, { headers })).json, { status: 'active' });
+  assert.equal(nexusd.requests.length, 0);
+
+  const passed = await request(`${site.gateway}/v1/request-connection`, { headers, json: { user_id: 'u' } });
+  assert.deepEqual(passed.json, { passed: true });
+  const seen = nexusd.requests.at(-1);
+  assert.equal(seen.url, '/v1/request-connection');
+  assert.equal(seen.headers['x-api-key'], keys.EDGE_KEY);
+  assert.equal(seen.headers['x-nexus-agent'], 'agent-1');
+  assert.equal(seen.headers.connection, 'keep-alive');
+  assert.equal(seen.headers['x-real-ip'], '127.0.0.1');
+
+  assert.equal((await request(`${site.gateway}/v1/token/${randomUUID()}`, { headers })).status, 404);
+  assert.match(nexusd.requests.at(-1).url, /^\/edge\/tokens\//);
+  assert.equal((await request(`${site.gateway}/_nexus/edge/tokens/${id}`, { headers })).status, 404);
+  assert.equal((await request(`${site.gateway}/health`)).json.status, 'healthy');
+  assert.match((await request(`${site.gateway}/metrics`)).text, /nexus_requests_total/);
+  assert.equal((await request(`${site.gateway}/nothing`)).json.error, 'not_found');
+});
+
+test('errors of nginx itself have the API\'s shape: too large, nexusd away', async (t) => {
+  const { site, key, server } = await startAll(t, notFound);
+  const headers = { 'x-api-key': key };
+  const big = Buffer.alloc(10 * 1024 * 1024, 'x');
+  for (const url of [`${site.gateway}/v1/request-connection`, `${site.gateway}/v1/token/x`, `${site.front}/v1/request-connection`]) {
+    const answer = await request(url, { headers, body: big });
+    assert.equal(answer.status, 413, url);
+    assert.equal(answer.json.error, 'payload_too_large');
+  }
+  await server.close();
+  for (const url of [`${site.gateway}/v1/request-connection`, `${site.front}/connections`]) {
+    const answer = await request(url, { headers, json: {} });
+    assert.equal(answer.status, 503, answer.text);
+    assert.equal(answer.json.error, 'control_plane_unavailable');
+    assert.equal(answer.headers['retry-after'], '5');
+  }
+  const token = await request(`${site.gateway}/v1/token/${randomUUID()}`, { headers });
+  errorBody(assert, token, 503, 'token_unavailable');
+});
+
+test('the front lets through nexusd\'s own routes only, and logs no query', async (t) => {
+  const { site, nexusd } = await startAll(t, (incoming, response) => response.end('{}'));
+  for (const route of ['/providers', '/metadata', '/auth/callback?state=canary-state-77&code=canary-code-77', '/connections/x', '/connect/t', '/audit', '/admin/agents', '/edge/tokens/x', '/v1/providers', '/health', '/ready', '/metrics']) {
+    assert.equal((await request(`${site.front}${route}`)).status, 200, route);
+  }
+  const before = nexusd.requests.length;
+  for (const route of ['/', '/favicon.ico', '/.env', '/providersx', '/authx']) {
+    assert.equal((await request(`${site.front}${route}`)).json.error, 'not_found', route);
+  }
+  assert.equal(nexusd.requests.length, before);
+  assert.equal((await request(`${site.front}/auth/callback?state=canary-state-77`)).status, 200);
+  assert.doesNotMatch(site.errorLog(), /canary-state-77/);
+});
+
+test('nginx.conf and nexus.d/ as they are shipped', async (t) => {
+  const snippets = fs.readdirSync(path.join(conf, 'nexus.d'))
+    .map((name) => [`nexus.d/${name}`, fs.readFileSync(path.join(conf, 'nexus.d', name), 'utf8')]);
+  const { ok, message } = await testConfig(t, {
+    files: { 'cache.key': newKeys().CACHE_KEY, 'edge.key': newKeys().EDGE_KEY, ...Object.fromEntries(snippets) },
+    config: ({ dir, globals, http }) => {
+      fs.writeFileSync(path.join(dir, 'nexus.d/cache.conf'),
+        fs.readFileSync(path.join(conf, 'nexus.d/cache.conf'), 'utf8').replaceAll('/etc/nexus/', `${dir}/`));
+      const shipped = fs.readFileSync(path.join(conf, 'nginx.conf'), 'utf8');
+      return shipped.replace(/^(pid|error_log) .*$/gm, '').replace(/^load_module .*$/m, globals)
+        .replaceAll('/usr/share/nexus-edge/conf', conf).replace(/^ *access_log .*$/m, `    ${http}`);
+    },
+  });
+  assert.equal(ok, true, message);
+});
