@@ -1,0 +1,191 @@
+#include <atomic>
+#include <limits>
+#include <sys/stat.h>
+#include <thread>
+
+#include "tests/unit/control_plane/store/fixture.h"
+
+namespace nexus::control::store {
+namespace {
+
+class DatabaseTest : public StoreTest {
+protected:
+    DatabaseTest() {
+        EXPECT_TRUE(database_->execute("CREATE TABLE t (k TEXT PRIMARY KEY, n BIGINT, s TEXT, b BYTEA)"));
+    }
+    int64_t number(const std::string &key) {
+        Result<Rows> rows = database_->execute("SELECT n FROM t WHERE k = $1", {text(key)});
+        return rows && !rows->empty() ? std::get<int64_t>(rows->rows[0][0]) : -1;
+    }
+};
+NEXUS_ON_BOTH_DATABASES(DatabaseTest);
+
+TEST_P(DatabaseTest, EveryTypeComesBackAsItWas) {
+    const std::string all_bytes = [] {
+        std::string bytes;
+        for (int i = 0; i < 256; ++i) {
+            bytes.push_back(static_cast<char>(i));
+        }
+        return bytes;
+    }();
+    for (const int64_t n : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
+                            std::numeric_limits<int64_t>::max()}) {
+        const std::string key = std::to_string(n);
+        ASSERT_TRUE(database_->execute("INSERT INTO t (k, n, s, b) VALUES ($1, $2, $3, $4)",
+                                       {key, n, std::string("'; DROP TABLE t; -- \xc3\xa9"), Bytes{all_bytes}}));
+        Result<Rows> rows = database_->execute("SELECT n, s, b FROM t WHERE k = $1", {key});
+        ASSERT_TRUE(rows);
+        ASSERT_EQ(rows->rows.size(), 1u);
+        EXPECT_EQ(rows->rows[0], (Row{n, std::string("'; DROP TABLE t; -- \xc3\xa9"), Bytes{all_bytes}}));
+    }
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k, n, s, b) VALUES ($1, $2, $3, $4)",
+                                   {text("null"), Value{}, Value{}, Value{}}));
+    Result<Rows> rows = database_->execute("SELECT n, s, b FROM t WHERE k = $1 AND n IS NULL", {text("null")});
+    ASSERT_TRUE(rows);
+    EXPECT_EQ(rows->rows[0], (Row{Value{}, Value{}, Value{}}));
+}
+
+TEST_P(DatabaseTest, CountsChangedRows) {
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 1), ('b', 1)"));
+    EXPECT_EQ(database_->execute("UPDATE t SET n = 2 WHERE n = $1", {int64_t{1}})->affected, 2);
+    EXPECT_EQ(database_->execute("UPDATE t SET n = 3 WHERE n = $1 RETURNING k", {int64_t{7}})->affected, 0);
+    EXPECT_EQ(database_->execute("DELETE FROM t WHERE k = $1", {text("a")})->affected, 1);
+}
+
+TEST_P(DatabaseTest, AUniqueViolationIsAConflict) {
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k) VALUES ('a')"));
+    Result<Rows> again = database_->execute("INSERT INTO t (k) VALUES ('a')");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().errc, Errc::kConflict);
+}
+
+TEST_P(DatabaseTest, BadSqlIsAnUnavailableStoreWithoutItsText) {
+    Result<Rows> rows = database_->execute("SELECT canary FROM nowhere WHERE x = $1", {text("hunter2")});
+    ASSERT_FALSE(rows);
+    EXPECT_EQ(rows.error().errc, Errc::kStoreUnavailable);
+    EXPECT_THAT(rows.error().message, testing::Not(testing::AnyOf(testing::HasSubstr("canary"),
+                                                                  testing::HasSubstr("hunter2"))));
+}
+
+TEST_P(DatabaseTest, AnErrorRollsBack) {
+    Result<void> done = database_->transact([](Transaction &sql) -> Result<void> {
+        EXPECT_TRUE(sql.execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
+        return fail(Errc::kInvalidRequest, "no");
+    });
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().errc, Errc::kInvalidRequest);
+    EXPECT_EQ(number("a"), -1);
+}
+
+TEST_P(DatabaseTest, AnExceptionRollsBack) {
+    EXPECT_THROW(static_cast<void>(database_->transact([](Transaction &sql) -> Result<void> {
+        EXPECT_TRUE(sql.execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
+        throw std::runtime_error("x");
+    })),
+                 std::runtime_error);
+    EXPECT_EQ(number("a"), -1);
+    EXPECT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
+}
+
+TEST_P(DatabaseTest, ATransactionReturnsItsValue) {
+    Result<std::string> done = database_->transact([](Transaction &sql) -> Result<std::string> {
+        if (Result<Rows> inserted = sql.execute("INSERT INTO t (k, n) VALUES ('a', 5)"); !inserted) {
+            return fail(inserted.error());
+        }
+        return std::string("done");
+    });
+    ASSERT_TRUE(done);
+    EXPECT_EQ(*done, "done");
+    EXPECT_EQ(number("a"), 5);
+}
+
+TEST_P(DatabaseTest, RivalsLoseNoUpdate) {
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 0)"));
+    constexpr int kThreads = 6, kRounds = 20;
+    std::atomic<int> failures{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+            for (int round = 0; round < kRounds; ++round) {
+                Result<void> done = database_->transact([](Transaction &sql) -> Result<void> {
+                    if (Result<Rows> row = sql.execute("UPDATE t SET n = n + 1 WHERE k = 'a'"); !row) {
+                        return fail(row.error());
+                    }
+                    return {};
+                });
+                failures += done ? 0 : 1;
+            }
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(failures, 0);
+    EXPECT_EQ(number("a"), kThreads * kRounds);
+}
+
+TEST_P(DatabaseTest, DeadlocksAreResolvedByTryingAgain) {
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 0), ('b', 0)"));
+    const auto add_to = [&](const char *first, const char *second) {
+        return database_->transact([&](Transaction &sql) -> Result<void> {
+            for (const char *key : {first, second}) {
+                Result<Rows> row = sql.execute("UPDATE t SET n = n + 1 WHERE k = $1", {text(key)});
+                if (!row) {
+                    return fail(row.error());
+                }
+            }
+            return {};
+        });
+    };
+    std::atomic<int> failures{0};
+    std::thread rival([&] {
+        for (int i = 0; i < 30; ++i) {
+            failures += add_to("b", "a") ? 0 : 1;
+        }
+    });
+    for (int i = 0; i < 30; ++i) {
+        failures += add_to("a", "b") ? 0 : 1;
+    }
+    rival.join();
+    EXPECT_EQ(failures, 0);
+    EXPECT_EQ(number("a"), 60);
+}
+
+TEST_P(DatabaseTest, APoolIsBoundedAndWaitsNoLongerThanTold) {
+    DatabaseOptions options;
+    options.pool_size = 1;
+    options.pool_wait = std::chrono::milliseconds(50);
+    const std::unique_ptr<Database> small = open(options);
+    Result<void> done = small->transact([&](Transaction &) -> Result<void> {
+        Result<void> refused = small->ping();  // from another connection, which there is none
+        EXPECT_FALSE(refused);
+        EXPECT_EQ(refused.error().errc, Errc::kStoreUnavailable);
+        return {};
+    });
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(small->ping());
+}
+
+TEST_P(DatabaseTest, ForeignKeysHold) {
+    Result<void> made = connections::create(*database_, make_connection("00000000-0000-4000-8000-000000000000"));
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().errc, Errc::kConflict);
+}
+
+TEST(SqliteFile, IsForItsOwnerOnly) {
+    const test::TempDir dir;
+    DatabaseTarget target;
+    target.path = dir.path() + "/n.db";
+    ASSERT_TRUE((*Database::open(target))->migrate());
+    for (const char *suffix : {"", "-wal", "-shm"}) {
+        struct stat info {};
+        if (::stat((target.path + suffix).c_str(), &info) == 0) {
+            EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
+        }
+    }
+    target.path = dir.path() + "/missing/n.db";
+    EXPECT_FALSE(Database::open(target));
+}
+
+}  // namespace
+}  // namespace nexus::control::store
