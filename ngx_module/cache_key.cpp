@@ -7,18 +7,19 @@
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
+#include "ngx_module/ngx/secret_arg.h"
 
 namespace nexus::edge {
 namespace {
 
-Result<crypto::Keyring> read_keyring(std::string_view reference, std::string_view previous_reference) {
-    auto current = crypto::read_secret_reference(reference);
+Result<crypto::Keyring> read_keyring(ngx_conf_t *cf, std::string_view reference, std::string_view previous_reference) {
+    auto current = read_secret_argument(cf, reference);
     if (!current) {
         return fail(current.error());
     }
     Secret previous;
     if (!previous_reference.empty()) {
-        auto read = crypto::read_secret_reference(previous_reference);
+        auto read = read_secret_argument(cf, previous_reference);
         if (!read) {
             return fail(read.error());
         }
@@ -46,7 +47,7 @@ char *on_nexus_cache_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcep
             previous = *value;
         }
 
-        Result<crypto::Keyring> keyring = read_keyring(to_view(arguments[1]), previous);
+        Result<crypto::Keyring> keyring = read_keyring(cf, to_view(arguments[1]), previous);
         if (!keyring) {
             return refuse(cf, cmd, keyring.error().message);
         }

@@ -13,9 +13,9 @@
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
+#include "ngx_module/ngx/secret_arg.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/upstream_wrap.h"
-#include "shared/crypto/keyring.h"
 #include "shared/errc.h"
 
 namespace nexus::edge {
@@ -244,8 +244,15 @@ bool prepare(ngx_http_request_t *r, Separation &own) noexcept {
     own.body = static_cast<ngx_http_request_body_t *>(ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t)));
     own.variables = static_cast<ngx_http_variable_value_t *>(
         ngx_pcalloc(r->pool, (cmcf->variables.nelts + 1) * sizeof(ngx_http_variable_value_t)));
-    return own.body != nullptr && own.variables != nullptr &&
-           ngx_list_init(&own.headers, r->pool, 4, sizeof(ngx_table_elt_t)) == NGX_OK;
+    if (own.body == nullptr || own.variables == nullptr) {
+        return false;
+    }
+    // The one thing the two requests share: what both logs can be joined by.
+    const auto request_id = static_cast<ngx_uint_t>(main_conf(r)->request_id_index);
+    if (const ngx_http_variable_value_t *value = ngx_http_get_indexed_variable(r, request_id)) {
+        own.variables[request_id] = *value;
+    }
+    return ngx_list_init(&own.headers, r->pool, 4, sizeof(ngx_table_elt_t)) == NGX_OK;
 }
 
 void separate(ngx_http_request_t *sr, const Separation &own, bool post) noexcept {
@@ -368,7 +375,7 @@ char *on_nexus_control_plane_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return duplicate;
         }
         const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
-        auto key = crypto::read_secret_reference(to_view(arguments[1]));
+        auto key = read_secret_argument(cf, to_view(arguments[1]));
         if (!key) {
             return refuse(cf, cmd, key.error().message);
         }

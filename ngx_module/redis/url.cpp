@@ -8,7 +8,7 @@
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
-#include "shared/crypto/keyring.h"
+#include "ngx_module/ngx/secret_arg.h"
 
 namespace nexus::edge {
 
@@ -92,7 +92,7 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf) {
     const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
     for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
         if (const auto reference = parameter(arguments[i], "password")) {
-            auto secret = crypto::read_secret_reference(*reference);
+            auto secret = read_secret_argument(cf, *reference);
             if (!secret) {
                 return refuse(cf, cmd, secret.error().message);
             }
