@@ -97,6 +97,7 @@ async function startUpstream(t, handler) {
   return Object.assign(seen, {
     port: server.port,
     url: server.url,
+    server: server.server,
     last: () => seen.requests.at(-1),
     header: (name) => seen.requests.at(-1)?.headers[name],
   });
