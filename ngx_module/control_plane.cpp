@@ -125,11 +125,14 @@ void count_answer(const ControlPlaneAnswer &answer) noexcept {
     }
 }
 
-// nginx wakes the parent after this, whatever is returned: OK keeps it from making an error page for us.
+// nginx wakes the parent after this. Returning OK keeps it from making an error page for us.
 ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) noexcept {
     auto *call = static_cast<ControlPlaneCall *>(data);
     if (std::exchange(call->finished, true)) {
         return NGX_OK;
+    }
+    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || r->connection->error) {
+        return rc;  // the caller has left: nginx ends the request, whose clean-up hands the question on
     }
     const ControlPlaneAnswer answer = guarded_or<ControlPlaneAnswer>(
         {}, r->connection->log, "the control plane's answer", [&] { return answer_of(r, *call, rc); });

@@ -6,6 +6,7 @@
 #include "ngx_module/cache_key.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/fetches.h"
+#include "ngx_module/ngx/str.h"
 #include "ngx_module/worker.h"
 
 namespace nexus::edge {
@@ -108,6 +109,8 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
     if (waiter == nullptr || !w->fetches().join(*waiter, {*key, lookup->force_refresh}, known)) {
         return NGX_ERROR;
     }
+    ngx_str_t id = to_ngx_str(lookup->id);
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->request->connection->log, 0, "nexus: lookup of \"%V\" waits", &id);
     return NGX_AGAIN;
 }
 
