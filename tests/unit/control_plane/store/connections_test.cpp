@@ -1,0 +1,207 @@
+#include <atomic>
+#include <thread>
+
+#include "control_plane/store/audit_repository.h"
+#include "control_plane/store/outbox_repository.h"
+#include "control_plane/store/transition.h"
+#include "tests/unit/control_plane/store/fixture.h"
+
+namespace nexus::control::store {
+namespace {
+
+using connection::State;
+
+class ConnectionsTest : public StoreTest {
+protected:
+    Result<Connection> change(const Connection &connection, int64_t generation, const ConnectionChange &change) {
+        return database_->transact([&](Transaction &sql) {
+            return connections::change(sql, connection.id, generation, change, 2000);
+        });
+    }
+    Connection activate(const Connection &connection) {
+        ConnectionChange to_active;
+        to_active.state = State::kActive;
+        to_active.expires_at = 50000;
+        to_active.refreshable = true;
+        return *change(connection, connection.generation, to_active);
+    }
+};
+NEXUS_ON_BOTH_DATABASES(ConnectionsTest);
+
+TEST_P(ConnectionsTest, ComeBackAsTheyWere) {
+    const Connection made = add_connection();
+    const Result<Connection> got = connections::get(*database_, made.id);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->workspace_id, made.workspace_id);
+    EXPECT_EQ(got->state, State::kPending);
+    EXPECT_EQ(got->scopes, made.scopes);
+    EXPECT_EQ(got->code_verifier_box, made.code_verifier_box);
+    EXPECT_EQ(got->flow_expires_at, made.flow_expires_at);
+    EXPECT_EQ(connections::get(*database_, "none").error().errc, Errc::kConnectionNotFound);
+}
+
+TEST_P(ConnectionsTest, AreListedNewestFirstInPages) {
+    std::vector<std::string> expected;
+    for (int i = 0; i < 5; ++i) {
+        expected.insert(expected.begin(), add_connection("ws", 1000 + i / 2).id);  // some of equal age
+    }
+    add_connection("other");
+    ConnectionFilter filter;
+    filter.workspace_id = "ws";
+    std::vector<std::string> seen;
+    std::string cursor;
+    do {
+        const Result<ConnectionPage> page = connections::list(*database_, filter, 2, cursor);
+        ASSERT_TRUE(page);
+        for (const Connection &connection : page->items) {
+            seen.push_back(connection.id);
+        }
+        cursor = page->next_cursor;
+    } while (!cursor.empty());
+    EXPECT_THAT(seen, testing::UnorderedElementsAreArray(expected));
+    filter.state = State::kActive;
+    EXPECT_TRUE(connections::list(*database_, filter, 10, "")->items.empty());
+    for (const char *bad : {"x", "!!", "MTA", "bm90YW51bWJlcjp4"}) {
+        EXPECT_EQ(connections::list(*database_, filter, 10, bad).error().errc, Errc::kInvalidRequest) << bad;
+    }
+}
+
+TEST_P(ConnectionsTest, AChangeNeedsTheGenerationAndBumpsIt) {
+    const Connection made = add_connection();
+    const Connection active = activate(made);
+    EXPECT_EQ(active.generation, 2);
+    EXPECT_EQ(active.state, State::kActive);
+    EXPECT_EQ(active.expires_at, 50000);
+    EXPECT_TRUE(active.refreshable);
+    EXPECT_EQ(active.scopes, made.scopes);
+    EXPECT_EQ(change(made, 1, {}).error().errc, Errc::kConflict);
+    EXPECT_EQ(connections::get(*database_, made.id)->generation, 2);
+}
+
+TEST_P(ConnectionsTest, AReasonDoesNotOutliveItsState) {
+    const Connection active = activate(add_connection());
+    ConnectionChange attention;
+    attention.state = State::kAttention;
+    attention.attention_reason = "invalid_grant";
+    EXPECT_EQ(change(active, 2, attention)->attention_reason, "invalid_grant");
+    ConnectionChange again;
+    again.state = State::kActive;
+    EXPECT_EQ(change(active, 3, again)->attention_reason, "");
+}
+
+TEST_P(ConnectionsTest, RevokedIsFinal) {
+    const Connection made = add_connection();
+    ConnectionChange revoke;
+    revoke.state = State::kRevoked;
+    ASSERT_TRUE(change(made, 1, revoke));
+    ConnectionChange back;
+    back.state = State::kActive;
+    EXPECT_EQ(change(made, 2, back).error().errc, Errc::kConflict);
+    EXPECT_EQ(connections::start_flow(*database_, made.id, Flow{"f", 9000, "", "", "", {}}, 1).error().errc,
+              Errc::kConnectionRevoked);
+}
+
+TEST_P(ConnectionsTest, AFlowIsUsedOnce) {
+    const Connection made = add_connection();
+    std::atomic<int> winners{0}, losers{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 6; ++i) {
+        threads.emplace_back([&] {
+            const Result<Connection> taken = database_->transact([&](Transaction &sql) {
+                return connections::take_flow(sql, made.id, "flow-1", 2000);
+            });
+            winners += taken && taken->code_verifier_box == made.code_verifier_box ? 1 : 0;
+            losers += !taken && taken.error().errc == Errc::kInvalidState ? 1 : 0;
+        });
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(winners, 1);
+    EXPECT_EQ(losers, 5);
+    const Connection after = *connections::get(*database_, made.id);
+    EXPECT_EQ(after.flow_id + after.code_verifier_box + after.nonce, "");
+}
+
+TEST_P(ConnectionsTest, AFlowExpiresAndIsNamedExactly) {
+    const Connection made = add_connection();
+    EXPECT_TRUE(connections::peek_flow(*database_, made.id, "flow-1", 600999));
+    EXPECT_FALSE(connections::peek_flow(*database_, made.id, "flow-1", 601000));
+    EXPECT_FALSE(connections::peek_flow(*database_, made.id, "flow-2", 2000));
+    ASSERT_TRUE(database_->transact([&](Transaction &sql) {
+        return connections::take_flow(sql, made.id, "flow-1", 2000);
+    }));
+    EXPECT_FALSE(connections::peek_flow(*database_, made.id, "", 2000));
+    ASSERT_TRUE(connections::start_flow(*database_, made.id, Flow{"flow-2", 700000, "box", "n", "r", {"s"}}, 3000));
+    EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_scopes, std::vector<std::string>{"s"});
+}
+
+TEST_P(ConnectionsTest, OneHoldsTheRefreshLease) {
+    const Connection active = activate(add_connection());
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "a", 10000, 500), 1);
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10499, 500), std::nullopt);
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10500, 500), 2);
+
+    ConnectionChange refreshed;
+    refreshed.expires_at = 90000;
+    const auto commit = [&](int64_t epoch) {
+        return database_->transact([&](Transaction &sql) {
+            return connections::commit_refresh(sql, active.id, 2, epoch, refreshed, 10600);
+        });
+    };
+    EXPECT_EQ(commit(1).error().errc, Errc::kConflict);  // the late one
+    const Result<Connection> done = commit(2);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->expires_at, 90000);
+    EXPECT_EQ(done->refresh_lease_until, 0);
+    EXPECT_EQ(commit(2).error().errc, Errc::kConflict);
+}
+
+TEST_P(ConnectionsTest, ALeaseIsGivenBackByItsHolderOnly) {
+    const Connection active = activate(add_connection());
+    ASSERT_EQ(*connections::claim_refresh_lease(*database_, active.id, "a", 10000, 500), 1);
+    ASSERT_TRUE(connections::release_refresh_lease(*database_, active.id, 7, 10001));
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10002, 500), std::nullopt);
+    ASSERT_TRUE(connections::release_refresh_lease(*database_, active.id, 1, 10003));
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10004, 500), 2);
+}
+
+TEST_P(ConnectionsTest, OnlyActiveOnesAreRefreshed) {
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, add_connection().id, "a", 1, 500), std::nullopt);
+    EXPECT_EQ(*connections::claim_refresh_lease(*database_, "none", "a", 1, 500), std::nullopt);
+}
+
+TEST_P(ConnectionsTest, ATransitionWritesAuditAndOutboxOrNothing) {
+    const Connection made = add_connection();
+    ConnectionChange to_active;
+    to_active.state = State::kActive;
+    const auto transition = [&](int64_t generation) {
+        return database_->transact([&](Transaction &sql) {
+            return change_connection(sql, made.id, generation, to_active,
+                                     {std::string(audit::kConnectionActivated), "", "", "", "system", "", "", ""}, 2000);
+        });
+    };
+    ASSERT_FALSE(transition(9));
+    EXPECT_EQ(*outbox::depth(*database_), 0);
+    EXPECT_TRUE(audit_log::list(*database_, {}, 10)->empty());
+    ASSERT_TRUE(transition(1));
+    const auto due = outbox::due(*database_, 2000, 10);
+    ASSERT_EQ(due->size(), 1u);
+    EXPECT_EQ(due->front().generation, 2);
+    const auto events = audit_log::list(*database_, {}, 10);
+    ASSERT_EQ(events->size(), 1u);
+    EXPECT_EQ(events->front().event.connection_id, made.id);
+    EXPECT_EQ(events->front().event.workspace_id, "ws");
+}
+
+TEST_P(ConnectionsTest, ExpiredPendingOnesAreSwept) {
+    const Connection old = add_connection();
+    const Connection active = activate(add_connection());
+    EXPECT_EQ(*connections::delete_expired_pending(*database_, 600000, 10), 0);
+    EXPECT_EQ(*connections::delete_expired_pending(*database_, 601001, 10), 1);
+    EXPECT_FALSE(connections::get(*database_, old.id));
+    EXPECT_TRUE(connections::get(*database_, active.id));
+}
+
+}  // namespace
+}  // namespace nexus::control::store
