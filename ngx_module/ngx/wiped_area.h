@@ -20,7 +20,7 @@ inline std::span<char> wiped_area(ngx_pool_t *pool, size_t size) noexcept {
     if (cln == nullptr) {
         return {};
     }
-    void *data = ngx_pnalloc(pool, size != 0 ? size : 1);
+    void *data = ngx_palloc(pool, size != 0 ? size : 1);  // aligned: records are read in place
     if (data == nullptr) {
         return {};
     }
