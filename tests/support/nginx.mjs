@@ -143,7 +143,7 @@ class Nginx {
 
   assertCleanLogs() {
     const bad = `${this.errorLog()}\n${this.program.output()}`.split('\n')
-      .filter((line) => /\[(alert|emerg)\]/.test(line) && !(this.allow?.test(line)));
+      .filter((line) => /\[(alert|emerg)\]|exited with code (?!0\b)|runtime error: /.test(line) && !(this.allow?.test(line)));
     assert.deepEqual(bad, [], 'alerts in the error log');
     const reports = fs.readdirSync(this.dir).filter((name) => name.startsWith('sanitizer.'));
     assert.deepEqual(reports.map((name) => fs.readFileSync(path.join(this.dir, name), 'utf8')), [], 'sanitizer reports');
