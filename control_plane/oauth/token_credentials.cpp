@@ -15,8 +15,8 @@ StoredCredentials credentials_from(TokenResponse &response, const Secret &previo
     return out;
 }
 
-UnixMs expires_at_from(const TokenResponse &response, UnixMs now) noexcept {
-    return response.expires_in_s ? now + *response.expires_in_s * 1000 : 0;
+UnixMs expires_at_from(const TokenResponse &response, UnixMs asked_at) noexcept {
+    return response.expires_in_s ? asked_at - asked_at % 1000 + *response.expires_in_s * 1000 : 0;
 }
 
 }  // namespace nexus::control

@@ -11,7 +11,9 @@ namespace nexus::control {
 /// where the answer has none (RFC 6749 section 6). The id_token is not taken: it is added once it is verified.
 StoredCredentials credentials_from(TokenResponse &response, const Secret &previous_refresh_token);
 
-/// 0 = the provider did not say: the token counts as one that does not expire.
-UnixMs expires_at_from(const TokenResponse &response, UnixMs now) noexcept;
+/// asked_at  when the request was sent: the provider counts from some later moment, in whole seconds, so counting from
+///           here (rounded down) never takes an expired token for a good one
+/// returns   0 = the provider did not say: the token counts as one that does not expire
+UnixMs expires_at_from(const TokenResponse &response, UnixMs asked_at) noexcept;
 
 }  // namespace nexus::control

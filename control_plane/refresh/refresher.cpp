@@ -160,6 +160,7 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
     }
     log::debug("refresh_started", {{"connection_id", connection.id}, {"epoch", epoch}});
     auto start = std::chrono::steady_clock::now();
+    attempt.asked_at = clock_();
     TokenResponse response = endpoint_.refresh(*client, attempt.credentials.refresh_token);
     if (metrics_ != nullptr) {
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -214,7 +215,7 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
     StoredCredentials credentials = credentials_from(response, attempt.credentials.refresh_token);
     keep_id_token(attempt, client, std::move(id_token), credentials);
     store::ConnectionChange change;
-    change.expires_at = expires_at_from(response, now);
+    change.expires_at = expires_at_from(response, attempt.asked_at);
     change.refreshable = true;
     change.last_refreshed_at = now;
     if (response.scope) {

@@ -45,6 +45,7 @@ private:
         int64_t epoch = 0;
         int64_t token_version = 0;
         StoredCredentials credentials;
+        UnixMs asked_at = 0;  // when the request to the provider was sent
     };
     Result<store::Connection> refresh_once(const std::string &connection_id, const RefreshWish &wish);
     Result<store::Connection> expire(const store::Connection &connection);

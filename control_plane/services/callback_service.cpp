@@ -116,6 +116,7 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
         return fail(verifier.error());
     }
     auto start = std::chrono::steady_clock::now();
+    const UnixMs asked_at = clock_();
     TokenResponse response = endpoint_.exchange_code(client, code, *verifier, config_.redirect_uri());
     bool ok = response.outcome == TokenOutcome::kTokens;
     if (metrics_ != nullptr) {
@@ -125,12 +126,11 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     if (!ok) {
         return fail(Errc::kProviderError, "the code exchange failed: " + response.reason);
     }
-    UnixMs now = clock_();
     Secret id_token = std::move(response.id_token);
     Grant grant;
     grant.credentials = credentials_from(response, Secret{});
     grant.change.state = connection::State::kActive;
-    grant.change.expires_at = expires_at_from(response, now);
+    grant.change.expires_at = expires_at_from(response, asked_at);
     grant.change.refreshable = !grant.credentials.refresh_token.empty();
     if (response.scope) {
         grant.change.scopes = split_scopes(*response.scope);
