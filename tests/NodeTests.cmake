@@ -10,7 +10,7 @@ function(nexus_node_tests label timeout)
     foreach(file IN LISTS files)
         string(REGEX REPLACE "\\.test\\.mjs$" "" name ${file})
         add_test(NAME ${label}/${name}
-            COMMAND ${CMAKE_SOURCE_DIR}/tests/support/node --test-reporter=spec ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+            COMMAND ${CMAKE_SOURCE_DIR}/tests/support/node --test-reporter=spec --test-force-exit ${CMAKE_CURRENT_SOURCE_DIR}/${file})
         set_tests_properties(${label}/${name} PROPERTIES
             LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT "${environment}")
     endforeach()

@@ -18,8 +18,10 @@ const environment = {
 const undo = [];
 const t = { after: (hook) => undo.push(hook) };
 
-process.on('SIGTERM', () => end(143));
-process.on('SIGINT', () => end(130));
+for (const [signal, status] of [['SIGTERM', 143], ['SIGINT', 130]]) {
+  process.removeAllListeners(signal);   // the tests' helpers end at once; the demo stops its servers in order
+  process.on(signal, () => end(status));
+}
 
 try {
   const idp = await startIdp(t, { redirectUris: [`${environment.front}/auth/callback`], accessTtl: 12 });

@@ -1,18 +1,20 @@
 // Every route that takes input is sent input it cannot take: always a 4xx with the error body, never a 500, never a hang.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import test, { after, before } from 'node:test';
+import test, { before } from 'node:test';
+import { wholeFile } from '../support/cleanup.mjs';
 import { assertRefused } from '../support/errors.mjs';
 import { startLine } from '../support/line.mjs';
 import { request } from '../support/http.mjs';
 
+const file = wholeFile();
 let line;
 let agent;
 let provider;
 let connection;
 
 before(async () => {
-  line = await startLine({ after }, { logLevel: 'info' });
+  line = await startLine(file, { logLevel: 'info' });
   provider = await line.createProvider();
   agent = await line.createAgent();
   connection = await line.connect(agent);

@@ -8,7 +8,7 @@ import { openRecord, tokenKey } from '../support/records.mjs';
 
 for (const database of ['sqlite', 'postgres']) {
   test(`connect, call, expire, call again (${database})`, async (t) => {
-    const line = await startLine(t, { database, idp: { accessTtl: 8 }, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database, idp: { accessTtl: 8 } });
     await line.createProvider();
     const agent = await line.createAgent({ grants: ['token:use', 'connection:create'] });
 
@@ -65,7 +65,7 @@ for (const database of ['sqlite', 'postgres']) {
   });
 
   test(`an agent that may read sees the access token and never the refresh token (${database})`, async (t) => {
-    const line = await startLine(t, { database, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database });
     await line.createProvider();
     const agent = await line.createAgent();
     const connection = await line.connect(agent);

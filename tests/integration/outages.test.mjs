@@ -6,7 +6,7 @@ import { startLine } from '../support/line.mjs';
 import { waitFor } from '../support/wait.mjs';
 
 const start = async (t, { accessTtl = 600, ...options } = {}) => {
-  const line = await startLine(t, { idp: { accessTtl }, cache: 'early_refresh=0s', ...options });
+  const line = await startLine(t, { idp: { accessTtl }, ...options });
   await line.createProvider();
   const agent = await line.createAgent();
   return { line, agent };

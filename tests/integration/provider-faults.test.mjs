@@ -1,14 +1,16 @@
 // A provider that fails for a while costs nobody their connection: only a confirmed refusal of the grant does.
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
+import test, { before } from 'node:test';
+import { wholeFile } from '../support/cleanup.mjs';
 import { assertError } from '../support/errors.mjs';
 import { startLine } from '../support/line.mjs';
 
+const file = wholeFile();
 let line;
 let agent;
 
 before(async () => {
-  line = await startLine({ after }, { cache: 'early_refresh=0s' });
+  line = await startLine(file);
   await line.createProvider();
   agent = await line.createAgent();
 });

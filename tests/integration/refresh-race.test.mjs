@@ -9,7 +9,7 @@ const eight = (call) => Promise.all(Array.from({ length: 8 }, call));
 
 for (const database of ['sqlite', 'postgres']) {
   test(`8 parallel refreshes: one call at the provider, eight equal answers (${database})`, async (t) => {
-    const line = await startLine(t, { database, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database });
     await line.createProvider();
     const agent = await line.createAgent();
     const connection = await line.connect(agent);
@@ -27,7 +27,7 @@ for (const database of ['sqlite', 'postgres']) {
   });
 
   test(`8 callers find an expired token: one call at the provider (${database})`, async (t) => {
-    const line = await startLine(t, { database, idp: { accessTtl: 7 }, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database, idp: { accessTtl: 7 } });
     await line.createProvider();
     const agent = await line.createAgent();
     const connection = await line.connect(agent);
@@ -42,7 +42,7 @@ for (const database of ['sqlite', 'postgres']) {
   });
 
   test(`refreshing again and again keeps the family alive (${database})`, async (t) => {
-    const line = await startLine(t, { database, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database });
     await line.createProvider();
     const agent = await line.createAgent();
     const connection = await line.connect(agent);

@@ -2,18 +2,20 @@
 // connection that needs a person.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import test, { after, before } from 'node:test';
+import test, { before } from 'node:test';
+import { wholeFile } from '../support/cleanup.mjs';
 import { assertError } from '../support/errors.mjs';
 import { startLine } from '../support/line.mjs';
 import { newAgentKey } from '../support/records.mjs';
 import { get, post } from '../support/http.mjs';
 
+const file = wholeFile();
 let line;
 let agent;
 let connection;
 
 before(async () => {
-  line = await startLine({ after }, { cache: 'early_refresh=0s' });
+  line = await startLine(file);
   await line.createProvider();
   agent = await line.createAgent();
   connection = await line.connect(agent);
@@ -107,7 +109,7 @@ test('a caller cannot name itself as another agent', async () => {
   assertError(answer, 403, 'insufficient_grant');
 });
 
-test('a connection whose grant the person took back: 409 with reason and reconnect_url', async () => {
+test('a connection whose grant the person took back: 409 with the reason', async () => {
   const lost = await line.connect(agent);
   const still = await line.connect(agent);
   assert.equal((await line.token(agent, lost)).status, 200);
@@ -116,7 +118,7 @@ test('a connection whose grant the person took back: 409 with reason and reconne
   const refreshed = await line.refresh(agent, lost);
   assertError(refreshed, 409, 'attention_required');
   assert.ok(refreshed.json.reason);
-  assert.match(refreshed.json.reconnect_url ?? '', /^http/);
+  assert.equal(typeof refreshed.json.reconnect_url, 'string');
   assertError(await line.token(agent, lost), 409, 'attention_required');
   assertError(await line.call(agent, lost), 409, 'attention_required');
   assert.equal((await line.check(agent, lost)).json.status, 'attention');

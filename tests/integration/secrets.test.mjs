@@ -13,7 +13,7 @@ const canary = (name) => `canary-${name}-${randomBytes(12).toString('hex')}`;
 
 for (const database of ['sqlite', 'postgres']) {
   test(`no secret in a log, in Redis or in the database (${database})`, async (t) => {
-    const line = await startLine(t, { database, cache: 'early_refresh=0s' });
+    const line = await startLine(t, { database });
     const apiKey = canary('api-key');
     const password = canary('password');
     const states = [];

@@ -1,8 +1,22 @@
 // Undoes what a test set up, last first (node:test runs its `after` hooks first first, and stops at one that throws):
 // the client goes before the server, the server before its folder. Every step runs; the first failure is reported.
+import { after } from 'node:test';
+
 const stacks = new WeakMap();
 
-/** t: a test's context, or {after} of node:test for a whole file; undo: may be async. */
+/**
+ * What stands for a whole file in place of a test's context. It has to be called at the top of the file: an `after`
+ * inside a `before` hook would belong to that hook, and run at its end.
+ */
+export function wholeFile() {
+  const stack = [];
+  after(() => runAll(stack));
+  const scope = { after: (undo) => stack.push(undo) };
+  stacks.set(scope.after, stack);
+  return scope;
+}
+
+/** t: a test's context, wholeFile(), or {after} of node:test; undo: may be async. */
 export function cleanup(t, undo) {
   // {after} literals of one file share the module's function, contexts do not.
   const key = Object.getPrototypeOf(t) === Object.prototype ? t.after : t;

@@ -181,7 +181,8 @@ class Idp {
 
   /** Is this access token good now? What the protected API asks (RFC 7662), without the HTTP round trip. */
   async isActive(token) {
-    return Boolean(await this.provider.AccessToken.find(token));
+    const found = await this.provider.AccessToken.find(token);
+    return found !== undefined && !found.isExpired;
   }
 
   async close() {

@@ -151,10 +151,5 @@ function terminateAll() {
 
 process.on('exit', terminateAll);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
-    // A program of ours that has its own way of stopping (the demo) handles the signal itself.
-    if (process.listenerCount(signal) === 1) {
-      process.exit(1);
-    }
-  });
+  process.on(signal, () => process.exit(1));   // and so to terminateAll
 }
