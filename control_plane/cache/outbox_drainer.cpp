@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 
 namespace nexus::control {
+
+namespace {
+
+constexpr size_t kMaxOffered = 4096;  // after Redis was emptied, edges ask for more than that again
+
+}  // namespace
 
 struct OutboxDrainer::Impl {
     Impl(store::Database &store_database, CacheWriter &cache_writer, RecordSource record_source, Clock now,
@@ -24,6 +31,8 @@ struct OutboxDrainer::Impl {
 
     void run() noexcept;
     bool drain_once();
+    void write_offered();
+    Result<void> rewrite(redis::EventKind kind, const std::string &id);
     Result<void> write_guarded(const store::OutboxEntry &entry);
     Result<void> write(const store::OutboxEntry &entry);
     Result<WriteOutcome> send(const CacheRecord &record);
@@ -41,6 +50,7 @@ struct OutboxDrainer::Impl {
     std::condition_variable wake;
     bool is_stopping = false;
     bool is_notified = false;
+    std::set<std::pair<redis::EventKind, std::string>> offered;
     std::thread thread;
 };
 
@@ -102,6 +112,34 @@ bool OutboxDrainer::Impl::drain_once() {
     return due->size() == static_cast<size_t>(options.batch) && is_cache_up;
 }
 
+Result<void> OutboxDrainer::Impl::rewrite(redis::EventKind kind, const std::string &id) {
+    store::OutboxEntry entry;
+    entry.kind = kind;
+    entry.id = id;
+    Result<std::optional<CacheRecord>> record = source(entry);
+    if (!record) {
+        return fail(record.error());
+    }
+    if (!*record) {
+        return {};
+    }
+    return send(**record).map([](WriteOutcome) {});
+}
+
+void OutboxDrainer::Impl::write_offered() {
+    std::set<std::pair<redis::EventKind, std::string>> batch;
+    {
+        const std::scoped_lock lock(mutex);
+        batch.swap(offered);
+    }
+    for (const auto &[kind, id] : batch) {
+        const Result<void> written = rewrite(kind, id);
+        if (!written && written.error().errc == Errc::kCacheUnavailable) {
+            return;  // the next read offers it again
+        }
+    }
+}
+
 void OutboxDrainer::Impl::report_depth() {
     if (metrics == nullptr) {
         return;
@@ -116,6 +154,7 @@ void OutboxDrainer::Impl::run() noexcept {
         bool has_more = false;
         try {
             has_more = drain_once();
+            write_offered();
         } catch (...) {
             log::error("outbox_round_failed");
         }
@@ -123,7 +162,7 @@ void OutboxDrainer::Impl::run() noexcept {
         if (!has_more) {
             // Short waits while rows are being retried cost one indexed query each.
             const auto wait = std::min(options.poll, options.last_retry);
-            wake.wait_for(lock, wait, [this] { return is_stopping || is_notified; });
+            wake.wait_for(lock, wait, [this] { return is_stopping || is_notified || !offered.empty(); });
         }
         is_notified = false;
         if (is_stopping) {
@@ -163,6 +202,17 @@ void OutboxDrainer::notify() {
     {
         const std::scoped_lock lock(impl_->mutex);
         impl_->is_notified = true;
+    }
+    impl_->wake.notify_all();
+}
+
+void OutboxDrainer::offer(redis::EventKind kind, std::string_view id) {
+    {
+        const std::scoped_lock lock(impl_->mutex);
+        if (impl_->offered.size() >= kMaxOffered) {
+            return;
+        }
+        impl_->offered.emplace(kind, id);
     }
     impl_->wake.notify_all();
 }

@@ -41,6 +41,9 @@ public:
     /// Writes this one record now, in the calling thread, so that the next read finds it; a failure is left to the
     /// drainer and only reported. errors kCacheUnavailable, kStoreUnavailable
     Result<void> flush(redis::EventKind kind, std::string_view id, int64_t generation);
+    /// An edge has asked for this record, so Redis seems to have lost it: write it again when there is time. A hint
+    /// only; it is dropped while Redis is away, and when too many wait.
+    void offer(redis::EventKind kind, std::string_view id);
 
 private:
     struct Impl;

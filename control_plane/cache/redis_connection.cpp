@@ -1,6 +1,7 @@
 // hiredis' blocking interface. Its errors and Redis' are logged by kind, not by text: some of them quote arguments.
 #include "control_plane/cache/redis_connection.h"
 
+#include <csignal>
 #include <hiredis/hiredis.h>
 #include <openssl/evp.h>
 #include <vector>
@@ -42,7 +43,9 @@ void FreeReply::operator()(redisReply *reply) const noexcept { freeReplyObject(r
 void RedisConnection::FreeContext::operator()(redisContext *context) const noexcept { redisFree(context); }
 
 RedisConnection::RedisConnection(const RedisTarget &target, const RedisOptions &options)
-    : target_(target), options_(options) {}
+    : target_(target), options_(options) {
+    ::signal(SIGPIPE, SIG_IGN);  // hiredis 0.14 writes without MSG_NOSIGNAL: a Redis that left would end the process
+}
 RedisConnection::~RedisConnection() = default;
 
 ReplyPtr RedisConnection::send(const std::vector<std::string_view> &arguments) {

@@ -3,6 +3,7 @@
 #include "control_plane/http/http_client.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <curl/curl.h>
 #include <mutex>
@@ -177,6 +178,7 @@ Secret encode_form(const std::vector<FormField> &fields) {
 }
 
 void start_curl() {
+    ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves that to us
     static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
     static_cast<void>(once);
 }
