@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "ngx_module/debug_log.h"
+#include "ngx_module/error_log.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/guarded.h"
@@ -417,7 +417,7 @@ ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
     if (mcf->request_id_index == NGX_ERROR) {
         return NGX_ERROR;
     }
-    return metrics::add_zone(cf) == NGX_CONF_OK ? mask_debug_logs(cf) : NGX_ERROR;
+    return metrics::add_zone(cf) == NGX_CONF_OK ? guard_error_logs(cf) : NGX_ERROR;
 }
 
 Access *access_of(const ngx_http_request_t *r) noexcept {

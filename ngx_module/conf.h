@@ -26,10 +26,10 @@ struct MainConf {
     KeyringConf *keyring;  // nexus_cache_key
 
     ngx_flag_t lookups_used;  // a directive somewhere needs lookups: they must be possible
-    ngx_flag_t mask_debug_http;  // keys come through here, or nexus_debug_http off says so
+    ngx_flag_t guards_error_logs;  // keys come through here, or nexus_debug_http off says so
 
     ngx_int_t request_id_index;  // of $request_id
-    ngx_array_t *debug_logs;     // debug_log.cpp's own, while the configuration is read
+    ngx_array_t *error_logs;     // error_log.cpp's own, while the configuration is read
 };
 
 struct SrvConf {

@@ -4,9 +4,9 @@
 
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <vector>
 
-#include "ngx_module/ngx/ngx.h"
 #include "shared/net/host_rule.h"
 #include "shared/record/token_record.h"
 

@@ -1,7 +1,7 @@
 // Parsing and merging; what the values do is access.cpp's, gateway_api.cpp's and inject.cpp's business.
 #include "ngx_module/guard_directives.h"
 
-#include "ngx_module/debug_log.h"
+#include "ngx_module/error_log.h"
 #include "ngx_module/egress.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/gateway_api.h"
@@ -208,7 +208,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_ptr_value(conf.allow_hosts, prev.allow_hosts, nullptr);
     ngx_conf_merge_ptr_value(conf.allow_private, prev.allow_private, nullptr);
     if (conf.debug_http == 0) {  // said, not merely the default
-        main_conf(cf)->mask_debug_http = 1;
+        main_conf(cf)->guards_error_logs = 1;
     }
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
 
@@ -224,7 +224,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     if (guarded_use || conf.auth != number(AuthMode::kOff)) {
         MainConf *mcf = main_conf(cf);
         mcf->lookups_used = 1;
-        mcf->mask_debug_http = 1;
+        mcf->guards_error_logs = 1;
     }
     if (note_error_log(cf, conf.debug_http != 0) != NGX_OK) {
         return static_cast<char *>(NGX_CONF_ERROR);

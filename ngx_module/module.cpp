@@ -4,7 +4,7 @@
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane.h"
-#include "ngx_module/debug_log.h"
+#include "ngx_module/error_log.h"
 #include "ngx_module/directives.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/lookup.h"

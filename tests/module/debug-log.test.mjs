@@ -64,6 +64,24 @@ test('error_log debug: no secret in any file, and the rest of the debug log is s
   assert.match(edge.nginx.errorLog(), /\[notice\].*debug_http is masked/);
 });
 
+test('what nginx itself quotes is redacted: queries of failed requests, headers it could not read', async (t) => {
+  for (const logLevel of ['info', 'debug']) {
+    const edge = await startEdge(t, {
+      logLevel,
+      locations: () => 'location /auth/callback { proxy_pass http://127.0.0.1:1; } location /guarded/ { nexus_auth api_key; return 204; }',
+    });
+    const key = await edge.addAgent();
+    const answer = await edge.get('/auth/callback?state=canary-state-0815&code=canary-code-0815', {
+      headers: { 'X_API_Key': key, referer: 'https://a.example/?r=canary-referrer-0815' },
+    });
+    assert.equal(answer.status, 502);
+    assert.match(edge.nginx.errorLog(), /\[error\].*connect\(\) failed.*state=\*+&code=\*+ HTTP\/1\.1/);
+    assert.match(edge.nginx.errorLog(), /invalid header line: "X_API_Key: nxa_[a-z0-9]+\*+"/i);
+    const errorLog = { 'error.log': edge.nginx.errorLog() };
+    assertNoSecrets({ state: 'canary-state-0815', code: 'canary-code-0815', referrer: 'canary-referrer-0815', secret: key.slice(-43) }, errorLog);
+  }
+});
+
 test('after a reload the mask is there again', async (t) => {
   const edge = await startEdge(t, { locations, logLevel: 'debug' });
   await edge.nginx.reload();
