@@ -13,6 +13,7 @@ import { findPorts } from '../support/ports.mjs';
 import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { startSite } from '../support/site.mjs';
+import { waitFor } from '../support/wait.mjs';
 import { errorBody } from './edge-fixture.mjs';
 
 const conf = path.join(repository, 'conf');
@@ -29,6 +30,7 @@ async function startAll(t, nexusdHandler) {
   });
   const api = await serve(providerPort, (incoming, response, body) => {
     provider.requests.push({ url: incoming.url, headers: incoming.headers, body });
+    response.writeHead(200, provider.headers);
     response.end('provider');
   });
   cleanup(t, () => Promise.all([server.close(), api.close()]));
@@ -59,6 +61,14 @@ test('sidecar: to the record\'s own API, with its credential', async (t) => {
   assert.equal((await request(`${site.sidecar}/`)).status, 401);
   const unknown = await request(`${site.sidecar}/`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': randomUUID() } });
   errorBody(assert, unknown, 404, 'connection_not_found');
+});
+
+test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  provider.headers = { 'x-accel-redirect': `/_nexus/edge/tokens/${id}` };
+  const answer = await request(`${site.sidecar}/`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.text, 'provider');
 });
 
 test('gateway: answered at the edge, or passed with who the caller is', async (t) => {
@@ -123,6 +133,12 @@ test('the front lets through nexusd\'s own routes only, and logs no query', asyn
   assert.equal(nexusd.requests.length, before);
   assert.equal((await request(`${site.front}/auth/callback?state=canary-state-77`)).status, 200);
   assert.doesNotMatch(site.errorLog(), /canary-state-77/);
+
+  const earlier = nexusd.requests.length;
+  assert.equal((await request(`${site.front}/connect/canary-link-77?x=1`)).status, 200);
+  assert.equal(nexusd.requests.length, earlier + 1);
+  await waitFor('the access log', () => /"GET \/connect\/\*\?x=\* HTTP\/1\.1" 200/.test(site.accessLog()));
+  assert.doesNotMatch(site.accessLog(), /canary-/);
 });
 
 test('nginx.conf and nexus.d/ as they are shipped', async (t) => {
