@@ -1,8 +1,14 @@
 // Ways around the injection's checks that were found, and requests that take unusual turns.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
+import { cleanup } from '../support/cleanup.mjs';
+import { serve } from '../support/http.mjs';
+import { findPort } from '../support/ports.mjs';
+import { mustRun } from '../support/process.mjs';
+import { makeWorkdir } from '../support/workdir.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { startDns } from './dns.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
@@ -42,6 +48,39 @@ test('a name that resolves to a private address gets no credential, and no reque
   delete dns.names['api.provider.test'];
   dns.names['api.provider.test'] = '127.0.0.9';   // rebound: nobody listens there, nothing is sent elsewhere
   await waitFor('the new address', async () => (await edge.get('/named/', { headers })).status === 502);
+});
+
+test('a provider over TLS is verified before it gets anything', async (t) => {
+  const dir = makeWorkdir(t, 'tls');
+  const make = (name, cn) => mustRun('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', `/CN=${cn}`, '-addext', `subjectAltName=DNS:${cn}`, '-keyout', `${dir}/${name}.key`, '-out', `${dir}/${name}.pem`]);
+  await Promise.all([make('right', 'api.provider.test'), make('wrong-name', 'other.test'), make('unknown', 'api.provider.test')]);
+  const read = (name) => fs.readFileSync(`${dir}/${name}`);
+  fs.writeFileSync(`${dir}/trusted.pem`, Buffer.concat([read('right.pem'), read('wrong-name.pem')]));
+
+  const seen = [];
+  const ports = {};
+  for (const name of ['right', 'wrong-name', 'unknown']) {
+    const server = await serve(await findPort(), (incoming, response) => {
+      seen.push([name, incoming.headers.authorization, incoming.socket.servername, incoming.headers.host]);
+      response.end(name);
+    }, { tls: { key: read(`${name}.key`), cert: read(`${name}.pem`) } });
+    cleanup(t, () => server.close());
+    ports[name] = server.port;
+  }
+
+  const dns = await startDns(t, { 'api.provider.test': '127.0.0.1' });
+  const edge = await startEdge(t, {
+    server: `resolver 127.0.0.1:${dns.port} ipv6=off; proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_trusted_certificate ${dir}/trusted.pem;`,
+    locations: () => `location / { ${inject} proxy_pass $nexus_api_base_url$request_uri; }`,
+  });
+  for (const [name, status] of [['right', 200], ['wrong-name', 502], ['unknown', 502]]) {
+    const { headers } = await caller(edge, { allowed_hosts: [], api_base_url: `https://api.provider.test:${ports[name]}` });
+    assert.equal((await edge.get('/', { headers })).status, status, name);
+  }
+  assert.equal(seen.length, 1);
+  assert.match(seen[0][1], /^Bearer at-/);
+  assert.deepEqual(seen[0].slice(2), ['api.provider.test', `api.provider.test:${ports.right}`]);
 });
 
 test('balancers named after keepalive do not take the credential away', async (t) => {
