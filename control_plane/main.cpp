@@ -1,4 +1,4 @@
-// nexusd: reads the configuration, wires the rooms together, serves until SIGTERM or SIGINT. Holds no rule of its own.
+// nexusd: reads the configuration, starts the parts (daemon/), serves until SIGTERM or SIGINT. Holds no rule of its own.
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -8,12 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "control_plane/api/api.h"
+#include "control_plane/daemon/process.h"
 #include "control_plane/json/json.h"
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/server/server.h"
-#include "control_plane/services/janitor.h"
 #include "control_plane/version.h"
 
 namespace nexus::control {
@@ -65,73 +64,6 @@ int fail_start(std::string_view what, const Error &error) {
     log::error("start_failed", {{"what", what}, {"reason", error.message}, {"detail", error.detail}});
     return kExitFailure;
 }
-
-/// Everything that lives as long as the process serves, in the order of dependence.
-struct Process {
-    Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr<store::Database> the_database,
-            StateSigner the_signer)
-        : config(the_config),
-          metrics(the_metrics),
-          database(std::move(the_database)),
-          signer(std::move(the_signer)),
-          vault(config.encryption_keys),
-          http(http_options(config), &the_metrics),
-          fetch([this](const HttpRequest &request) { return http.send(request); }),
-          endpoint(fetch, clock),
-          discovery(fetch, clock, &metrics),
-          records(*database, vault, clock),
-          redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),
-          drainer(*database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
-                  clock, DrainerOptions{}, &metrics),
-          audit(*database, clock, &metrics),
-          janitor(*database, clock),
-          refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
-          providers(*database, vault, drainer, clock),
-          consents(*database, vault, discovery, signer, config, clock, &metrics),
-          callbacks(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
-          captures(*database, vault, signer, drainer, config, clock),
-          tokens(*database, records, refresher, audit, clock, &metrics),
-          agents(*database, drainer, clock),
-          connections(*database, drainer, clock),
-          authenticator(*database, config.control_keys, clock),
-          gate(authenticator, config.allowed_cidrs),
-          context{config,    *database, redis,    metrics, clock,   providers, consents,
-                  callbacks, captures,  tokens,   records, agents,  connections} {}
-
-    static HttpClientOptions http_options(const Config &config) {
-        HttpClientOptions options;
-        options.allowed_private = config.egress_allowed_cidrs;
-        options.ca_file = config.egress_ca_file;
-        return options;
-    }
-
-    const Config &config;
-    Clock clock = system_now_ms;
-    Metrics &metrics;
-    std::unique_ptr<store::Database> database;
-    StateSigner signer;
-    Vault vault;
-    HttpClient http;
-    Fetch fetch;
-    TokenEndpoint endpoint;
-    Discovery discovery;
-    RecordBuilder records;
-    RedisWriter redis;
-    OutboxDrainer drainer;
-    AuditQueue audit;
-    Janitor janitor;
-    Refresher refresher;
-    ProviderService providers;
-    ConsentService consents;
-    CallbackService callbacks;
-    CaptureService captures;
-    TokenService tokens;
-    AgentService agents;
-    ConnectionService connections;
-    Authenticator authenticator;
-    Gate gate;
-    ApiContext context;
-};
 
 ServerOptions server_options(const Config &config) {
     ServerOptions options;

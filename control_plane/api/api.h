@@ -22,6 +22,7 @@ struct ApiContext {
     const Config &config;
     store::Database &database;
     CacheWriter &cache;
+    OutboxDrainer &drainer;
     const Metrics &metrics;
     Clock clock;
     ProviderService &providers;

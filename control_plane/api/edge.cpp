@@ -74,6 +74,7 @@ Result<Response> agent(ApiContext &context, const Request &request) {
     if (!record) {
         return fail(record.error());
     }
+    context.drainer.offer(redis::EventKind::kCaller, hash);
     return record::seal_caller(*context.config.cache_keys, *record).map([](const std::string &sealed) {
         return record_response(sealed);
     });
@@ -84,7 +85,11 @@ Result<Response> agent(ApiContext &context, const Request &request) {
 Routes edge_routes(ApiContext &context) {
     auto token = [&context](const Request &request, const Caller &caller) {
         std::string id{request.path_parameter("id")};
-        return sealed_token(context, context.tokens.record_for_edge(caller, id));
+        Result<record::TokenRecord> record = context.tokens.record_for_edge(caller, id);
+        if (record) {
+            context.drainer.offer(redis::EventKind::kToken, record->connection_id);
+        }
+        return sealed_token(context, record);
     };
     auto forced = [&context](const Request &request, const Caller &caller) {
         return refresh(context, request, caller);
