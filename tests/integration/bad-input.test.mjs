@@ -142,7 +142,7 @@ test('bad queries', async () => {
 
 test('unknown routes and methods', async () => {
   for (const url of [line.site.gateway, line.site.front, line.nexusd.url]) {
-    for (const [method, path] of [['GET', '/nowhere'], ['DELETE', '/health'], ['BREW', '/v1/providers'], ['GET', '/v1'], ['GET', '//'], ['GET', '/v1/token/']]) {
+    for (const [method, path] of [['GET', '/nowhere'], ['DELETE', '/v1/check-connection/x'], ['BREW', '/v1/providers'], ['GET', '//'], ['GET', '/v1/token/']]) {
       const answer = await request(url + path, { method, headers: { 'x-api-key': line.keys.API_KEY } });
       assert.ok(answer.status >= 400 && answer.status < 500, `${method} ${url}${path}: ${answer.status}`);
     }
