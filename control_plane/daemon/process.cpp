@@ -1,0 +1,47 @@
+// The parts of nexusd, wired: see process.h.
+#include "control_plane/daemon/process.h"
+
+namespace nexus::control {
+
+namespace {
+
+HttpClientOptions http_options(const Config &config) {
+    HttpClientOptions options;
+    options.allowed_private = config.egress_allowed_cidrs;
+    options.ca_file = config.egress_ca_file;
+    return options;
+}
+
+}  // namespace
+
+Process::Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr<store::Database> the_database,
+                 StateSigner the_signer)
+    : config(the_config),
+      metrics(the_metrics),
+      database(std::move(the_database)),
+      signer(std::move(the_signer)),
+      vault(config.encryption_keys),
+      http(http_options(config), &the_metrics),
+      fetch([this](const HttpRequest &request) { return http.send(request); }),
+      endpoint(fetch, clock),
+      discovery(fetch, clock, &metrics),
+      records(*database, vault, clock),
+      redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),
+      drainer(*database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
+              clock, DrainerOptions{}, &metrics),
+      audit(*database, clock, &metrics),
+      janitor(*database, clock),
+      refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
+      providers(*database, vault, drainer, clock),
+      consents(*database, vault, discovery, signer, config, clock, &metrics),
+      callbacks(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
+      captures(*database, vault, signer, drainer, config, clock),
+      tokens(*database, records, refresher, audit, clock, &metrics),
+      agents(*database, drainer, clock),
+      connections(*database, drainer, clock),
+      authenticator(*database, config.control_keys, clock),
+      gate(authenticator, config.allowed_cidrs),
+      context{config,    *database, redis,    drainer, metrics, clock,   providers, consents,
+              callbacks, captures,  tokens,   records, agents,  connections} {}
+
+}  // namespace nexus::control

@@ -1,0 +1,46 @@
+// The parts of nexusd, wired: everything that lives as long as the process serves. Also for tests that need the whole.
+#pragma once
+
+#include "control_plane/api/api.h"
+#include "control_plane/metrics/metrics.h"
+#include "control_plane/services/janitor.h"
+
+namespace nexus::control {
+
+/// Members stand in the order of dependence: later ones use earlier ones, and go first.
+struct Process {
+    /// config and metrics must outlive the process; the database has its schema already
+    Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr<store::Database> the_database,
+            StateSigner the_signer);
+    Process(const Process &) = delete;
+    Process &operator=(const Process &) = delete;
+
+    const Config &config;
+    Clock clock = system_now_ms;
+    Metrics &metrics;
+    std::unique_ptr<store::Database> database;
+    StateSigner signer;
+    Vault vault;
+    HttpClient http;
+    Fetch fetch;
+    TokenEndpoint endpoint;
+    Discovery discovery;
+    RecordBuilder records;
+    RedisWriter redis;
+    OutboxDrainer drainer;
+    AuditQueue audit;
+    Janitor janitor;
+    Refresher refresher;
+    ProviderService providers;
+    ConsentService consents;
+    CallbackService callbacks;
+    CaptureService captures;
+    TokenService tokens;
+    AgentService agents;
+    ConnectionService connections;
+    Authenticator authenticator;
+    Gate gate;
+    ApiContext context;
+};
+
+}  // namespace nexus::control
