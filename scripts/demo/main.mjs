@@ -27,6 +27,7 @@ try {
   const idp = await startIdp(t, { redirectUris: [`${environment.front}/auth/callback`], accessTtl: 12 });
   const api = await startProtectedApi(t, { idp });
   const { agentKey, connection } = await walk({ ...environment, idp, api });
+  console.log('\nEvery step held.');
   if (once) {
     await end(0);
   } else {
@@ -41,8 +42,7 @@ try {
 function invite({ agentKey, connection }) {
   const file = path.join(environment.state, 'keys', 'demo-agent.key');
   fs.writeFileSync(file, agentKey, { mode: 0o600 });
-  console.log(`
-Everything held. Provider, API and Nexus Edge stay up until Ctrl-C; try it yourself in another terminal:
+  console.log(`Provider, API and Nexus Edge stay up until Ctrl-C; try it yourself in another terminal:
 
   curl -i ${environment.sidecar}/anything \\
        -H "X-Nexus-Key: $(cat ${file})" \\

@@ -14,9 +14,9 @@ export async function step(title, run) {
   }
 }
 
-/** One line of evidence. */
+/** One line of evidence; without a name it goes on from the line before. */
 export function show(name, value) {
-  console.log(`    ${`${name}:`.padEnd(22)} ${value}`);
+  console.log(`    ${(name && `${name}:`).padEnd(22)} ${value}`);
 }
 
 export function say(text) {

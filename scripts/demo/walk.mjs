@@ -86,7 +86,7 @@ export async function walk({ front, gateway, sidecar, state, nexusctl, idp, api 
   });
 
   await step('Administrator: look at the connection', async () => {
-    await ctl(nexusctl, ['connection', 'list', '--workspace', 'demo']);
+    await ctl(nexusctl, ['connection', 'show', connection]);
   });
   return { agentKey: agent, connection };
 }
