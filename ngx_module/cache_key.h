@@ -1,5 +1,5 @@
-// nexus_cache_key: the keyring that opens sealed records. Read in the master while the configuration is loaded, kept
-// in its memory and inherited by the workers, wiped with the cycle.
+// nexus_cache_key: the keyring that opens sealed records. Read in the master while the configuration is
+// loaded, kept in its memory and inherited by the workers, wiped with the cycle.
 #pragma once
 
 #include "ngx_module/conf.h"

@@ -1,37 +1,21 @@
-// Subrequests to nexusd: making them, collecting their bodies, reading their answers.
+// Subrequests to nexusd: making them, and collecting their bodies.
 #include "ngx_module/control_plane.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
-#include <jansson.h>
-#include <memory>
 #include <new>
 #include <utility>
 
 #include "ngx_module/metrics.h"
-#include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/ngx/pool_ptr.h"
-#include "ngx_module/ngx/secret_arg.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/upstream_wrap.h"
-#include "shared/errc.h"
 
 namespace nexus::edge {
 namespace {
 
-constexpr std::string_view kRecordType = "application/vnd.nexus.record";
-constexpr ngx_msec_t kDefaultTimeout = 10 * 1000;
-constexpr ngx_msec_t kMaxTimeout = 120 * 1000;
-constexpr int kMaxRetryAfter = 3600;
-
 ngx_http_output_body_filter_pt g_next_body_filter;
 ngx_str_t g_post_method = ngx_string("POST");
-
-struct JsonDelete {
-    void operator()(json_t *json) const noexcept { json_decref(json); }
-};
 
 // ---- the answer ----
 
@@ -39,81 +23,6 @@ ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) no
 
 ControlPlaneCall *call_of(const ngx_http_request_t *r) noexcept {
     return static_cast<ControlPlaneCall *>(r->post_subrequest->data);
-}
-
-// The code is only passed on if it is one of ours: a peer's text goes nowhere.
-std::string_view known_code(std::string_view code) noexcept {
-    for (int errc = 0; errc <= static_cast<int>(Errc::kInternal); ++errc) {
-        const ErrcInfo info = errc_info(static_cast<Errc>(errc));
-        if (info.code == code) {
-            return info.code;
-        }
-    }
-    return {};
-}
-
-std::string_view error_code_of(std::string_view body) {
-    const std::unique_ptr<json_t, JsonDelete> root(
-        json_loadb(body.data(), body.size(), JSON_REJECT_DUPLICATES, nullptr));
-    const json_t *code = json_object_get(root.get(), "error");
-    if (!json_is_string(code)) {
-        return {};
-    }
-    return known_code({json_string_value(code), json_string_length(code)});
-}
-
-bool has_record_type(const ngx_http_request_t *r) noexcept {
-    const std::string_view type = to_view(r->headers_out.content_type).substr(0, r->headers_out.content_type_len);
-    return type.size() >= kRecordType.size() &&
-           ngx_strncasecmp(r->headers_out.content_type.data,
-                           reinterpret_cast<u_char *>(const_cast<char *>(kRecordType.data())),
-                           kRecordType.size()) == 0 &&
-           (type.size() == kRecordType.size() || type[kRecordType.size()] == ';' || type[kRecordType.size()] == ' ');
-}
-
-int retry_after_of(const ngx_http_request_t *r) noexcept {
-    constexpr std::string_view kName = "Retry-After";
-    for (const ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
-        const auto *headers = static_cast<const ngx_table_elt_t *>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (headers[i].hash == 0 || headers[i].key.len != kName.size() ||
-                ngx_strncasecmp(headers[i].key.data, reinterpret_cast<u_char *>(const_cast<char *>(kName.data())),
-                                kName.size()) != 0) {
-                continue;
-            }
-            const std::string_view value = to_view(headers[i].value);
-            int seconds = 0;
-            const auto [at, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-            return error == std::errc{} && seconds > 0 ? std::min(seconds, kMaxRetryAfter) : 0;
-        }
-    }
-    return 0;
-}
-
-ControlPlaneAnswer answer_of(ngx_http_request_t *r, const ControlPlaneCall &call, ngx_int_t rc) {
-    ControlPlaneAnswer answer;
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        answer.status = static_cast<ngx_uint_t>(rc);  // nginx's own 502, 504, ...
-        return answer;
-    }
-    if (rc != NGX_OK || !call.complete || call.too_large) {
-        return answer;
-    }
-
-    const std::string_view body(reinterpret_cast<const char *>(call.body), call.size);
-    if (r->headers_out.status == NGX_HTTP_OK) {
-        if (!has_record_type(r)) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "nexus: the control plane's answer is no record: does nexus_control_plane lead to nexusd?");
-            return answer;
-        }
-        answer.record = body;
-    } else {
-        answer.error_code = error_code_of(body);
-        answer.retry_after_s = retry_after_of(r);
-    }
-    answer.status = r->headers_out.status;
-    return answer;
 }
 
 void count_answer(const ControlPlaneAnswer &answer) noexcept {
@@ -135,7 +44,7 @@ ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) no
         return rc;  // the caller has left: nginx ends the request, whose clean-up hands the question on
     }
     const ControlPlaneAnswer answer = guarded_or<ControlPlaneAnswer>(
-        {}, r->connection->log, "the control plane's answer", [&] { return answer_of(r, *call, rc); });
+        {}, r->connection->log, "the control plane's answer", [&] { return read_answer(r, *call, rc); });
     count_answer(answer);
     if (call->on_answer != nullptr) {
         call->on_answer(call, answer);
@@ -143,8 +52,8 @@ ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) no
     return NGX_OK;
 }
 
-// Takes the subrequest's body out of nginx's output, which would otherwise send it to the client. (A subrequest "in
-// memory" would make nginx do it, but only up to buffer sizes that the location must know of.)
+// Takes the subrequest's body out of nginx's output, which would otherwise send it to the client. (A
+// subrequest "in memory" would make nginx do it, but only up to buffer sizes that the location must know of.)
 ngx_int_t on_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
     if (!is_control_plane_subrequest(r)) {
         return g_next_body_filter(r, in);
@@ -191,7 +100,8 @@ ngx_int_t put_on_key(ngx_http_request_t *r, void *) noexcept {
     return rewrite_request_block(r, {.set = lines, .remove = {}, .query = {}, .query_name = {}});
 }
 
-// The location's own time-outs may be a minute and its answers may be replaced by error pages; callers wait here.
+// The location's own time-outs may be a minute and its answers may be replaced by error pages; callers wait
+// here.
 ngx_int_t limit_upstream(ngx_http_request_t *r, void *) noexcept {
     const auto *conf = srv_conf(r)->control_plane;
     if (r->upstream->resolved != nullptr || conf == nullptr) {
@@ -199,7 +109,8 @@ ngx_int_t limit_upstream(ngx_http_request_t *r, void *) noexcept {
                       "nexus: the control plane's location needs a proxy_pass without variables");
         return refuse_upstream(r, Errc::kInternal);
     }
-    auto *limited = static_cast<ngx_http_upstream_conf_t *>(ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t)));
+    auto *limited =
+        static_cast<ngx_http_upstream_conf_t *>(ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t)));
     if (limited == nullptr) {
         return refuse_upstream(r, Errc::kInternal);
     }
@@ -233,8 +144,8 @@ std::string uri_of(const ControlPlaneConf &conf, const ControlPlaneQuestion &que
     return uri;
 }
 
-// nginx lets a subrequest share the caller's headers, body and variables; this one starts with nothing. All is
-// allocated beforehand: once nginx has posted the subrequest, nothing may fail.
+// nginx lets a subrequest share the caller's headers, body and variables; this one starts with nothing. All
+// is allocated beforehand: once nginx has posted the subrequest, nothing may fail.
 struct Separation {
     ngx_list_t headers;
     ngx_http_request_body_t *body;
@@ -283,44 +194,41 @@ bool is_control_plane_subrequest(const ngx_http_request_t *r) noexcept {
 
 ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneConf &conf,
                                     const ControlPlaneQuestion &question) noexcept {
-    return guarded_or<ControlPlaneCall *>(nullptr, r->connection->log, "asking the control plane",
-                                          [&]() -> ControlPlaneCall * {
-        ngx_str_t uri = copy_to_pool(r->pool, uri_of(conf, question));
-        ngx_str_t args = ngx_null_string;
-        if (question.refresh) {
-            args = copy_to_pool(r->pool, "generation=" + std::to_string(question.refresh_above_generation));
-        }
-        auto *call = static_cast<ControlPlaneCall *>(ngx_palloc(r->pool, sizeof(ControlPlaneCall)));
-        auto *done = static_cast<ngx_http_post_subrequest_t *>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
-        Separation own{};
-        if (uri.data == nullptr || (question.refresh && args.data == nullptr) || call == nullptr || done == nullptr ||
-            !prepare(r, own)) {
-            return nullptr;
-        }
-        ::new (call) ControlPlaneCall{};
-        done->handler = on_subrequest_done;
-        done->data = call;
+    return guarded_or<ControlPlaneCall *>(
+        nullptr, r->connection->log, "asking the control plane", [&]() -> ControlPlaneCall * {
+            ngx_str_t uri = copy_to_pool(r->pool, uri_of(conf, question));
+            ngx_str_t args = ngx_null_string;
+            if (question.refresh) {
+                args =
+                    copy_to_pool(r->pool, "generation=" + std::to_string(question.refresh_above_generation));
+            }
+            auto *call = static_cast<ControlPlaneCall *>(ngx_palloc(r->pool, sizeof(ControlPlaneCall)));
+            auto *done = static_cast<ngx_http_post_subrequest_t *>(
+                ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
+            Separation own{};
+            if (uri.data == nullptr || (question.refresh && args.data == nullptr) || call == nullptr ||
+                done == nullptr || !prepare(r, own)) {
+                return nullptr;
+            }
+            ::new (call) ControlPlaneCall{};
+            done->handler = on_subrequest_done;
+            done->data = call;
 
-        if (ngx_http_subrequest(r, &uri, question.refresh ? &args : nullptr, &call->subrequest, done,
-                                NGX_HTTP_SUBREQUEST_WAITED) != NGX_OK) {
-            return nullptr;
-        }
-        metrics::count(metrics::Counter::kControlPlaneCalls);
-        separate(call->subrequest, own, question.refresh);
-        return call;
-    });
-}
-
-std::string_view control_plane_key(const ngx_http_request_t *r) noexcept {
-    const ControlPlaneKeyConf *conf = srv_conf(r)->control_plane_key;
-    return conf == nullptr ? std::string_view() : conf->key.view();
+            if (ngx_http_subrequest(r, &uri, question.refresh ? &args : nullptr, &call->subrequest, done,
+                                    NGX_HTTP_SUBREQUEST_WAITED) != NGX_OK) {
+                return nullptr;
+            }
+            metrics::count(metrics::Counter::kControlPlaneCalls);
+            separate(call->subrequest, own, question.refresh);
+            return call;
+        });
 }
 
 ngx_int_t init_control_plane(ngx_conf_t *cf) noexcept {
-    auto *cmcf =
-        static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto *handler = static_cast<ngx_http_handler_pt *>(
-        ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers));
+    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    auto *handler =
+        static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers));
     if (handler == nullptr) {
         return NGX_ERROR;
     }
@@ -329,71 +237,6 @@ ngx_int_t init_control_plane(ngx_conf_t *cf) noexcept {
     g_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = on_body;
     return NGX_OK;
-}
-
-char *on_nexus_control_plane(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
-    auto *scf = static_cast<SrvConf *>(conf);
-    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_control_plane", [&]() -> char * {
-        if (scf->control_plane != NGX_CONF_UNSET_PTR) {
-            static char duplicate[] = "is duplicate";
-            return duplicate;
-        }
-        const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
-        std::string_view uri = to_view(arguments[1]);
-        if (!uri.starts_with('/') || uri.find_first_of("?#$ ") != std::string_view::npos) {
-            return refuse(cf, cmd, "the URI must name an internal location, e.g. /_nexus");
-        }
-        while (uri.ends_with('/')) {
-            uri.remove_suffix(1);
-        }
-
-        PoolPtr<ControlPlaneConf> control_plane = PoolPtr<ControlPlaneConf>::make(cf->pool);
-        if (!control_plane) {
-            return static_cast<char *>(NGX_CONF_ERROR);
-        }
-        control_plane->uri = uri;
-        control_plane->timeout = kDefaultTimeout;
-        if (cf->args->nelts == 3) {
-            const auto value = parameter(arguments[2], "timeout");
-            if (!value) {
-                return refuse(cf, cmd, "invalid parameter \"" + std::string(to_view(arguments[2])) + "\"");
-            }
-            const auto ms = parse_msec(*value, 1, kMaxTimeout);
-            if (!ms) {
-                return refuse(cf, cmd, "timeout must be a time from 1ms to 120s");
-            }
-            control_plane->timeout = *ms;
-        }
-        scf->control_plane = control_plane.get();
-        return NGX_CONF_OK;
-    });
-}
-
-char *on_nexus_control_plane_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
-    auto *scf = static_cast<SrvConf *>(conf);
-    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_control_plane_key",
-                              [&]() -> char * {
-        if (scf->control_plane_key != NGX_CONF_UNSET_PTR) {
-            static char duplicate[] = "is duplicate";
-            return duplicate;
-        }
-        const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
-        auto key = read_secret_argument(cf, to_view(arguments[1]));
-        if (!key) {
-            return refuse(cf, cmd, key.error().message);
-        }
-        for (const char c : key->view()) {
-            if (c <= ' ' || c > '~') {
-                return refuse(cf, cmd, "the key must be visible ASCII characters without blanks");
-            }
-        }
-        PoolPtr<ControlPlaneKeyConf> kept = PoolPtr<ControlPlaneKeyConf>::make(cf->pool, ControlPlaneKeyConf{std::move(*key)});
-        if (!kept) {
-            return static_cast<char *>(NGX_CONF_ERROR);
-        }
-        scf->control_plane_key = kept.get();
-        return NGX_CONF_OK;
-    });
 }
 
 }  // namespace nexus::edge

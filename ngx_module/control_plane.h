@@ -1,6 +1,6 @@
-// Asking nexusd: a subrequest to the internal location that nexus_control_plane names, so that nginx's own upstream
-// gives keepalive, TLS and mTLS. The subrequest takes nothing of the caller's along: no header, no body, no
-// variable. What the answer means for a lookup is lookup.cpp's business.
+// Asking nexusd: a subrequest to the internal location that nexus_control_plane names, so that nginx's own
+// upstream gives keepalive, TLS and mTLS. The subrequest takes nothing of the caller's along: no header, no
+// body, no variable. What the answer means for a lookup is lookup.cpp's business.
 #pragma once
 
 #include <cstdint>
@@ -47,15 +47,16 @@ struct ControlPlaneQuestion {
 
 /// What nexusd said. Views are into the request's pool.
 struct ControlPlaneAnswer {
-    ngx_uint_t status = 0;         // 0: no complete answer
-    std::string_view record;       // 200 with the right content type: sealed bytes, unauthenticated
-    std::string_view error_code;   // other statuses: the error body's code if it is one of ours; static text
-    int retry_after_s = 0;         // 0: not said
+    ngx_uint_t status = 0;        // 0: no complete answer
+    std::string_view record;      // 200 with the right content type: sealed bytes, unauthenticated
+    std::string_view error_code;  // other statuses: the error body's code if it is one of ours; static text
+    int retry_after_s = 0;        // 0: not said
 };
 
 /// A question under way; in the request's pool.
 struct ControlPlaneCall {
-    /// Called once, from within nginx's finalisation of the subrequest: no request may be resumed from in there.
+    /// Called once, from within nginx's finalisation of the subrequest: no request may be resumed from in
+    /// there.
     void (*on_answer)(ControlPlaneCall *call, const ControlPlaneAnswer &answer) noexcept = nullptr;
     void *data = nullptr;
 
@@ -67,9 +68,12 @@ struct ControlPlaneCall {
     bool finished = false;
 };
 
-/// Starts the subrequest; the caller runs posted requests if nginx does not. The call dies with the request; whoever
-/// loses interest sets on_answer to nullptr.
-/// returns nullptr: out of memory, or nginx refuses further subrequests
+/// Reads a finished subrequest's status, headers and collected body; `rc` as nginx finalises it.
+ControlPlaneAnswer read_answer(const ngx_http_request_t *r, const ControlPlaneCall &call, ngx_int_t rc);
+
+/// Starts the subrequest; the caller runs posted requests if nginx does not. The call dies with the request;
+/// whoever loses interest sets on_answer to nullptr. returns nullptr: out of memory, or nginx refuses further
+/// subrequests
 ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneConf &conf,
                                     const ControlPlaneQuestion &question) noexcept;
 

@@ -1,5 +1,6 @@
-// One fetch of one record by this worker: claim it among all workers, ask Redis, then the control plane, put the
-// record into L1, and answer every lookup that waits for it. When and from where it is driven is fetches.h.
+// One fetch of one record by this worker: claim it among all workers, ask Redis, then the control plane, put
+// the record into L1, and answer every lookup that waits for it. When and from where it is driven is
+// fetches.h.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ class Fetch;
 
 /// A lookup that waits; lookup.cpp's own, in the request's pool.
 struct Waiter {
-    ngx_queue_t link;        // in a fetch's queue, or in that of finished lookups
+    ngx_queue_t link;  // in a fetch's queue, or in that of finished lookups
     Lookup *lookup = nullptr;
     Fetch *fetch = nullptr;  // nullptr: not in a fetch's queue
     bool linked = false;
@@ -35,6 +36,9 @@ struct FetchKey {
 
 class Fetch {
 public:
+    static constexpr int kMaxAttempts = 3;        // when events overtake what was fetched
+    static constexpr int kDefaultRetryAfter = 2;  // seconds, when nobody said
+
     Fetch(Fetches &fetches, const FetchKey &key, const Lookup &first, cache::Freshness known);
     ~Fetch();
     Fetch(const Fetch &) = delete;

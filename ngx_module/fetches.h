@@ -1,5 +1,6 @@
-// The fetches of this worker, and the turns of the event loop in which they go on. Requests are only ever resumed
-// from the posted event here: never from within a Redis reply, another request's clean-up or a subrequest's end.
+// The fetches of this worker, and the turns of the event loop in which they go on. Requests are only ever
+// resumed from the posted event here: never from within a Redis reply, another request's clean-up or a
+// subrequest's end.
 #pragma once
 
 #include <memory>
@@ -35,10 +36,10 @@ public:
     void leave(Waiter &waiter) noexcept;
 
     // for Fetch
-    void post_step(Fetch &fetch) noexcept;        // Fetch::step, soon
-    void post_done(Waiter &waiter) noexcept;      // Lookup::done, soon; the outcome is filled in
-    void forget(Fetch &fetch) noexcept;           // it is over; freed later
-    void watch_awaited() noexcept;                // keeps looking at what other workers fetch
+    void post_step(Fetch &fetch) noexcept;    // Fetch::step, soon
+    void post_done(Waiter &waiter) noexcept;  // Lookup::done, soon; the outcome is filled in
+    void forget(Fetch &fetch) noexcept;       // it is over; freed later
+    void watch_awaited() noexcept;            // keeps looking at what other workers fetch
 
     /// Another worker has finished something.
     void on_wake() noexcept;

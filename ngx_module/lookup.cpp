@@ -44,7 +44,8 @@ ngx_int_t done(Lookup *lookup, LookupStatus status, TokenSource source) noexcept
 bool has_control_plane(const ngx_http_core_main_conf_t &cmcf) noexcept {
     const auto *servers = static_cast<ngx_http_core_srv_conf_t *const *>(cmcf.servers.elts);
     for (ngx_uint_t i = 0; i < cmcf.servers.nelts; ++i) {
-        const auto *scf = static_cast<const SrvConf *>(servers[i]->ctx->srv_conf[ngx_http_nexus_module.ctx_index]);
+        const auto *scf =
+            static_cast<const SrvConf *>(servers[i]->ctx->srv_conf[ngx_http_nexus_module.ctx_index]);
         if (scf->control_plane != nullptr) {
             return true;
         }
@@ -56,20 +57,20 @@ bool has_control_plane(const ngx_http_core_main_conf_t &cmcf) noexcept {
 
 ngx_int_t check_lookups(ngx_conf_t *cf) noexcept {
     const MainConf *mcf = main_conf(cf);
-    const auto *cmcf =
-        static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
     const bool has_origin = has_control_plane(*cmcf);
     if (!mcf->lookups_used && mcf->redis == nullptr && !has_origin) {
         return NGX_OK;
     }
 
-    const char *missing = mcf->cache == nullptr                     ? "nexus_cache"
-                          : mcf->keyring == nullptr                 ? "nexus_cache_key"
+    const char *missing = mcf->cache == nullptr                  ? "nexus_cache"
+                          : mcf->keyring == nullptr              ? "nexus_cache_key"
                           : mcf->redis == nullptr && !has_origin ? "nexus_redis or nexus_control_plane"
-                                                                    : nullptr;
+                                                                 : nullptr;
     if (missing != nullptr) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "nexus: records are looked up here, which needs %s in http {}",
-                           missing);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "nexus: records are looked up here, which needs %s in http {}", missing);
         return NGX_ERROR;
     }
     return NGX_OK;
@@ -93,16 +94,14 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
         if (found.not_found) {
             return done(lookup, LookupStatus::kNotFound, TokenSource::kNegative);
         }
-        // A reload may have changed the keys: what was sealed with one that is gone is fetched again.
-        const bool is_readable = !found.sealed.empty() &&
-                                 w->fetches().tools().keyring.find(found.header.key_id) != nullptr;
-        if (is_readable && is_settled) {
+        const bool is_usable = found.is_usable(w->fetches().tools().keyring);
+        if (is_usable && is_settled) {
             lookup->sealed = found.sealed;
             lookup->header = found.header;
             const bool fresh = found.freshness == cache::Freshness::kFresh;
             return done(lookup, LookupStatus::kFound, fresh ? TokenSource::kL1 : TokenSource::kStale);
         }
-        known = is_readable ? found.freshness : cache::Freshness::kMiss;
+        known = is_usable ? found.freshness : cache::Freshness::kMiss;
     }
 
     Waiter *waiter = make_waiter(lookup);
@@ -110,7 +109,8 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
         return NGX_ERROR;
     }
     ngx_str_t id = to_ngx_str(lookup->id);
-    ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->request->connection->log, 0, "nexus: lookup of \"%V\" waits", &id);
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, lookup->request->connection->log, 0, "nexus: lookup of \"%V\" waits",
+                   &id);
     return NGX_AGAIN;
 }
 

@@ -1,6 +1,6 @@
-// Finds the sealed record of a connection or a caller: L1 (shared memory), Redis, control plane; one fetch per
-// key for all workers of this nginx, waiters woken by events. What is in the record, and what a request does
-// with it, is left to the callers of `start`.
+// Finds the sealed record of a connection or a caller: L1 (shared memory), Redis, control plane; one fetch
+// per key for all workers of this nginx, waiters woken by events. What is in the record, and what a request
+// does with it, is left to the callers of `start`.
 #pragma once
 
 #include <cstdint>
@@ -14,32 +14,34 @@ namespace nexus::edge {
 enum class TokenSource : uint8_t { kNone, kL1, kL2, kOrigin, kStale, kNegative };
 
 enum class LookupStatus : uint8_t {
-    kFound,         // `sealed` holds a record (any state), authentic and unexpired unless its state says otherwise
-    kNotFound,      // the control plane does not know it
-    kUnavailable,   // neither Redis nor the control plane could answer, or the control plane said 503
-    kRefused,       // the control plane refused (4xx other than 404): `error_code` says why, e.g. no_refresh_token
-    kError,         // out of memory, or a broken record
+    kFound,  // `sealed` holds a record (any state), authentic and unexpired unless its state says otherwise
+    kNotFound,     // the control plane does not know it
+    kUnavailable,  // neither Redis nor the control plane could answer, or the control plane said 503
+    kRefused,  // the control plane refused (4xx other than 404): `error_code` says why, e.g. no_refresh_token
+    kError,    // out of memory, or a broken record
 };
 
-/// One lookup of one request, in the request's pool. `start` may finish at once (L1 hit: `done` is not called) or
-/// later (`done` is called exactly once, unless the request goes first: its pool cleanup detaches the lookup).
+/// One lookup of one request, in the request's pool. `start` may finish at once (L1 hit: `done` is not
+/// called) or later (`done` is called exactly once, unless the request goes first: its pool cleanup detaches
+/// the lookup).
 struct Lookup {
     // filled in by the caller
     ngx_http_request_t *request = nullptr;
     record::Kind kind = record::Kind::kToken;
     std::string_view id;  // connection id (canonical), or SHA-256 hex of an API key; in the request's pool
-    bool force_refresh = false;              // tokens: ask the control plane to refresh
-    uint64_t refresh_above_generation = 0;   // with force_refresh: what the caller has seen
+    bool force_refresh = false;             // tokens: ask the control plane to refresh
+    uint64_t refresh_above_generation = 0;  // with force_refresh: what the caller has seen
     void (*done)(Lookup *lookup) noexcept = nullptr;
     void *data = nullptr;
 
     // the outcome
     LookupStatus status = LookupStatus::kError;
     TokenSource source = TokenSource::kNone;
-    std::string_view sealed;      // in the request's pool
-    record::Header header{};      // of `sealed`
-    std::string_view error_code;  // kRefused: the control plane's `error` member, if it is one we know; static text
-    int retry_after_s = 0;        // kUnavailable
+    std::string_view sealed;  // in the request's pool
+    record::Header header{};  // of `sealed`
+    std::string_view
+        error_code;         // kRefused: the control plane's `error` member, if it is one we know; static text
+    int retry_after_s = 0;  // kUnavailable
 
     void *impl = nullptr;  // lookup.cpp's own
 };

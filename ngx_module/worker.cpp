@@ -18,12 +18,14 @@ std::unique_ptr<Worker> g_worker;
 Worker::Worker(const MainConf &conf, ngx_log_t *log) : records_(*conf.cache), flights_(*conf.cache) {
     if (conf.redis != nullptr) {
         redis_.emplace(*conf.redis, log);
-        // nginx gives a killed worker's successor the same number: there is one subscriber without an election.
+        // nginx gives a killed worker's successor the same number: there is one subscriber without an
+        // election.
         if (ngx_worker == 0) {
             subscriber_.emplace(*conf.redis, records_, flights_, log);
         }
     }
-    fetches_.emplace(FetchTools{conf, records_, flights_, redis_ ? &*redis_ : nullptr, cache_keyring(conf), log});
+    fetches_.emplace(
+        FetchTools{conf, records_, flights_, redis_ ? &*redis_ : nullptr, cache_keyring(conf), log});
 }
 
 Worker::~Worker() {

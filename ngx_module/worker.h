@@ -1,5 +1,5 @@
-// What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups. Started and
-// stopped by module.cpp's hooks; used by lookup.cpp.
+// What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups.
+// Started and stopped by module.cpp's hooks; used by lookup.cpp.
 #pragma once
 
 #include <optional>

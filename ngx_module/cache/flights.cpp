@@ -1,5 +1,5 @@
-// The flight table. A waiting worker's bit is set, and the owner takes the bits, under the same lock: no wake-up
-// can be lost between them.
+// The flight table. A waiting worker's bit is set, and the owner takes the bits, under the same lock: no
+// wake-up can be lost between them.
 #include "ngx_module/cache/flights.h"
 
 #include <algorithm>
@@ -8,7 +8,8 @@ namespace nexus::edge::cache {
 namespace {
 
 bool is_key(const FlightSlot &slot, const Key &key) noexcept {
-    return slot.key_low == key.low && slot.key_high == key.high && slot.kind == static_cast<uint8_t>(key.kind);
+    return slot.key_low == key.low && slot.key_high == key.high &&
+           slot.kind == static_cast<uint8_t>(key.kind);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The table of fetches under way, in the shared zone: one fetch per key for all workers. A worker claims a key,
-// or learns that another one is at it and is woken when that one has finished. What is fetched, and how, is
-// lookup.cpp's business.
+// The table of fetches under way, in the shared zone: one fetch per key for all workers. A worker claims a
+// key, or learns that another one is at it and is woken when that one has finished. What is fetched, and how,
+// is lookup.cpp's business.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ public:
         kFull,     // no place in the table: fetch it without others knowing, and do not store the result
     };
 
-    /// `deadline` (monotonic ms): from then on, others may take the flight over. `orphan`: a flight that the caller
-    /// has found orphaned and wants to take over now.
+    /// `deadline` (monotonic ms): from then on, others may take the flight over. `orphan`: a flight that the
+    /// caller has found orphaned and wants to take over now.
     Claim claim(const Key &key, bool refresh, uint64_t deadline, FlightRef &ref,
                 const FlightRef &orphan = {}) noexcept;
 

@@ -1,5 +1,6 @@
-// The bytes of the shared zone: what workers of this and of the previous configuration both read. Any change here
-// changes kLayoutVersion, and a reload with another one is refused. No pointers: offsets from the zone's start.
+// The bytes of the shared zone: what workers of this and of the previous configuration both read. Any change
+// here changes kLayoutVersion, and a reload with another one is refused. No pointers: offsets from the zone's
+// start.
 #pragma once
 
 #include <atomic>
@@ -13,9 +14,9 @@ inline constexpr uint32_t kWays = 8;                             // entries of o
 
 enum class EntryType : uint8_t {
     kEmpty = 0,
-    kRecord = 1,    // payload holds a sealed record
-    kNotFound = 2,  // the control plane does not know the id
-    kTombstone = 3, // an event said that there is something newer than what was here
+    kRecord = 1,     // payload holds a sealed record
+    kNotFound = 2,   // the control plane does not know the id
+    kTombstone = 3,  // an event said that there is something newer than what was here
 };
 
 /// One place of the table, a seqlock: `sequence` is odd while a writer (holding the slab mutex) is at it. All
@@ -72,14 +73,14 @@ struct FlightRef {
 
 struct ZoneHeader {
     uint64_t layout_version;
-    uint64_t seed;            // of the hash
+    uint64_t seed;  // of the hash
     uint64_t entries_offset;
     uint64_t flights_offset;
     uint32_t set_count;         // power of two
     uint32_t flight_set_count;  // power of two
     uint64_t sweep;             // where the next search for something to evict begins
 
-    alignas(64) std::atomic<uint64_t> lease_at;       // monotonic ms: the subscriber's last sign of life
+    alignas(64) std::atomic<uint64_t> lease_at;  // monotonic ms: the subscriber's last sign of life
     std::atomic<uint64_t> subscribed_at;  // monotonic ms: entries fetched before it may have missed events
 };
 

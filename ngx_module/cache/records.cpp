@@ -1,36 +1,17 @@
-// L1's table. A writer fills the payload first and publishes last, so that one that dies half-way leaves garbage
-// that nothing points to, or an odd sequence, which readers skip and the next writer takes over.
+// Writing L1. A writer fills the payload first and publishes last, so that one that dies half-way leaves
+// garbage that nothing points to, or an odd sequence, which readers skip and the next writer takes over.
 #include "ngx_module/cache/records.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "ngx_module/cache/entry.h"
 #include "ngx_module/metrics.h"
-#include "shared/connection/state.h"
-#include "shared/record/caller_record.h"
 
 namespace nexus::edge::cache {
 namespace {
 
-constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr int kReadAttempts = 4;
-constexpr uint32_t kMaxEvictions = 64;         // per store, before it gives up
-constexpr uint64_t kLeaseMs = 2000;            // the subscriber pings every 500 ms
-constexpr uint64_t kUnverifiedAfterMs = 5000;  // without a subscription
-constexpr uint64_t kUsedGranularityMs = 1000;  // LRU's clock: one write per entry and second
-
-constexpr size_t words(size_t bytes) {
-    return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-}
-
-// Payloads are copied by relaxed atomic words: the other side may be writing, the sequence tells afterwards.
-void copy_out(void *to, const u_char *from, size_t bytes) noexcept {
-    auto *out = static_cast<uint64_t *>(to);
-    const auto *in = reinterpret_cast<const uint64_t *>(from);
-    for (size_t i = 0; i < words(bytes); ++i) {
-        out[i] = __atomic_load_n(in + i, __ATOMIC_RELAXED);
-    }
-}
+constexpr uint32_t kMaxEvictions = 64;  // per store, before it gives up
 
 void copy_in(u_char *to, std::string_view from) noexcept {
     auto *out = reinterpret_cast<uint64_t *>(to);
@@ -40,15 +21,6 @@ void copy_in(u_char *to, std::string_view from) noexcept {
         std::memcpy(&word, from.data() + begin, std::min(sizeof word, from.size() - begin));
         __atomic_store_n(out + i, word, __ATOMIC_RELAXED);
     }
-}
-
-bool is_key(const Entry &entry, const Key &key) noexcept {
-    return entry.key_low.load(kRelaxed) == key.low && entry.key_high.load(kRelaxed) == key.high &&
-           entry.kind.load(kRelaxed) == static_cast<uint8_t>(key.kind);
-}
-
-EntryType type_of(const Entry &entry) noexcept {
-    return static_cast<EntryType>(entry.type.load(kRelaxed));
 }
 
 bool is_odd(const Entry &entry) noexcept {
@@ -87,129 +59,6 @@ uint64_t worth(const Entry &entry, int64_t now) noexcept {
 
 }  // namespace
 
-// A consistent copy of an entry.
-struct Records::View {
-    EntryType type;
-    uint8_t state;
-    uint64_t generation;
-    uint64_t needed_generation;
-    int64_t expires_at;
-    uint64_t fetched_at;
-    uint64_t recheck_at;
-    std::string_view sealed;
-    record::Kind kind;
-};
-
-bool is_active(record::Kind kind, uint8_t state) noexcept {
-    return kind == record::Kind::kToken ? state == static_cast<uint8_t>(connection::State::kActive)
-                                        : state == static_cast<uint8_t>(record::CallerState::kActive);
-}
-
-bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept {
-    for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
-        const uint32_t before = entry.sequence.load(std::memory_order_acquire);
-        if ((before & 1) != 0) {
-            ngx_cpu_pause();
-            continue;
-        }
-        if (!is_key(entry, key)) {
-            return false;
-        }
-
-        out.type = type_of(entry);
-        out.kind = key.kind;
-        out.state = entry.state.load(kRelaxed);
-        out.generation = entry.generation.load(kRelaxed);
-        out.needed_generation = entry.needed_generation.load(kRelaxed);
-        out.expires_at = entry.expires_at.load(kRelaxed);
-        out.fetched_at = entry.fetched_at.load(kRelaxed);
-        out.recheck_at = entry.recheck_at.load(kRelaxed);
-        out.sealed = {};
-        const uint64_t offset = entry.offset.load(kRelaxed);
-        const uint32_t length = entry.length.load(kRelaxed);
-
-        // Length and offset may be torn: they must be plausible before anything is copied by them.
-        if (out.type == EntryType::kRecord && length != 0 && length <= record::kMaxRecordBytes &&
-            offset % sizeof(uint64_t) == 0 && zone_.contains(offset, words(length) * sizeof(uint64_t))) {
-            void *copy = ngx_palloc(pool, words(length) * sizeof(uint64_t));
-            if (copy == nullptr) {
-                return false;
-            }
-            copy_out(copy, zone_.payload(offset), length);
-            out.sealed = {static_cast<const char *>(copy), length};
-        }
-
-        std::atomic_thread_fence(std::memory_order_acquire);
-        if (entry.sequence.load(kRelaxed) == before) {
-            return true;
-        }
-    }
-    return false;
-}
-
-Freshness Records::freshness(const View &entry) const noexcept {
-    const uint64_t now = monotonic_ms();
-    const uint64_t age = now > entry.fetched_at ? now - entry.fetched_at : 0;
-    const bool put_off = now < entry.recheck_at;
-
-    if (entry.type == EntryType::kNotFound) {
-        return age < conf_.negative_ttl ? Freshness::kFresh : Freshness::kMiss;
-    }
-
-    if (age >= (is_active(entry.kind, entry.state) ? conf_.max_ttl : conf_.attention_ttl)) {
-        return put_off ? Freshness::kPutOff : Freshness::kAged;
-    }
-
-    const ZoneHeader &header = zone_.header();
-    const uint64_t lease_at = header.lease_at.load(kRelaxed);
-    const bool subscribed = lease_at != 0 && now < lease_at + kLeaseMs;
-    const bool verified =
-        subscribed ? entry.fetched_at >= header.subscribed_at.load(kRelaxed) : age < kUnverifiedAfterMs;
-    if (verified) {
-        return Freshness::kFresh;
-    }
-    return put_off ? Freshness::kPutOff : Freshness::kUnverified;
-}
-
-Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
-    Entry *set = zone_.entry_set(zone_.hash(key));
-    for (uint32_t way = 0; way < kWays; ++way) {
-        View entry{};
-        if (!is_key(set[way], key) || !view(set[way], key, pool, entry)) {
-            continue;
-        }
-
-        Found found;
-        if (entry.generation < entry.needed_generation || entry.type == EntryType::kTombstone ||
-            entry.type == EntryType::kEmpty) {
-            return found;
-        }
-        if (entry.type == EntryType::kNotFound) {
-            found.freshness = freshness(entry);
-            found.not_found = found.freshness == Freshness::kFresh;
-            return found;
-        }
-
-        auto header = record::parse_header(entry.sealed);
-        if (!header || header->kind != key.kind) {
-            return found;
-        }
-        if (is_active(key.kind, header->state) && header->is_expired(wall_ms())) {
-            return found;
-        }
-        found.freshness = freshness(entry);
-        found.sealed = entry.sealed;
-        found.header = *header;
-
-        const uint64_t now = monotonic_ms();
-        if (set[way].used_at.load(kRelaxed) + kUsedGranularityMs <= now) {
-            set[way].used_at.store(now, kRelaxed);
-        }
-        return found;
-    }
-    return {};
-}
-
 Entry *Records::find_locked(uint64_t hash, const Key &key) const noexcept {
     Entry *set = zone_.entry_set(hash);
     for (uint32_t way = 0; way < kWays; ++way) {
@@ -236,7 +85,8 @@ Entry *Records::place_locked(uint64_t hash, const Key &key) const noexcept {
     return least;
 }
 
-// Empties an entry and frees its payload. That of a writer which died is left alone: nobody knows whose it is.
+// Empties an entry and frees its payload. That of a writer which died is left alone: nobody knows whose it
+// is.
 void Records::clear_locked(Entry &entry) noexcept {
     const bool abandoned = is_odd(entry);
     const uint64_t offset = entry.offset.load(kRelaxed);
@@ -291,7 +141,8 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
     const uint64_t hash = zone_.hash(key);
     ZoneLock lock(zone_);
 
-    // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees us.
+    // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees
+    // us.
     if (flight.slot->serial.load() != flight.serial) {
         return Stored::kSkipped;
     }
@@ -340,7 +191,8 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
     return Stored::kStored;
 }
 
-Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at, const FlightRef &flight) noexcept {
+Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
+                                         const FlightRef &flight) noexcept {
     const uint64_t hash = zone_.hash(key);
     ZoneLock lock(zone_);
 
@@ -350,7 +202,8 @@ Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at, co
     if (flight.slot->needed_generation != 0) {
         return Stored::kOlder;  // an event came while it was asked for: it exists by now
     }
-    if (const Entry *own = find_locked(hash, key); own != nullptr && own->fetched_at.load(kRelaxed) > fetched_at) {
+    if (const Entry *own = find_locked(hash, key);
+        own != nullptr && own->fetched_at.load(kRelaxed) > fetched_at) {
         return Stored::kOlder;
     }
 

@@ -1,5 +1,5 @@
-// L1: sealed records in the shared zone. Reading takes no lock; writing takes the slab mutex. Knows how old an
-// entry is and whether it may be served, but not where a better one comes from: that is lookup.cpp.
+// L1: sealed records in the shared zone. Reading takes no lock; writing takes the slab mutex. Knows how old
+// an entry is and whether it may be served, but not where a better one comes from: that is lookup.cpp.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ enum class Freshness : uint8_t {
     kMiss,        // nothing that may be used
     kFresh,       // use it
     kUnverified,  // events may have been missed since it was fetched: ask Redis, go on with it if that fails
-    kAged,        // as long here as an entry may be: ask Redis and the control plane, go on with it if they fail
-    kPutOff,      // one of the two above, but a check has just failed or is under way: go on with it
+    kAged,    // as long here as an entry may be: ask Redis and the control plane, go on with it if they fail
+    kPutOff,  // one of the two above, but a check has just failed or is under way: go on with it
 };
 
 /// What was found. `sealed` is in the pool given to `read`.
@@ -24,14 +24,19 @@ struct Found {
     bool not_found = false;  // the entry says that the control plane does not know the id; `sealed` is empty
     std::string_view sealed;
     record::Header header{};
+
+    /// A record that may be used with this ring: a reload may have taken its key away.
+    bool is_usable(const crypto::Keyring &keyring) const noexcept {
+        return freshness != Freshness::kMiss && !sealed.empty() && keyring.find(header.key_id) != nullptr;
+    }
 };
 
 class Records {
 public:
     explicit Records(const CacheConf &conf) : conf_(conf), zone_(conf.zone) {}
 
-    /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an event
-    /// asked for; whether its key is on the ring is the caller's question.
+    /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an
+    /// event asked for; whether its key is on the ring is the caller's question.
     Found read(const Key &key, ngx_pool_t *pool) const noexcept;
 
     enum class Stored : uint8_t {
@@ -40,8 +45,8 @@ public:
         kSkipped,  // nothing evictable was large enough, or another worker has taken the flight over
     };
 
-    /// Stores an authenticated record that `flight` brought. `fetched_at`: when the fetch was started, so that an
-    /// event which came while it ran counts as later.
+    /// Stores an authenticated record that `flight` brought. `fetched_at`: when the fetch was started, so
+    /// that an event which came while it ran counts as later.
     Stored store(const Key &key, std::string_view sealed, const record::Header &header, uint64_t fetched_at,
                  const FlightRef &flight) noexcept;
 

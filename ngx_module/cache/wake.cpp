@@ -1,6 +1,9 @@
 // Worker slots: claimed by compare-and-swap, so that no lock can be left behind by a worker that dies.
 #include "ngx_module/cache/wake.h"
 
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -8,9 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace nexus::edge::cache::wake {
 namespace {
@@ -46,7 +46,8 @@ uint32_t start_time(pid_t pid) noexcept {
     std::fclose(file);
     line[size] = '\0';
 
-    // The command's name may hold blanks and brackets: count from behind its last bracket, where field 3 begins.
+    // The command's name may hold blanks and brackets: count from behind its last bracket, where field 3
+    // begins.
     const char *at = std::strrchr(line, ')');
     for (int field = 2; at != nullptr && field < 22; ++field) {
         at = std::strchr(at + 1, ' ');
@@ -101,7 +102,8 @@ void create(ngx_log_t *log) noexcept {
 
     void *memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        ngx_log_error(NGX_LOG_WARN, log, ngx_errno, "nexus: no shared memory for waking workers, they will poll");
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "nexus: no shared memory for waking workers, they will poll");
         return;
     }
     for (unsigned slot = 0; slot < kSlots; ++slot) {

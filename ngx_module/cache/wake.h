@@ -1,6 +1,7 @@
-// Waking other workers: one eventfd per worker slot, made once in the master and kept over reloads, so that old
-// and new workers can wake each other. Who holds a slot stands in a small shared mapping of its own, because slots
-// must mean the same to workers with different zones. (nginx's own channel ignores commands that it does not know.)
+// Waking other workers: one eventfd per worker slot, made once in the master and kept over reloads, so that
+// old and new workers can wake each other. Who holds a slot stands in a small shared mapping of its own,
+// because slots must mean the same to workers with different zones. (nginx's own channel ignores commands
+// that it does not know.)
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ inline constexpr unsigned kSlots = 64;  // one bit each in FlightSlot::waiting
 /// A process, told apart from a later one with the same pid by its start time. 0 = nobody.
 using Identity = uint64_t;
 
-/// In the master (or single process), before workers start; later calls do nothing. If it fails, workers look for
-/// themselves now and then instead of being woken.
+/// In the master (or single process), before workers start; later calls do nothing. If it fails, workers look
+/// for themselves now and then instead of being woken.
 void create(ngx_log_t *log) noexcept;
 
 /// In a worker: takes a slot, and calls `on_wake` from the event loop whenever it is signalled.

@@ -68,7 +68,8 @@ ngx_int_t make_zone(ngx_shm_zone_t *zone) {
 ngx_int_t on_init_zone(ngx_shm_zone_t *zone, void *data) noexcept {
     auto *pool = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
     if (data == nullptr) {
-        return guarded_or<ngx_int_t>(NGX_ERROR, zone->shm.log, "nexus_cache", [&] { return make_zone(zone); });
+        return guarded_or<ngx_int_t>(NGX_ERROR, zone->shm.log, "nexus_cache",
+                                     [&] { return make_zone(zone); });
     }
 
     const auto *header = static_cast<const ZoneHeader *>(pool->data);

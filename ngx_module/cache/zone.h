@@ -39,7 +39,8 @@ public:
     }
     /// The kWays flights of this hash. Other bits than entry_set takes.
     FlightSlot *flight_set(uint64_t hash) const {
-        return at<FlightSlot>(header_->flights_offset) + (hash >> 32 & (header_->flight_set_count - 1)) * kWays;
+        return at<FlightSlot>(header_->flights_offset) +
+               (hash >> 32 & (header_->flight_set_count - 1)) * kWays;
     }
     uint32_t entry_count() const { return header_->set_count * kWays; }
     Entry *entry(uint64_t index) const { return at<Entry>(header_->entries_offset) + index; }
@@ -48,8 +49,11 @@ public:
     uint64_t offset_of(const void *payload) const {
         return static_cast<uint64_t>(static_cast<const u_char *>(payload) - base());
     }
-    /// Does a payload with this offset and length lie within the zone? Readers ask before they believe an entry.
-    bool contains(uint64_t offset, uint64_t length) const { return offset < size_ && length <= size_ - offset; }
+    /// Does a payload with this offset and length lie within the zone? Readers ask before they believe an
+    /// entry.
+    bool contains(uint64_t offset, uint64_t length) const {
+        return offset < size_ && length <= size_ - offset;
+    }
 
 private:
     u_char *base() const { return reinterpret_cast<u_char *>(pool_); }

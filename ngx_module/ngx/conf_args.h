@@ -28,7 +28,8 @@ inline std::optional<std::string_view> parameter(const ngx_str_t &argument, std:
 }
 
 /// "50ms", "5s", "1m30s" in milliseconds, within [least, most]; nullopt if it is no time or out of range.
-inline std::optional<ngx_msec_t> parse_msec(std::string_view text, ngx_msec_t least, ngx_msec_t most) noexcept {
+inline std::optional<ngx_msec_t> parse_msec(std::string_view text, ngx_msec_t least,
+                                            ngx_msec_t most) noexcept {
     ngx_str_t line = to_ngx_str(text);
     const ngx_int_t ms = text.empty() ? NGX_ERROR : ngx_parse_time(&line, 0);
     if (ms == NGX_ERROR || static_cast<ngx_msec_t>(ms) < least || static_cast<ngx_msec_t>(ms) > most) {

@@ -1,5 +1,5 @@
-// nginx events that belong to our own objects: timers and posted events. nginx's debug log reads an event's `data`
-// as a connection, so each carries a dummy one.
+// nginx events that belong to our own objects: timers and posted events. nginx's debug log reads an event's
+// `data` as a connection, so each carries a dummy one.
 #pragma once
 
 #include "ngx_module/ngx/ngx.h"
@@ -23,13 +23,9 @@ public:
     Event &operator=(const Event &) = delete;
 
     /// Runs the handler later in this turn of the event loop.
-    void post() noexcept {
-        ngx_post_event(&event_, &ngx_posted_events);
-    }
+    void post() noexcept { ngx_post_event(&event_, &ngx_posted_events); }
     /// In the next turn, after other connections had theirs.
-    void post_next() noexcept {
-        ngx_post_event(&event_, &ngx_posted_next_events);
-    }
+    void post_next() noexcept { ngx_post_event(&event_, &ngx_posted_next_events); }
 
     /// (Re)arms the timer. ngx_add_timer ignores changes below 300 ms on a timer that is set: set it anew.
     void arm(ngx_msec_t ms) noexcept {

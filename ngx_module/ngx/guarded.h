@@ -1,5 +1,5 @@
-// The boundary between C++ and nginx: every function whose address nginx holds runs its C++ body in here, so that
-// no exception crosses C frames. What the body does is its own business.
+// The boundary between C++ and nginx: every function whose address nginx holds runs its C++ body in here, so
+// that no exception crosses C frames. What the body does is its own business.
 #pragma once
 
 #include <exception>

@@ -3,12 +3,12 @@
 #pragma once
 
 extern "C" {
+#include <ngx_channel.h>
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
 #include <ngx_event_connect.h>
 #include <ngx_http.h>
-#include <ngx_channel.h>
 }
 
 // nginx's own spelling casts the C way, in our files.

@@ -14,7 +14,8 @@ class PoolPtr {
 public:
     PoolPtr() = default;
 
-    /// An empty PoolPtr means: out of memory. A constructor that throws, throws on; the pool is then unharmed.
+    /// An empty PoolPtr means: out of memory. A constructor that throws, throws on; the pool is then
+    /// unharmed.
     template <typename... Args>
     static PoolPtr make(ngx_pool_t *pool, Args &&...args) {
         ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(pool, sizeof(T));

@@ -1,5 +1,5 @@
-// The queue of commands and its one timer. All commands have the same time-out, so that the queue is in the order of
-// deadlines as well.
+// The queue of commands and its one timer. All commands have the same time-out, so that the queue is in the
+// order of deadlines as well.
 #include "ngx_module/redis/client.h"
 
 #include <algorithm>
@@ -127,23 +127,23 @@ bool Client::on_reply(const redisReply &reply) noexcept {
 
     bool keep = true;
     switch (reply.type) {
-    case REDIS_REPLY_STRING:
-        answer(pending, ReplyStatus::kValue, {reply.str, reply.len});
-        break;
-    case REDIS_REPLY_NIL:
-        answer(pending, ReplyStatus::kNil, {});
-        break;
-    case REDIS_REPLY_ERROR:
-        metrics::count(metrics::Counter::kRedisFailures);
-        // The server does not serve us any more, as opposed to: this one command was wrong.
-        keep = !std::string_view(reply.str, reply.len).starts_with("NOAUTH") &&
-               !std::string_view(reply.str, reply.len).starts_with("LOADING");
-        answer(pending, ReplyStatus::kFailed, {});
-        break;
-    default:
-        keep = false;
-        answer(pending, ReplyStatus::kFailed, {});
-        break;
+        case REDIS_REPLY_STRING:
+            answer(pending, ReplyStatus::kValue, {reply.str, reply.len});
+            break;
+        case REDIS_REPLY_NIL:
+            answer(pending, ReplyStatus::kNil, {});
+            break;
+        case REDIS_REPLY_ERROR:
+            metrics::count(metrics::Counter::kRedisFailures);
+            // The server does not serve us any more, as opposed to: this one command was wrong.
+            keep = !std::string_view(reply.str, reply.len).starts_with("NOAUTH") &&
+                   !std::string_view(reply.str, reply.len).starts_with("LOADING");
+            answer(pending, ReplyStatus::kFailed, {});
+            break;
+        default:
+            keep = false;
+            answer(pending, ReplyStatus::kFailed, {});
+            break;
     }
     deadline_timer_.set_cancelable(live_ == 0);
     return keep;
@@ -188,8 +188,7 @@ void Client::arm_deadline() noexcept {
         return;
     }
     const size_t next = expire_number_ - head_number_;
-    const ngx_msec_t at =
-        next < queue_.size() ? queue_[next].deadline : queue_.front().deadline + kStallMs;
+    const ngx_msec_t at = next < queue_.size() ? queue_[next].deadline : queue_.front().deadline + kStallMs;
     if (!deadline_timer_.is_armed() || next + 1 == queue_.size()) {
         const auto ms = static_cast<ngx_msec_int_t>(at - ngx_current_msec);
         deadline_timer_.arm(ms > 0 ? static_cast<ngx_msec_t>(ms) : 1);

@@ -1,5 +1,6 @@
-// GET over one pipelined connection per worker: time-outs, breaker, reconnect. One reply per command in order is all
-// the protocol promises, so a command whose owner has gone keeps its place and its late reply is dropped.
+// GET over one pipelined connection per worker: time-outs, breaker, reconnect. One reply per command in order
+// is all the protocol promises, so a command whose owner has gone keeps its place and its late reply is
+// dropped.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ public:
     /// Begins to connect. To be called once, in the worker.
     void start() noexcept;
 
-    /// Asks for a key. false: Redis cannot be asked now (down, stalled, too much waiting); `on_reply` is not called.
+    /// Asks for a key. false: Redis cannot be asked now (down, stalled, too much waiting); `on_reply` is not
+    /// called.
     bool get(std::string_view key, Command *command) noexcept;
     void cancel(Command *command) noexcept;
 
@@ -61,12 +63,12 @@ private:
     ngx_log_t *log_;
     Connection connection_;
 
-    std::deque<Pending> queue_;   // in the order of replies, and of deadlines
-    uint64_t head_number_ = 1;    // of queue_.front()
-    uint64_t expire_number_ = 1;  // the first that has not been looked at for its time-out
-    size_t live_ = 0;             // with an owner
+    std::deque<Pending> queue_;      // in the order of replies, and of deadlines
+    uint64_t head_number_ = 1;       // of queue_.front()
+    uint64_t expire_number_ = 1;     // the first that has not been looked at for its time-out
+    size_t live_ = 0;                // with an owner
     std::deque<std::string> early_;  // keys asked for before the first connection was ready
-    bool accepts_early_ = false;  // the first connection attempt: commands may wait for it
+    bool accepts_early_ = false;     // the first connection attempt: commands may wait for it
 
     ngx_msec_t backoff_ms_ = 0;
     Event deadline_timer_;

@@ -13,46 +13,12 @@ namespace nexus::edge::redis {
 namespace {
 
 constexpr size_t kReadChunk = 16 * 1024;
-constexpr int kReadsPerTurn = 16;                   // then other connections have their turn
-constexpr size_t kMaxUnparsed = 4 * 1024 * 1024;    // the reader believes any length: this is where we stop
+constexpr int kReadsPerTurn = 16;  // then other connections have their turn
 constexpr size_t kMaxUnsent = 4 * 1024 * 1024;
-constexpr size_t kMaxArray = 8;  // pub/sub messages have three elements; we ask for nothing longer
 
 ngx_int_t get_peer(ngx_peer_connection_t *, void *) noexcept {
     return NGX_OK;  // sockaddr is set already
 }
-
-// hiredis would allocate whatever the server announces; nested arrays have no use here.
-void *create_bounded_array(const redisReadTask *task, int elements);
-
-redisReplyObjectFunctions g_bounded_functions;
-void *(*g_create_array)(const redisReadTask *, int) = nullptr;
-
-void *create_bounded_array(const redisReadTask *task, int elements) {
-    if (task->parent != nullptr || elements < 0 || static_cast<size_t>(elements) > kMaxArray) {
-        return nullptr;
-    }
-    return g_create_array(task, elements);
-}
-
-redisReader *make_reader() {
-    redisReader *reader = redisReaderCreate();
-    if (reader == nullptr) {
-        return nullptr;
-    }
-    if (g_create_array == nullptr) {
-        g_bounded_functions = *reader->fn;
-        g_create_array = g_bounded_functions.createArray;
-        g_bounded_functions.createArray = create_bounded_array;
-    }
-    reader->fn = &g_bounded_functions;
-    reader->maxbuf = 0;  // keep the buffer: it would be reallocated each time it drains
-    return reader;
-}
-
-struct ReplyDelete {
-    void operator()(redisReply *reply) const noexcept { freeReplyObject(reply); }
-};
 
 }  // namespace
 
@@ -73,7 +39,7 @@ Connection::~Connection() {
 }
 
 bool Connection::open() noexcept {
-    reader_.reset(make_reader());
+    reader_ = make_reader();
     if (!reader_) {
         return false;
     }
@@ -154,7 +120,8 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
             const std::string_view text =
                 reply.type == REDIS_REPLY_ERROR ? std::string_view(reply.str, reply.len) : "unexpected reply";
             ngx_str_t word = to_ngx_str(text.substr(0, std::min(text.find(' '), size_t{32})));
-            ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s refused the greeting: %V", conf_.name.c_str(), &word);
+            ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s refused the greeting: %V",
+                          conf_.name.c_str(), &word);
         }
         return false;
     }
@@ -309,12 +276,12 @@ bool Connection::feed(const char *bytes, size_t size) noexcept {
         if (object == nullptr) {
             break;
         }
-        const std::unique_ptr<redisReply, ReplyDelete> reply(static_cast<redisReply *>(object));
+        const Reply reply(static_cast<redisReply *>(object));
         if (!(ready_ ? handler_.on_reply(*reply) : on_greeting(*reply))) {
             return false;
         }
     }
-    return close_asked_ || reader_->len - reader_->pos <= kMaxUnparsed;
+    return close_asked_ || !is_overfull(*reader_);
 }
 
 void Connection::lose(const char *why, ngx_err_t err) noexcept {

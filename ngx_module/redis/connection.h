@@ -3,14 +3,13 @@
 // business of client.h and subscriber.h.
 #pragma once
 
-#include <hiredis/hiredis.h>
 #include <initializer_list>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/ngx.h"
+#include "ngx_module/redis/reader.h"
 #include "ngx_module/redis/url.h"
 
 namespace nexus::edge::redis {
@@ -24,7 +23,8 @@ public:
         virtual void on_bytes() noexcept {}    // anything at all was received
         /// returns false if the reply was not expected: the connection is closed
         virtual bool on_reply(const redisReply &reply) noexcept = 0;
-        virtual void on_closed() noexcept = 0;  // after `open` has returned true; not for the owner's own `close`
+        virtual void
+        on_closed() noexcept = 0;  // after `open` has returned true; not for the owner's own `close`
 
     protected:
         ~Handler() = default;
@@ -60,10 +60,6 @@ private:
     void lose(const char *why, ngx_err_t err) noexcept;
     void release() noexcept;
 
-    struct ReaderDelete {
-        void operator()(redisReader *reader) const noexcept { redisReaderFree(reader); }
-    };
-
     const RedisConf &conf_;
     ngx_log_t *log_;
     Handler &handler_;
@@ -71,15 +67,15 @@ private:
     ngx_connection_t *connection_ = nullptr;
     ngx_str_t peer_name_ = ngx_null_string;
     ngx_uint_t next_address_ = 0;
-    std::unique_ptr<redisReader, ReaderDelete> reader_;
+    Reader reader_;
     std::string out_;
     size_t sent_ = 0;
     int greetings_left_ = 0;
     bool connected_ = false;
     bool ready_ = false;
-    bool reading_ = false;       // in the read loop: a close waits for its end
+    bool reading_ = false;  // in the read loop: a close waits for its end
     bool close_asked_ = false;
-    bool loss_logged_ = false;   // once per outage
+    bool loss_logged_ = false;  // once per outage
 
     Event flush_event_;
     Event connect_timer_;

@@ -1,5 +1,6 @@
-// Listens to nexus:events and takes what is outdated out of L1. One per nginx, in worker 0. That it listens is
-// written down as a lease in the zone: an up/down flag would be left wrong when old and new workers overlap.
+// Listens to nexus:events and takes what is outdated out of L1. One per nginx, in worker 0. That it listens
+// is written down as a lease in the zone: an up/down flag would be left wrong when old and new workers
+// overlap.
 #pragma once
 
 #include "ngx_module/cache/flights.h"
@@ -11,7 +12,8 @@ namespace nexus::edge::redis {
 
 class Subscriber final : private Connection::Handler {
 public:
-    Subscriber(const RedisConf &conf, cache::Records &records, cache::Flights &flights, ngx_log_t *log) noexcept;
+    Subscriber(const RedisConf &conf, cache::Records &records, cache::Flights &flights,
+               ngx_log_t *log) noexcept;
     ~Subscriber();
 
     void start() noexcept;

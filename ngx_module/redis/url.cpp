@@ -1,7 +1,7 @@
-// Parsing nexus_redis. Names are resolved here, while the configuration is read: a worker must not block on DNS.
+// Parsing nexus_redis. Names are resolved here, while the configuration is read: a worker must not block on
+// DNS.
 #include "ngx_module/redis/url.h"
 
-#include <charconv>
 #include <utility>
 
 #include "ngx_module/conf.h"
@@ -9,67 +9,13 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/secret_arg.h"
+#include "ngx_module/redis/parse_url.h"
 
 namespace nexus::edge {
 
-namespace redis {
 namespace {
 
 constexpr in_port_t kDefaultPort = 6379;
-constexpr unsigned kMaxDatabase = 1023;
-
-tl::unexpected<Error> bad(std::string why) {
-    return fail(Errc::kInvalidRequest, std::move(why));
-}
-
-}  // namespace
-
-Result<Url> parse_url(std::string_view url) {
-    constexpr std::string_view kScheme = "redis://";
-    if (url.starts_with("rediss://")) {
-        return bad("rediss:// (TLS) is not supported: use redis:// on a trusted network, or a Unix socket");
-    }
-    if (url.starts_with("sentinel://") || url.starts_with("cluster://")) {
-        return bad("Sentinel and Cluster are not supported: name one server as redis:// or unix:");
-    }
-    if (url.starts_with("unix:")) {
-        const std::string_view path = url.substr(5);
-        if (!path.starts_with('/') || path.find(':') != std::string_view::npos) {
-            return bad("a Unix socket is named as unix:/path/to/socket");
-        }
-        return Url{std::string(url), 0};
-    }
-    if (!url.starts_with(kScheme)) {
-        return bad("the URL must begin with redis:// or unix:");
-    }
-
-    std::string_view authority = url.substr(kScheme.size());
-    if (authority.find('@') != std::string_view::npos) {
-        return bad("the URL must hold no credentials: use user= and password=file:PATH or password=env:NAME");
-    }
-    Url parsed;
-    if (const size_t slash = authority.find('/'); slash != std::string_view::npos) {
-        const std::string_view database = authority.substr(slash + 1);
-        authority = authority.substr(0, slash);
-        if (!database.empty()) {
-            const char *end = database.data() + database.size();
-            const auto [at, error] = std::from_chars(database.data(), end, parsed.database);
-            if (error != std::errc{} || at != end || parsed.database > kMaxDatabase) {
-                return bad("the database must be a number, as in redis://host:6379/0");
-            }
-        }
-    }
-    if (authority.empty() || authority.find_first_of("?#") != std::string_view::npos) {
-        return bad("the URL must be redis://host[:port][/database]");
-    }
-    parsed.address = authority;
-    return parsed;
-}
-
-}  // namespace redis
-
-namespace {
-
 constexpr ngx_msec_t kMaxTimeout = 60 * 1000;
 
 char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf, const redis::Url &url) {
@@ -79,9 +25,11 @@ char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf, const redis::
     if (u.url.data == nullptr) {
         return static_cast<char *>(NGX_CONF_ERROR);
     }
-    u.default_port = redis::kDefaultPort;
+    u.default_port = kDefaultPort;
     if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        return refuse(cf, cmd, std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + url.address + "\"");
+        return refuse(
+            cf, cmd,
+            std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + url.address + "\"");
     }
     conf->addrs = u.addrs;
     conf->naddrs = u.naddrs;
@@ -104,8 +52,9 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf) {
             continue;
         }
         bool known = false;
-        for (const auto &[name, field] : {std::pair<std::string_view, ngx_msec_t *>{"timeout", &conf->timeout},
-                                          {"connect_timeout", &conf->connect_timeout}}) {
+        for (const auto &[name, field] :
+             {std::pair<std::string_view, ngx_msec_t *>{"timeout", &conf->timeout},
+              {"connect_timeout", &conf->connect_timeout}}) {
             const auto value = parameter(arguments[i], name);
             if (!value) {
                 continue;

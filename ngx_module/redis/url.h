@@ -17,7 +17,7 @@ struct RedisConf {
     std::string name;  // for logs: the URL, which holds no password
     unsigned database = 0;
     std::string user;
-    Secret password;  // empty = no AUTH
+    Secret password;                 // empty = no AUTH
     ngx_msec_t timeout = 0;          // of one command
     ngx_msec_t connect_timeout = 0;  // to the first real reply
 };
@@ -25,15 +25,4 @@ struct RedisConf {
 /// nexus_redis URL [password=file:..|env:..] [user=..] [timeout=50ms] [connect_timeout=100ms];   http
 char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
 
-namespace redis {
-
-struct Url {
-    std::string address;  // host:port, [v6]:port or unix:/path, as ngx_parse_url takes it
-    unsigned database = 0;
-};
-
-/// redis://host[:port][/db], unix:/path. errors kInvalidRequest: what else it is, and what to write instead
-Result<Url> parse_url(std::string_view url);
-
-}  // namespace redis
 }  // namespace nexus::edge

@@ -1,0 +1,149 @@
+// Reading L1: no lock, a retry if a writer was at it, and bounds before anything is believed.
+#include "ngx_module/cache/entry.h"
+#include "ngx_module/cache/records.h"
+#include "shared/connection/state.h"
+#include "shared/record/caller_record.h"
+
+namespace nexus::edge::cache {
+namespace {
+
+constexpr int kReadAttempts = 4;
+constexpr uint64_t kLeaseMs = 2000;            // the subscriber pings every 500 ms
+constexpr uint64_t kUnverifiedAfterMs = 5000;  // without a subscription
+constexpr uint64_t kUsedGranularityMs = 1000;  // LRU's clock: one write per entry and second
+
+// Payloads are copied by relaxed atomic words: the other side may be writing, the sequence tells afterwards.
+void copy_out(void *to, const u_char *from, size_t bytes) noexcept {
+    auto *out = static_cast<uint64_t *>(to);
+    const auto *in = reinterpret_cast<const uint64_t *>(from);
+    for (size_t i = 0; i < words(bytes); ++i) {
+        out[i] = __atomic_load_n(in + i, __ATOMIC_RELAXED);
+    }
+}
+
+}  // namespace
+
+// A consistent copy of an entry.
+struct Records::View {
+    EntryType type;
+    uint8_t state;
+    uint64_t generation;
+    uint64_t needed_generation;
+    int64_t expires_at;
+    uint64_t fetched_at;
+    uint64_t recheck_at;
+    std::string_view sealed;
+    record::Kind kind;
+};
+
+bool is_active(record::Kind kind, uint8_t state) noexcept {
+    return kind == record::Kind::kToken ? state == static_cast<uint8_t>(connection::State::kActive)
+                                        : state == static_cast<uint8_t>(record::CallerState::kActive);
+}
+
+bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept {
+    for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+        const uint32_t before = entry.sequence.load(std::memory_order_acquire);
+        if ((before & 1) != 0) {
+            ngx_cpu_pause();
+            continue;
+        }
+        if (!is_key(entry, key)) {
+            return false;
+        }
+
+        out.type = type_of(entry);
+        out.kind = key.kind;
+        out.state = entry.state.load(kRelaxed);
+        out.generation = entry.generation.load(kRelaxed);
+        out.needed_generation = entry.needed_generation.load(kRelaxed);
+        out.expires_at = entry.expires_at.load(kRelaxed);
+        out.fetched_at = entry.fetched_at.load(kRelaxed);
+        out.recheck_at = entry.recheck_at.load(kRelaxed);
+        out.sealed = {};
+        const uint64_t offset = entry.offset.load(kRelaxed);
+        const uint32_t length = entry.length.load(kRelaxed);
+
+        // Length and offset may be torn: they must be plausible before anything is copied by them.
+        if (out.type == EntryType::kRecord && length != 0 && length <= record::kMaxRecordBytes &&
+            offset % sizeof(uint64_t) == 0 && zone_.contains(offset, words(length) * sizeof(uint64_t))) {
+            void *copy = ngx_palloc(pool, words(length) * sizeof(uint64_t));
+            if (copy == nullptr) {
+                return false;
+            }
+            copy_out(copy, zone_.payload(offset), length);
+            out.sealed = {static_cast<const char *>(copy), length};
+        }
+
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (entry.sequence.load(kRelaxed) == before) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Freshness Records::freshness(const View &entry) const noexcept {
+    const uint64_t now = monotonic_ms();
+    const uint64_t age = now > entry.fetched_at ? now - entry.fetched_at : 0;
+    const bool put_off = now < entry.recheck_at;
+
+    if (entry.type == EntryType::kNotFound) {
+        return age < conf_.negative_ttl ? Freshness::kFresh : Freshness::kMiss;
+    }
+
+    if (age >= (is_active(entry.kind, entry.state) ? conf_.max_ttl : conf_.attention_ttl)) {
+        return put_off ? Freshness::kPutOff : Freshness::kAged;
+    }
+
+    const ZoneHeader &header = zone_.header();
+    const uint64_t lease_at = header.lease_at.load(kRelaxed);
+    const bool subscribed = lease_at != 0 && now < lease_at + kLeaseMs;
+    const bool verified =
+        subscribed ? entry.fetched_at >= header.subscribed_at.load(kRelaxed) : age < kUnverifiedAfterMs;
+    if (verified) {
+        return Freshness::kFresh;
+    }
+    return put_off ? Freshness::kPutOff : Freshness::kUnverified;
+}
+
+Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
+    Entry *set = zone_.entry_set(zone_.hash(key));
+    for (uint32_t way = 0; way < kWays; ++way) {
+        View entry{};
+        if (!is_key(set[way], key) || !view(set[way], key, pool, entry)) {
+            continue;
+        }
+
+        Found found;
+        if (entry.generation < entry.needed_generation || entry.type == EntryType::kTombstone ||
+            entry.type == EntryType::kEmpty) {
+            return found;
+        }
+        if (entry.type == EntryType::kNotFound) {
+            found.freshness = freshness(entry);
+            found.not_found = found.freshness == Freshness::kFresh;
+            return found;
+        }
+
+        auto header = record::parse_header(entry.sealed);
+        if (!header || header->kind != key.kind) {
+            return found;
+        }
+        if (is_active(key.kind, header->state) && header->is_expired(wall_ms())) {
+            return found;
+        }
+        found.freshness = freshness(entry);
+        found.sealed = entry.sealed;
+        found.header = *header;
+
+        const uint64_t now = monotonic_ms();
+        if (set[way].used_at.load(kRelaxed) + kUsedGranularityMs <= now) {
+            set[way].used_at.store(now, kRelaxed);
+        }
+        return found;
+    }
+    return {};
+}
+
+}  // namespace nexus::edge::cache
