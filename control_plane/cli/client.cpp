@@ -56,8 +56,9 @@ Result<Client::Answer> Client::call(std::string_view method, const std::string &
     }
     Result<HttpResponse> response = http_.send(request);
     if (!response) {
+        const Error &why = response.error();
         return fail(Errc::kControlPlaneUnavailable,
-                    "no answer from " + url_ + ": " + response.error().message, response.error().detail);
+                    "no answer from " + url_ + ": " + (why.detail.empty() ? why.message : why.detail));
     }
     Answer answer;
     answer.status = response->status;

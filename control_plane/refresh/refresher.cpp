@@ -90,7 +90,12 @@ Result<store::Connection> Refresher::refresh_once(const std::string &connection_
             return fail(epoch.error());
         }
         if (*epoch) {
-            return run_leased(*connection, wish, **epoch);
+            bool had_unstored = has_unstored(connection_id);
+            Result<store::Connection> row = run_leased(*connection, wish, **epoch);
+            if (row && had_unstored && is_nearly_expired(*row, clock_())) {
+                continue;  // what was kept has died meanwhile; its refresh token is good
+            }
+            return row;
         }
         if (clock_() >= give_up_at) {
             return fail(unavailable(1));
@@ -150,6 +155,13 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
     if (Result<void> loaded = load(attempt); !loaded) {
         give_back(attempt);
         return fail(loaded.error());
+    }
+    if (std::optional<Unstored> kept = take_unstored(attempt)) {
+        Result<store::Connection> stored = commit_tokens(attempt, kept->credentials, kept->change);
+        if (!stored && stored.error().errc == Errc::kStoreUnavailable) {
+            keep_unstored(attempt, std::move(kept->credentials), kept->change);
+        }
+        return finish(attempt, stored);
     }
     Result<OAuthClient> client = resolve_client(attempt.provider, vault_, discovery_);
     if (!client) {
@@ -222,6 +234,13 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
         change.scopes = split_scopes(*response.scope);
     }
     Result<store::Connection> row = commit_tokens(attempt, credentials, change);
+    if (!row && row.error().errc == Errc::kStoreUnavailable) {
+        keep_unstored(attempt, std::move(credentials), change);
+    }
+    return finish(attempt, row);
+}
+
+Result<store::Connection> Refresher::finish(const Attempt &attempt, const Result<store::Connection> &row) {
     if (!row && row.error().errc == Errc::kConflict) {
         return superseded(attempt);
     }
@@ -233,6 +252,34 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
     log::info("token_refreshed", {{"connection_id", row->id}, {"generation", row->generation}});
     (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
     return row;
+}
+
+// The database went away between the provider's answer and the commit. The next refresh of this connection here stores
+// what is kept, instead of sending a refresh token that the provider has replaced.
+void Refresher::keep_unstored(const Attempt &attempt, StoredCredentials credentials,
+                              const store::ConnectionChange &change) {
+    std::lock_guard lock(unstored_mutex_);
+    if (unstored_.size() < kMaxUnstored) {
+        unstored_.insert_or_assign(attempt.connection.id, Unstored{attempt.connection.generation, attempt.token_version,
+                                                                   std::move(credentials), change});
+    }
+}
+
+std::optional<Refresher::Unstored> Refresher::take_unstored(const Attempt &attempt) {
+    std::lock_guard lock(unstored_mutex_);
+    auto found = unstored_.find(attempt.connection.id);
+    if (found == unstored_.end()) {
+        return std::nullopt;
+    }
+    Unstored kept = std::move(found->second);
+    unstored_.erase(found);
+    bool follows = kept.generation == attempt.connection.generation && kept.token_version == attempt.token_version;
+    return follows ? std::optional<Unstored>{std::move(kept)} : std::nullopt;
+}
+
+bool Refresher::has_unstored(const std::string &connection_id) {
+    std::lock_guard lock(unstored_mutex_);
+    return unstored_.contains(connection_id);
 }
 
 Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt, const StoredCredentials &credentials,

@@ -108,6 +108,11 @@ Result<Url> parse_http_url(std::string_view text, std::string_view what) {
     if (text.empty() || text.size() > kMaxUrlBytes || !is_printable_ascii(text)) {
         return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
     }
+    // curl forgives missing and surplus slashes, and so do browsers, each in its own way: none of that here.
+    size_t host_at = text.find("://");
+    if (host_at == std::string_view::npos || text.substr(host_at + 3).starts_with('/')) {
+        return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
+    }
     CurlUrlPtr url{curl_url()};
     std::string copy{text};
     if (!url || curl_url_set(url.get(), CURLUPART_URL, copy.c_str(), 0) != CURLUE_OK) {

@@ -1,0 +1,106 @@
+// The gate: which key enters which kind of route, from where.
+#include "control_plane/api/gate.h"
+
+#include <gtest/gtest.h>
+
+#include "control_plane/services/agent_service.h"
+#include "control_plane/store/agent_repository.h"
+#include "shared/crypto/digest.h"
+#include "tests/unit/control_plane/support/temp_dir.h"
+
+namespace nexus::control {
+namespace {
+
+const std::string kAgentKey = "nxa_abcdefghijklmnop_" + std::string(43, 'A');
+constexpr const char *kAgentId = "6f1c2a34-0000-4000-8000-000000000001";
+
+class GateTest : public testing::Test {
+protected:
+    GateTest() {
+        DatabaseTarget target;
+        target.path = dir_.path() + "/nexus.db";
+        database_ = std::move(*store::Database::open(target));
+        EXPECT_TRUE(database_->migrate());
+        store::Agent agent;
+        agent.id = kAgentId;
+        agent.workspace_id = "w1";
+        agent.name = "a";
+        agent.grants = 1;
+        EXPECT_TRUE(store::agents::create(*database_, agent));
+        store::AgentKey key;
+        key.key_id = "abcdefghijklmnop";
+        key.agent_id = kAgentId;
+        key.sha256 = crypto::sha256_hex(kAgentKey);
+        EXPECT_TRUE(database_->transact([&](store::Transaction &sql) { return store::agents::add_key(sql, key, 1); }));
+        keys_ = {{crypto::sha256("full-key"), KeyScope::kFull}, {crypto::sha256("edge-key"), KeyScope::kEdge}};
+        cidrs_ = *net::parse_cidr_list("10.0.0.0/8,::1/128");
+    }
+
+    /// "ok", or the error's code
+    std::string admit(Access access, std::vector<std::pair<std::string, std::string>> headers,
+                      const std::string &ip = "10.1.2.3") {
+        Request request;
+        request.headers = std::move(headers);
+        request.client_ip = ip;
+        Authenticator authenticator(*database_, keys_, [] { return 10; });
+        Result<Caller> caller = Gate(authenticator, cidrs_).admit(request, access);
+        return caller ? "ok" : std::string{errc_info(caller.error().errc).code};
+    }
+
+    test::TempDir dir_;
+    std::unique_ptr<store::Database> database_;
+    std::vector<ControlKey> keys_;
+    std::vector<net::Cidr> cidrs_;
+};
+
+TEST_F(GateTest, PublicNeedsNoKey) {
+    EXPECT_EQ(admit(Access::kPublic, {}), "ok");
+    EXPECT_EQ(admit(Access::kPublic, {{"x-api-key", "nonsense"}}, "203.0.113.9"), "ok");
+}
+
+TEST_F(GateTest, EachKeyHasItsRoutes) {
+    struct Row {
+        const char *key;
+        const char *control;
+        const char *edge;
+        const char *gateway;
+    };
+    std::string refused = "insufficient_grant";
+    for (const Row &row : {Row{"full-key", "ok", "ok", "ok"}, Row{"edge-key", "insufficient_grant", "ok", "insufficient_grant"},
+                           Row{kAgentKey.c_str(), "insufficient_grant", "insufficient_grant", "ok"},
+                           Row{"nonsense", "invalid_api_key", "invalid_api_key", "invalid_api_key"},
+                           Row{"", "missing_api_key", "missing_api_key", "missing_api_key"}}) {
+        EXPECT_EQ(admit(Access::kControl, {{"x-api-key", row.key}}), row.control) << row.key;
+        EXPECT_EQ(admit(Access::kEdge, {{"x-api-key", row.key}}), row.edge) << row.key;
+        EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", row.key}}), row.gateway) << row.key;
+        EXPECT_EQ(admit(Access::kGateway, {{"authorization", std::string{"bEaReR "} + row.key}}), row.gateway) << row.key;
+    }
+}
+
+TEST_F(GateTest, AnEdgeSpeaksForAnAgentOnGatewayRoutesOnly) {
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "ok");
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}, {"x-nexus-agent", kAgentId}}), "invalid_api_key");
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "insufficient_grant");
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}), "invalid_api_key");
+}
+
+TEST_F(GateTest, SeveralCredentialsAreRefused) {
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"authorization", "Bearer full-key"}}), "invalid_api_key");
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"x-api-key", "full-key"}}), "invalid_api_key");
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}, {"x-nexus-agent", kAgentId}}),
+              "invalid_api_key");
+    EXPECT_EQ(admit(Access::kControl, {{"authorization", "Basic full-key"}}), "missing_api_key");
+}
+
+TEST_F(GateTest, ControlPlaneKeysComeFromAllowedNetworks) {
+    for (Access access : {Access::kControl, Access::kEdge, Access::kGateway}) {
+        EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "203.0.113.9"), "access_denied");
+        EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "nonsense"), "access_denied");
+        EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, ""), "access_denied");
+        EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "::1"), "ok");
+    }
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok") << "agents come from anywhere";
+}
+
+}  // namespace
+}  // namespace nexus::control

@@ -1,0 +1,88 @@
+// The route table and docs/rest-api.md say the same.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "control_plane/daemon/process.h"
+#include "tests/unit/control_plane/support/temp_dir.h"
+
+namespace nexus::control {
+namespace {
+
+std::string access_name(Access access) {
+    switch (access) {
+        case Access::kPublic:
+            return "public";
+        case Access::kControl:
+            return "control";
+        case Access::kEdge:
+            return "edge";
+        case Access::kGateway:
+            return "gateway";
+    }
+    return "";
+}
+
+// Rows such as: | `GET /connections/{id}` | control | ...
+std::set<std::string> documented() {
+    std::ifstream file(std::string{NEXUS_SOURCE_DIR} + "/docs/rest-api.md");
+    std::set<std::string> out;
+    std::regex row(R"(^\| `([A-Z]+ /[^`]*)` \| ([a-z]+)[ ,|].*)");
+    for (std::string line; std::getline(file, line);) {
+        std::smatch match;
+        if (std::regex_match(line, match, row)) {
+            out.insert(match[1].str() + " " + match[2].str());
+        }
+    }
+    return out;
+}
+
+class RoutesTest : public testing::Test {
+protected:
+    RoutesTest() {
+        const char *key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        config_ = std::make_unique<Config>(std::move(*parse_config({{"BASE_URL", "https://nexus.example"},
+                                                                    {"DATABASE_URL", "sqlite:" + dir_.path() + "/n.db"},
+                                                                    {"ENCRYPTION_KEY", key},
+                                                                    {"CACHE_KEY", key},
+                                                                    {"STATE_KEY", key},
+                                                                    {"API_KEY", std::string(40, 'k')}})));
+        std::unique_ptr<store::Database> database = std::move(*store::Database::open(config_->database));
+        EXPECT_TRUE(database->migrate());
+        std::vector<Secret> keys;
+        keys.push_back(config_->state_keys.front().clone());
+        process_ = std::make_unique<Process>(*config_, metrics_, std::move(database),
+                                             std::move(*StateSigner::create(std::move(keys))));
+        for (const Route &route : all_routes(process_->context)) {
+            built_.insert(std::string{route.method} + " " + std::string{route.pattern} + " " + access_name(route.access));
+        }
+    }
+
+    test::TempDir dir_;
+    Metrics metrics_;
+    std::unique_ptr<Config> config_;
+    std::unique_ptr<Process> process_;
+    std::set<std::string> built_;
+};
+
+TEST_F(RoutesTest, MatchTheirDocument) {
+    EXPECT_EQ(built_, documented());
+    EXPECT_GT(built_.size(), 30u);
+}
+
+TEST_F(RoutesTest, OnlyProbesAndFlowsAreOpen) {
+    std::set<std::string> open;
+    for (const std::string &route : built_) {
+        if (route.ends_with(" public")) {
+            open.insert(route.substr(0, route.size() - 7));
+        }
+    }
+    EXPECT_EQ(open, (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema", "GET /health", "GET /metrics",
+                                           "GET /ready", "GET /v1/capture-schema", "POST /auth/capture-credential",
+                                           "POST /v1/capture-credential"}));
+}
+
+}  // namespace
+}  // namespace nexus::control

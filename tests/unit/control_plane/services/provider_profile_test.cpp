@@ -1,0 +1,131 @@
+// Provider profiles: every member's rule, named in the error.
+#include "control_plane/services/provider_profile.h"
+
+#include <gtest/gtest.h>
+
+namespace nexus::control {
+namespace {
+
+constexpr const char *kOauth = R"("name":"demo","client_id":"c","client_secret":"s")";
+
+Result<ProfileInput> parse(const std::string &members, bool secret_stored = false) {
+    return parse_profile(*json::parse_object("{" + members + "}"), secret_stored);
+}
+
+std::string urls() {
+    return std::string{kOauth} + R"(,"auth_url":"https://i/a","token_url":"https://i/t")";
+}
+
+TEST(ProviderProfile, TakesStaticEndpoints) {
+    Result<ProfileInput> got = parse(urls());
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->provider.auth_type, "oauth2");
+    EXPECT_EQ(got->provider.auth_header, "client_secret_post");
+    EXPECT_EQ(got->client_secret->view(), "s");
+}
+
+TEST(ProviderProfile, TakesAnIssuerWithDiscovery) {
+    EXPECT_TRUE(parse(std::string{kOauth} + R"(,"issuer":"https://i","enable_discovery":true)"));
+    EXPECT_FALSE(parse(std::string{kOauth} + R"(,"issuer":"https://i")")) << "endpoints are missing";
+    EXPECT_FALSE(parse(std::string{kOauth} + R"(,"enable_discovery":true)"));
+    EXPECT_FALSE(parse(std::string{kOauth} + R"(,"issuer":"https://i?x","enable_discovery":true)"));
+}
+
+TEST(ProviderProfile, SpellsOfClientAuthentication) {
+    EXPECT_EQ(parse(urls() + R"(,"auth_header":"Basic")")->provider.auth_header, "client_secret_basic");
+    EXPECT_FALSE(parse(urls() + R"(,"auth_header":"none")")) << "a public client has no secret";
+    EXPECT_TRUE(parse(R"("name":"p","client_id":"c","auth_header":"none","auth_url":"https://i/a","token_url":"https://i/t")"));
+}
+
+TEST(ProviderProfile, AReplacementMayLeaveTheSecretOut) {
+    std::string without = R"("name":"p","client_id":"c","auth_url":"https://i/a","token_url":"https://i/t")";
+    EXPECT_EQ(parse(without).error().errc, Errc::kMissingFields);
+    Result<ProfileInput> got = parse(without, true);
+    ASSERT_TRUE(got);
+    EXPECT_FALSE(got->client_secret);
+}
+
+struct BadCase {
+    const char *members;
+    Errc errc;
+    const char *named;
+};
+
+class BadProfileTest : public testing::TestWithParam<BadCase> {};
+
+TEST_P(BadProfileTest, IsRefusedByName) {
+    std::string members = GetParam().members;
+    Result<ProfileInput> got = parse(members.starts_with(",") ? urls() + members : members);
+    ASSERT_FALSE(got) << members;
+    EXPECT_EQ(got.error().errc, GetParam().errc);
+    EXPECT_NE((got.error().message + got.error().detail).find(GetParam().named), std::string::npos) << got.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Members, BadProfileTest,
+    testing::Values(BadCase{R"("name":"demo")", Errc::kMissingFields, "client_id"},
+                    BadCase{R"("client_id":"c")", Errc::kMissingFields, "name"},
+                    BadCase{R"("name":"a b","auth_type":"api_key")", Errc::kInvalidRequest, "profile.name"},
+                    BadCase{R"("name":"a","auth_type":"aws_sigv4")", Errc::kUnsupportedAuthType, "auth_type"},
+                    BadCase{R"("name":"a","auth_type":"api_key","client_secret":"s")", Errc::kInvalidRequest,
+                            "profile.client_secret"},
+                    BadCase{R"("name":"a","auth_type":"query_param")", Errc::kInvalidRequest, "param_name"},
+                    BadCase{R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"magic"}})",
+                            Errc::kInvalidRequest, "auth_strategy"},
+                    BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{}}})",
+                            Errc::kInvalidRequest, "credential_schema"},
+                    BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{"x":{}}}})",
+                            Errc::kInvalidRequest, "api_key"},
+                    BadCase{R"("name":"a","auth_type":"api_key","params":{"odd":"x"})", Errc::kInvalidRequest, "odd"},
+                    BadCase{",\"odd\":1", Errc::kInvalidRequest, "profile.odd"},
+                    BadCase{",\"scopes\":\"x\"", Errc::kInvalidRequest, "profile.scopes"},
+                    BadCase{",\"scopes\":[\"a b\"]", Errc::kInvalidRequest, "profile.scopes"},
+                    BadCase{",\"enable_discovery\":\"yes\"", Errc::kInvalidRequest, "profile.enable_discovery"},
+                    BadCase{",\"api_base_url\":\"x\"", Errc::kInvalidRequest, "profile.api_base_url"},
+                    BadCase{",\"allowed_hosts\":[\"*\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
+                    BadCase{",\"allowed_hosts\":[\"https://x\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
+                    BadCase{",\"params\":{\"redirect_uri\":\"x\"}", Errc::kInvalidRequest, "profile.params.redirect_uri"},
+                    BadCase{",\"params\":{\"prompt\":1}", Errc::kInvalidRequest, "profile.params.prompt"},
+                    BadCase{",\"params\":{\"skip_scope_on_auth\":\"x\"}", Errc::kInvalidRequest, "skip_scope_on_auth"},
+                    BadCase{",\"auth_header\":\"X\"", Errc::kInvalidRequest, "profile.auth_header"}));
+
+TEST(ProviderProfile, NeverShowsItsSecret) {
+    ProfileInput input = std::move(*parse(urls()));
+    input.provider.client_secret_box = "sealed-box";
+    std::string shown = profile_to_json(input.provider).dump_text();
+    EXPECT_EQ(shown.find("\"client_secret\""), std::string::npos);
+    EXPECT_EQ(shown.find("sealed-box"), std::string::npos);
+    EXPECT_NE(shown.find("\"client_secret_set\":true"), std::string::npos);
+}
+
+TEST(AllowedHosts, DefaultToTheApisHostAndPort) {
+    store::Provider provider;
+    EXPECT_TRUE(allowed_hosts_of(provider).empty());
+    provider.api_base_url = "https://API.example.com/v2";
+    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"api.example.com:443"});
+    provider.api_base_url = "http://[::1]:8080/";
+    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"[::1]:8080"});
+    provider.allowed_hosts = {"*.example.com"};
+    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"*.example.com"});
+}
+
+TEST(Strategy, FollowsTypeParamsAndHeader) {
+    store::Provider provider;
+    provider.auth_type = "oauth2";
+    EXPECT_EQ(strategy_of(provider).type, "oauth2");
+    provider.auth_type = "api_key";
+    EXPECT_EQ(strategy_of(provider).get("header_name", ""), "X-API-Key");
+    provider.auth_header = "X-Auth";
+    EXPECT_EQ(strategy_of(provider).get("header_name", ""), "X-Auth");
+    provider.params = R"({"value_prefix":"Token "})";
+    EXPECT_EQ(strategy_of(provider).get("value_prefix", ""), "Token ");
+    provider.params = R"({"auth_strategy":{"type":"query_param","config":{"param_name":"k"}}})";
+    EXPECT_EQ(strategy_of(provider).type, "query_param");
+    EXPECT_EQ(strategy_of(provider).get("param_name", ""), "k");
+    provider.auth_type = "basic_auth";
+    provider.params = "{}";
+    EXPECT_EQ(strategy_of(provider).type, "basic_auth");
+}
+
+}  // namespace
+}  // namespace nexus::control

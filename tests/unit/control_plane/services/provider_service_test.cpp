@@ -1,0 +1,73 @@
+// Provider profiles in the database: sealed secrets, real deletion.
+#include "control_plane/services/provider_service.h"
+
+#include "control_plane/oauth/client.h"
+#include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/services/record_builder.h"
+#include "control_plane/store/connection_repository.h"
+#include "control_plane/store/token_repository.h"
+#include "tests/unit/control_plane/services/fixture.h"
+
+namespace nexus::control {
+namespace {
+
+class ProviderServiceTest : public ServiceTest {
+protected:
+    ProviderServiceTest() : builder_(*database_, vault_, clock()), providers_(*database_, vault_, *drainer_, clock()) {
+        records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
+    }
+    static json::Value profile(const std::string &secret = R"(,"client_secret":"canary-secret")", const std::string &more = "") {
+        return parse(R"({"name":"demo","client_id":"c","auth_url":"https://i/a","token_url":"https://i/t")" + secret +
+                     more + "}");
+    }
+    std::string secret_of(const std::string &id) {
+        store::Provider provider = *providers_.get(id);
+        return std::string{vault_.open(client_secret_place(provider), provider.client_secret_box)->view()};
+    }
+    RecordBuilder builder_;
+    ProviderService providers_;
+};
+
+TEST_F(ProviderServiceTest, SealsTheSecretInItsPlace) {
+    store::Provider provider = *providers_.create(admin(), profile());
+    EXPECT_EQ(provider.client_secret_box.find("canary"), std::string::npos);
+    EXPECT_EQ(secret_of(provider.id), "canary-secret");
+    EXPECT_EQ(providers_.create(admin(), profile()).error().errc, Errc::kProviderExists);
+}
+
+TEST_F(ProviderServiceTest, AReplacementKeepsOrChangesTheSecret) {
+    std::string id = providers_.create(admin(), profile())->id;
+    EXPECT_FALSE(providers_.replace(admin(), id, profile())->changed);
+    EXPECT_FALSE(providers_.replace(admin(), id, profile(""))->changed) << "left out: stays";
+    EXPECT_TRUE(providers_.replace(admin(), id, profile("", R"(,"description":"d")"))->changed);
+    EXPECT_EQ(secret_of(id), "canary-secret");
+    EXPECT_TRUE(providers_.replace(admin(), id, profile(R"(,"client_secret":"next")", R"(,"description":"d")"))->changed);
+    EXPECT_EQ(secret_of(id), "next");
+    EXPECT_EQ(providers_.replace(admin(), "00000000-0000-4000-8000-000000000000", profile()).error().errc,
+              Errc::kProviderNotFound);
+}
+
+TEST_F(ProviderServiceTest, DeletingRevokesItsConnections) {
+    std::string id = providers_.create(admin(), profile())->id;
+    store::Connection connection;
+    connection.id = "6f1c2a34-0000-4000-8000-000000000003";
+    connection.workspace_id = "w";
+    connection.provider_id = id;
+    ASSERT_TRUE(store::connections::create(*database_, connection));
+    StoredCredentials credentials;
+    credentials.usage.emplace_back("access_token", Secret{std::string_view{"a"}});
+    store::Token token = std::move(*seal_credentials(vault_, connection.id, 1, credentials, now_));
+    ASSERT_TRUE(database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
+
+    ASSERT_TRUE(providers_.remove(admin(), id));
+    EXPECT_EQ(providers_.get(id).error().errc, Errc::kProviderNotFound);
+    EXPECT_EQ(store::connections::get(*database_, connection.id)->state, connection::State::kRevoked);
+    EXPECT_EQ(store::tokens::get(*database_, connection.id).error().errc, Errc::kTokenUnavailable) << "erased";
+    EXPECT_EQ(builder_.token(connection.id)->state, connection::State::kRevoked);
+    EXPECT_TRUE(builder_.token(connection.id)->credentials.empty());
+    EXPECT_EQ(providers_.remove(admin(), id).error().errc, Errc::kProviderNotFound);
+    EXPECT_TRUE(providers_.create(admin(), profile())) << "the name is free again";
+}
+
+}  // namespace
+}  // namespace nexus::control
