@@ -4,54 +4,19 @@
 
 #include <algorithm>
 
+#include "ngx_module/access_steps.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
-#include "ngx_module/record_access.h"
 #include "ngx_module/request_ctx.h"
-#include "shared/connection/state.h"
 
 namespace nexus::edge {
 
 namespace {
 
 using metrics::Counter;
-using record::Grant;
-
-bool needs_token(const LocConf &conf) {
-    const ApiMode api = api_mode(conf);
-    return is_injecting(conf) || (api != ApiMode::kOff && api != ApiMode::kPass);
-}
-
-/// Answers from the access phase: finalised here, so that neither `satisfy` nor error_page bends the answer.
-ngx_int_t refuse(Access &access, const Refusal &refusal) {
-    ngx_http_request_t *r = access.request;
-    count_refused(*access.conf, refusal.errc);
-    ngx_http_finalize_request(r, send_refusal(r, refusal));
-    return NGX_DONE;
-}
-
-ngx_int_t refuse(Access &access, Errc errc) {
-    return refuse(access, Refusal{.errc = errc});
-}
-
-void count_lookup(const Lookup &lookup) {
-    const bool token = lookup.kind == record::Kind::kToken;
-    switch (lookup.source) {
-        case TokenSource::kL1: return metrics::count(token ? Counter::kTokenLookupL1 : Counter::kCallerLookupL1);
-        case TokenSource::kL2: return metrics::count(token ? Counter::kTokenLookupL2 : Counter::kCallerLookupL2);
-        case TokenSource::kOrigin:
-            return metrics::count(token ? Counter::kTokenLookupOrigin : Counter::kCallerLookupOrigin);
-        case TokenSource::kStale:
-            return metrics::count(token ? Counter::kTokenLookupStale : Counter::kCallerLookupStale);
-        case TokenSource::kNegative:
-            return metrics::count(token ? Counter::kTokenLookupNegative : Counter::kCallerLookupNegative);
-        case TokenSource::kNone:
-            return metrics::count(token ? Counter::kTokenLookupFailed : Counter::kCallerLookupFailed);
-    }
-}
 
 void on_lookup_done(Lookup *lookup) noexcept {
     auto *access = static_cast<Access *>(lookup->data);
@@ -61,232 +26,6 @@ void on_lookup_done(Lookup *lookup) noexcept {
     r->read_event_handler = ngx_http_block_reading;
     ngx_http_core_run_phases(r);
     ngx_http_run_posted_requests(c);
-}
-
-/// returns NGX_OK: the outcome is there; NGX_AGAIN: on_lookup_done will run the phases again
-ngx_int_t look_up(Access &access, Lookup &lookup) {
-    ngx_http_request_t *r = access.request;
-    lookup.request = r;
-    lookup.done = on_lookup_done;
-    lookup.data = &access;
-
-    const ngx_int_t rc = start_lookup(&lookup);
-    if (rc != NGX_AGAIN) {
-        return rc;
-    }
-
-    access.waiting = true;
-    r->read_event_handler = ngx_http_test_reading;  // notice a client that leaves
-    if (r->connection->read->ready) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-    return NGX_AGAIN;
-}
-
-// ---- who is calling ----
-
-ngx_int_t authenticate(Access &access) {
-    const PresentedKey *key = take_caller_key(access.request, is_injecting(*access.conf));
-    if (key == nullptr) {
-        return NGX_ERROR;
-    }
-    if (!is_authenticating(*access.conf)) {
-        access.step = Access::Step::kResolve;
-        return NGX_OK;
-    }
-
-    switch (key->kind) {
-        case PresentedKey::Kind::kNone:
-            metrics::count(Counter::kAuthMissingKey);
-            return refuse(access, Errc::kMissingApiKey);
-        case PresentedKey::Kind::kMalformed:
-            metrics::count(Counter::kAuthInvalidKey);
-            return refuse(access, Errc::kInvalidApiKey);
-        case PresentedKey::Kind::kKey: break;
-    }
-
-    access.caller_lookup.kind = record::Kind::kCaller;
-    access.caller_lookup.id = key->id();
-    access.step = Access::Step::kCaller;
-    return look_up(access, access.caller_lookup);
-}
-
-ngx_int_t refuse_unknown_key(Access &access) {
-    metrics::count(Counter::kAuthInvalidKey);
-    return refuse(access, Errc::kInvalidApiKey);
-}
-
-ngx_int_t identify(Access &access) {
-    const Lookup &lookup = access.caller_lookup;
-    count_lookup(lookup);
-    switch (lookup.status) {
-        case LookupStatus::kFound: break;
-        case LookupStatus::kNotFound: return refuse_unknown_key(access);
-        case LookupStatus::kUnavailable:
-        case LookupStatus::kRefused:  // of our own key: the edge is misconfigured, not the caller wrong
-            return refuse(access, {.errc = Errc::kControlPlaneUnavailable, .retry_after_s = lookup.retry_after_s});
-        case LookupStatus::kError: return refuse(access, Errc::kInternal);
-    }
-
-    const auto active = static_cast<uint8_t>(record::CallerState::kActive);
-    if (lookup.header.state != active || lookup.header.is_expired(now_ms())) {
-        return refuse_unknown_key(access);
-    }
-
-    const Result<std::string_view> payload = open_record(lookup);
-    if (!payload) {
-        return refuse(access, Errc::kInternal);
-    }
-    Result<record::CallerView> caller = record::CallerView::parse(lookup.header, *payload);
-    if (!caller) {
-        metrics::count(Counter::kRecordsRefused);
-        return refuse(access, Errc::kInternal);
-    }
-
-    access.caller = *caller;
-    access.grants = caller->grants();
-    metrics::count(Counter::kAuthAccepted);
-    access.step = Access::Step::kResolve;
-    return NGX_OK;
-}
-
-// ---- which connection ----
-
-bool is_canonical_uuid(std::string_view text) {
-    if (text.size() != 36) {
-        return false;
-    }
-    for (size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool has_grant(const Access &access, Grant grant) {
-    return !is_authenticating(*access.conf) || record::has_grant(access.grants, grant);
-}
-
-bool is_granted(const Access &access) {
-    if (is_injecting(*access.conf)) {
-        return has_grant(access, Grant::kTokenUse);
-    }
-    switch (api_mode(*access.conf)) {
-        case ApiMode::kToken: return has_grant(access, Grant::kTokenRead);
-        case ApiMode::kRefresh: return has_grant(access, Grant::kConnectionRefresh);
-        default: return true;
-    }
-}
-
-ngx_int_t resolve(Access &access) {
-    ngx_http_request_t *r = access.request;
-    if (const std::string_view allow = allowed_methods(api_mode(*access.conf), r->method); !allow.empty()) {
-        return refuse(access, {.errc = Errc::kMethodNotAllowed, .allow = allow});
-    }
-    if (!needs_token(*access.conf)) {
-        access.step = Access::Step::kAuthorised;
-        return NGX_OK;
-    }
-    if (!is_granted(access)) {
-        return refuse(access, Errc::kInsufficientGrant);
-    }
-
-    if (!is_canonical_uuid(access.connection_id)) {
-        return refuse(access, Errc::kInvalidConnectionId);
-    }
-    access.token_lookup.kind = record::Kind::kToken;
-    access.token_lookup.id = access.connection_id;
-    access.step = Access::Step::kToken;
-    return look_up(access, access.token_lookup);
-}
-
-ngx_int_t refuse_lookup(Access &access, const Lookup &lookup) {
-    switch (lookup.status) {
-        case LookupStatus::kNotFound: return refuse(access, Errc::kConnectionNotFound);
-        case LookupStatus::kUnavailable:
-            return refuse(access, {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
-        case LookupStatus::kRefused:
-            for (const Errc known : {Errc::kStaticToken, Errc::kNoRefreshToken}) {
-                if (lookup.error_code == errc_info(known).code) {
-                    return refuse(access, known);
-                }
-            }
-            return refuse(access, {.errc = Errc::kControlPlaneUnavailable, .retry_after_s = lookup.retry_after_s});
-        default: return refuse(access, Errc::kInternal);
-    }
-}
-
-/// Opens the record and answers for the states that give no token.
-ngx_int_t judge_record(Access &access) {
-    const Lookup &lookup = *access.answer;
-    count_lookup(lookup);
-    if (lookup.status != LookupStatus::kFound) {
-        return refuse_lookup(access, lookup);
-    }
-
-    const Result<std::string_view> payload = open_record(lookup);
-    if (!payload) {
-        return refuse(access, Errc::kInternal);
-    }
-    Result<record::TokenView> parsed = record::TokenView::parse(lookup.header, *payload);
-    if (!parsed) {
-        metrics::count(Counter::kRecordsRefused);
-        return refuse(access, Errc::kInternal);
-    }
-    const record::TokenView &token = access.token.emplace(*parsed);
-
-    if (access.caller &&
-        !access.caller->may_see(token.workspace_id(), token.connection_id(), token.provider())) {
-        access.token.reset();  // variables must not tell either
-        return refuse(access, Errc::kConnectionNotFound);
-    }
-    if (api_mode(*access.conf) == ApiMode::kCheck) {
-        return NGX_OK;
-    }
-    if (const std::optional<Errc> refusal = connection::refusal(token.state())) {
-        return refuse(access, {.errc = *refusal,
-                               .reason = token.attention_reason(),
-                               .reconnect_url = token.reconnect_url()});
-    }
-    if (lookup.header.is_expired(now_ms())) {
-        return refuse(access, {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
-    }
-    return NGX_OK;
-}
-
-ngx_int_t authorise(Access &access) {
-    const ngx_int_t rc = judge_record(access);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-    if (api_mode(*access.conf) != ApiMode::kRefresh) {
-        access.step = Access::Step::kAuthorised;
-        return NGX_OK;
-    }
-
-    // All callers that saw this generation join one refresh; who comes later gets its result.
-    Lookup &refresh = access.refresh_lookup;
-    refresh.kind = record::Kind::kToken;
-    refresh.id = access.token_lookup.id;
-    refresh.force_refresh = true;
-    refresh.refresh_above_generation = access.token_lookup.header.generation;
-    access.token.reset();
-    access.answer = &refresh;
-    access.step = Access::Step::kRefresh;
-    return look_up(access, refresh);
-}
-
-ngx_int_t after_refresh(Access &access) {
-    const ngx_int_t rc = judge_record(access);
-    if (rc == NGX_OK) {
-        access.step = Access::Step::kAuthorised;
-    }
-    return rc;
 }
 
 ngx_int_t hand_on(Access &access) {
@@ -309,12 +48,23 @@ ngx_int_t run(Access &access) {
 
         ngx_int_t rc = NGX_ERROR;
         switch (access.step) {
-            case Access::Step::kAuthenticate: rc = authenticate(access); break;
-            case Access::Step::kCaller: rc = identify(access); break;
-            case Access::Step::kResolve: rc = resolve(access); break;
-            case Access::Step::kToken: rc = authorise(access); break;
-            case Access::Step::kRefresh: rc = after_refresh(access); break;
-            case Access::Step::kAuthorised: return hand_on(access);
+            case Access::Step::kAuthenticate:
+                rc = steps::authenticate(access);
+                break;
+            case Access::Step::kCaller:
+                rc = steps::identify(access);
+                break;
+            case Access::Step::kResolve:
+                rc = steps::resolve(access);
+                break;
+            case Access::Step::kToken:
+                rc = steps::authorise(access);
+                break;
+            case Access::Step::kRefresh:
+                rc = steps::after_refresh(access);
+                break;
+            case Access::Step::kAuthorised:
+                return hand_on(access);
         }
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -336,7 +86,7 @@ ngx_int_t begin(ngx_http_request_t *r, const LocConf &conf, Access *&started) {
     auto *access = ::new (place) Access;
     access->request = r;
     access->conf = &conf;
-    if (conf.connection != nullptr && needs_token(conf)) {
+    if (conf.connection != nullptr && steps::needs_token(conf)) {
         ngx_str_t value;
         if (ngx_http_complex_value(r, conf.connection, &value) != NGX_OK) {
             return NGX_ERROR;
@@ -358,11 +108,16 @@ Counter first_counter(const LocConf &conf) {
         return Counter::kInjectOk;
     }
     switch (api_mode(conf)) {
-        case ApiMode::kToken: return Counter::kTokenOk;
-        case ApiMode::kRefresh: return Counter::kRefreshOk;
-        case ApiMode::kCheck: return Counter::kCheckOk;
-        case ApiMode::kPass: return Counter::kPassOk;
-        case ApiMode::kOff: break;
+        case ApiMode::kToken:
+            return Counter::kTokenOk;
+        case ApiMode::kRefresh:
+            return Counter::kRefreshOk;
+        case ApiMode::kCheck:
+            return Counter::kCheckOk;
+        case ApiMode::kPass:
+            return Counter::kPassOk;
+        case ApiMode::kOff:
+            break;
     }
     return Counter::kAuthOnlyOk;
 }
@@ -372,6 +127,65 @@ Counter after(Counter counter, unsigned places) {
 }
 
 }  // namespace
+
+namespace steps {
+
+bool needs_token(const LocConf &conf) noexcept {
+    const ApiMode api = api_mode(conf);
+    return is_injecting(conf) || (api != ApiMode::kOff && api != ApiMode::kPass);
+}
+
+ngx_int_t refuse(Access &access, const Refusal &refusal) {
+    ngx_http_request_t *r = access.request;
+    count_refused(*access.conf, refusal.errc);
+    ngx_http_finalize_request(r, send_refusal(r, refusal));
+    return NGX_DONE;
+}
+
+ngx_int_t refuse(Access &access, Errc errc) {
+    return refuse(access, Refusal{.errc = errc});
+}
+
+void count_lookup(const Lookup &lookup) {
+    const bool token = lookup.kind == record::Kind::kToken;
+    switch (lookup.source) {
+        case TokenSource::kL1:
+            return metrics::count(token ? Counter::kTokenLookupL1 : Counter::kCallerLookupL1);
+        case TokenSource::kL2:
+            return metrics::count(token ? Counter::kTokenLookupL2 : Counter::kCallerLookupL2);
+        case TokenSource::kOrigin:
+            return metrics::count(token ? Counter::kTokenLookupOrigin : Counter::kCallerLookupOrigin);
+        case TokenSource::kStale:
+            return metrics::count(token ? Counter::kTokenLookupStale : Counter::kCallerLookupStale);
+        case TokenSource::kNegative:
+            return metrics::count(token ? Counter::kTokenLookupNegative : Counter::kCallerLookupNegative);
+        case TokenSource::kNone:
+            return metrics::count(token ? Counter::kTokenLookupFailed : Counter::kCallerLookupFailed);
+    }
+}
+
+ngx_int_t look_up(Access &access, Lookup &lookup) {
+    ngx_http_request_t *r = access.request;
+    lookup.request = r;
+    lookup.done = on_lookup_done;
+    lookup.data = &access;
+
+    const ngx_int_t rc = start_lookup(&lookup);
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    access.waiting = true;
+    r->read_event_handler = ngx_http_test_reading;  // notice a client that leaves
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    return NGX_AGAIN;
+}
+
+}  // namespace steps
 
 void count_refused(const LocConf &conf, Errc errc) noexcept {
     metrics::count(after(first_counter(conf), errc_info(errc).http_status >= 500 ? 2 : 1));
@@ -385,7 +199,7 @@ static_assert(std::is_trivially_destructible_v<Access>);  // it lies in a pool, 
 
 ngx_int_t on_access(ngx_http_request_t *r) noexcept {
     const LocConf *conf = loc_conf(r);
-    if (!is_authenticating(*conf) && !needs_token(*conf) && api_mode(*conf) == ApiMode::kOff) {
+    if (!is_authenticating(*conf) && !steps::needs_token(*conf) && api_mode(*conf) == ApiMode::kOff) {
         return NGX_DECLINED;
     }
 
@@ -399,10 +213,11 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
-    auto *cmcf =
-        static_cast<ngx_http_core_main_conf_t *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    // nginx asks in the reverse of this order. First in the array is asked last: `deny`, auth_basic and auth_request have
-    // let the request through, and have read what the caller's headers said, before these are stripped.
+    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    // nginx asks in the reverse of this order. First in the array is asked last: `deny`, auth_basic and
+    // auth_request have let the request through, and have read what the caller's headers said, before these
+    // are stripped.
     ngx_array_t &handlers = cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
     if (ngx_array_push(&handlers) == nullptr) {
         return NGX_ERROR;

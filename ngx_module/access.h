@@ -1,5 +1,5 @@
-// Authenticate, resolve, authorise: what a request of a guarded location goes through in the access phase, and what
-// it knows afterwards. What is done with that knowledge is left to gateway_api.cpp and inject.cpp.
+// Authenticate, resolve, authorise: what a request of a guarded location goes through in the access phase,
+// and what it knows afterwards. What is done with that knowledge is left to gateway_api.cpp and inject.cpp.
 #pragma once
 
 #include <optional>

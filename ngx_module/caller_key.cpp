@@ -19,14 +19,16 @@ constexpr std::string_view kBearer = "bearer ";
 
 bool equals_ignoring_case(const ngx_str_t &text, std::string_view lower) {
     return text.len == lower.size() &&
-           ngx_strncasecmp(text.data, reinterpret_cast<u_char *>(const_cast<char *>(lower.data())), lower.size()) == 0;
+           ngx_strncasecmp(text.data, reinterpret_cast<u_char *>(const_cast<char *>(lower.data())),
+                           lower.size()) == 0;
 }
 
 /// The token of `Bearer <token>`, "" for any other scheme.
 std::string_view bearer_token(std::string_view value) {
     if (value.size() <= kBearer.size() ||
         ngx_strncasecmp(reinterpret_cast<u_char *>(const_cast<char *>(value.data())),
-                        reinterpret_cast<u_char *>(const_cast<char *>(kBearer.data())), kBearer.size()) != 0) {
+                        reinterpret_cast<u_char *>(const_cast<char *>(kBearer.data())),
+                        kBearer.size()) != 0) {
         return {};
     }
     value.remove_prefix(kBearer.size());
@@ -53,7 +55,8 @@ Strip verdict(const ngx_table_elt_t &line, const void *data) {
     if (equals_ignoring_case(line.key, "x-api-key") || equals_ignoring_case(line.key, "x-nexus-key")) {
         return Strip::kRemoveAndOverwrite;
     }
-    if (equals_ignoring_case(line.key, "x-nexus-agent") || equals_ignoring_case(line.key, "x-nexus-connection")) {
+    if (equals_ignoring_case(line.key, "x-nexus-agent") ||
+        equals_ignoring_case(line.key, "x-nexus-connection")) {
         return Strip::kRemove;
     }
     if (equals_ignoring_case(line.key, "authorization") &&

@@ -9,8 +9,8 @@ namespace {
 
 bool is_url_character(char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte > 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '^' && c != '`' &&
-           c != '{' && c != '|' && c != '}';
+    return byte > 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '^' &&
+           c != '`' && c != '{' && c != '|' && c != '}';
 }
 
 }  // namespace
@@ -33,7 +33,8 @@ BaseUrl parse_base_url(std::string_view url) noexcept {
     return {url, host_port};
 }
 
-bool is_host_allowed(const record::TokenView &record, const HostRules *extra, std::string_view host, uint16_t port) {
+bool is_host_allowed(const record::TokenView &record, const HostRules *extra, std::string_view host,
+                     uint16_t port) {
     const std::string_view base = parse_base_url(record.api_base_url()).host_port;
     const uint16_t usual_port = record.api_base_url().starts_with("https://") ? 443 : 80;
     const bool base_has_port = base.find(':', base.rfind(']') + 1) != std::string_view::npos;
@@ -46,9 +47,9 @@ bool is_host_allowed(const record::TokenView &record, const HostRules *extra, st
             return true;
         }
     }
-    return extra != nullptr && std::any_of(extra->rules.begin(), extra->rules.end(), [&](const std::string &rule) {
-               return net::host_rule_matches(rule, host, port);
-           });
+    return extra != nullptr &&
+           std::any_of(extra->rules.begin(), extra->rules.end(),
+                       [&](const std::string &rule) { return net::host_rule_matches(rule, host, port); });
 }
 
 bool is_named_private(const PrivateNetworks *allowed, const sockaddr *address) noexcept {

@@ -1,10 +1,11 @@
-// Where a credential may go: host rules of the record and of `nexus_allow_hosts`, and addresses that are private
-// unless `nexus_allow_private` names them. Fails closed. What is put on the request is inject.cpp's business.
+// Where a credential may go: host rules of the record and of `nexus_allow_hosts`, and addresses that are
+// private unless `nexus_allow_private` names them. Fails closed. What is put on the request is inject.cpp's
+// business.
 #pragma once
 
+#include <sys/socket.h>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <vector>
 
 #include "shared/net/host_rule.h"
@@ -23,8 +24,8 @@ struct PrivateNetworks {
     bool unix_sockets = false;  // the word `unix:`
 };
 
-/// scheme://host[:port][/path] of a provider's API, without a trailing slash. An empty `text` means: the record's
-/// value cannot be used as one (user info, query, fragment, blank, other scheme).
+/// scheme://host[:port][/path] of a provider's API, without a trailing slash. An empty `text` means: the
+/// record's value cannot be used as one (user info, query, fragment, blank, other scheme).
 struct BaseUrl {
     std::string_view text;
     std::string_view host_port;
@@ -32,8 +33,10 @@ struct BaseUrl {
 BaseUrl parse_base_url(std::string_view url) noexcept;
 
 /// May a credential of `record` be sent to host:port? Covered are the record's allowed_hosts, the host of its
-/// api_base_url (at its port, or the scheme's usual one), and `extra`. port 0: not known (an upstream block's name).
-bool is_host_allowed(const record::TokenView &record, const HostRules *extra, std::string_view host, uint16_t port);
+/// api_base_url (at its port, or the scheme's usual one), and `extra`. port 0: not known (an upstream block's
+/// name).
+bool is_host_allowed(const record::TokenView &record, const HostRules *extra, std::string_view host,
+                     uint16_t port);
 
 /// May a credential be sent to this address? Private ones only where `allowed` names them.
 bool is_address_allowed(const PrivateNetworks *allowed, const sockaddr *address) noexcept;

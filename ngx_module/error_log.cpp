@@ -19,8 +19,8 @@ struct GuardedLog {
     ngx_log_t *copy;
 };
 
-// nginx calls the writer with its own line buffer, which may be written to. ngx_set_connection_log copies writer and
-// wdata, but `log` here may be any copy: everything needed is in `wdata`.
+// nginx calls the writer with its own line buffer, which may be written to. ngx_set_connection_log copies
+// writer and wdata, but `log` here may be any copy: everything needed is in `wdata`.
 void write_redacted(ngx_log_t *log, ngx_uint_t level, u_char *buf, size_t len) noexcept {
     redact_log_line({reinterpret_cast<char *>(buf), len});
 
@@ -77,8 +77,8 @@ bool shows_debug_http(const ngx_log_t *log) {
 }  // namespace
 
 ngx_int_t note_error_log(ngx_conf_t *cf, bool allow) noexcept {
-    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    auto *clcf =
+        static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     if (allow || clcf->error_log == nullptr) {
         return NGX_OK;
     }
@@ -119,16 +119,18 @@ ngx_int_t guard_error_logs(ngx_conf_t *cf) noexcept {
         noted[i]->error_log = copy;
     }
     if (masked) {
-        ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
-                      "nexus: debug_http is masked out of this configuration's error logs, because it prints callers' "
-                      "keys; \"nexus_debug_http on\" lets it through");
+        ngx_log_error(
+            NGX_LOG_NOTICE, cf->log, 0,
+            "nexus: debug_http is masked out of this configuration's error logs, because it prints callers' "
+            "keys; \"nexus_debug_http on\" lets it through");
     }
     return NGX_OK;
 }
 
 void warn_of_debug_connection(ngx_cycle_t *cycle) noexcept {
     const MainConf *mcf = main_conf(cycle);
-    if (mcf == nullptr || !mcf->guards_error_logs || ngx_get_conf(cycle->conf_ctx, ngx_events_module) == nullptr) {
+    if (mcf == nullptr || !mcf->guards_error_logs ||
+        ngx_get_conf(cycle->conf_ctx, ngx_events_module) == nullptr) {
         return;
     }
     const auto *ecf =

@@ -1,9 +1,9 @@
 // Making and sending the module's own answers.
 #include "ngx_module/errors.h"
 
+#include <malloc.h>
 #include <charconv>
 #include <cstdlib>
-#include <malloc.h>
 
 #include <openssl/crypto.h>
 
@@ -27,22 +27,38 @@ void free_wiped(void *memory) noexcept {
 
 std::string_view usual_message(Errc errc) {
     switch (errc) {
-        case Errc::kMissingApiKey: return "an API key is required";
-        case Errc::kInvalidApiKey: return "the API key is not valid";
-        case Errc::kInsufficientGrant: return "the caller lacks the grant for this";
-        case Errc::kInvalidConnectionId: return "the connection id is not a canonical UUID";
-        case Errc::kConnectionNotFound: return "there is no such connection";
-        case Errc::kAttentionRequired: return "the connection needs a person: it must be reconnected";
-        case Errc::kConnectionPending: return "consent for the connection is not finished";
-        case Errc::kConnectionNotActive: return "the connection is not active";
-        case Errc::kConnectionRevoked: return "the connection was revoked";
-        case Errc::kTokenUnavailable: return "no usable token can be had at the moment";
-        case Errc::kControlPlaneUnavailable: return "the control plane cannot be reached at the moment";
-        case Errc::kStaticToken: return "this credential is static and cannot be refreshed";
-        case Errc::kNoRefreshToken: return "the provider gave no refresh token";
-        case Errc::kMethodNotAllowed: return "the method is not allowed here";
-        case Errc::kHostNotAllowed: return "the credential must not be sent to this host";
-        default: return "the request could not be served";
+        case Errc::kMissingApiKey:
+            return "an API key is required";
+        case Errc::kInvalidApiKey:
+            return "the API key is not valid";
+        case Errc::kInsufficientGrant:
+            return "the caller lacks the grant for this";
+        case Errc::kInvalidConnectionId:
+            return "the connection id is not a canonical UUID";
+        case Errc::kConnectionNotFound:
+            return "there is no such connection";
+        case Errc::kAttentionRequired:
+            return "the connection needs a person: it must be reconnected";
+        case Errc::kConnectionPending:
+            return "consent for the connection is not finished";
+        case Errc::kConnectionNotActive:
+            return "the connection is not active";
+        case Errc::kConnectionRevoked:
+            return "the connection was revoked";
+        case Errc::kTokenUnavailable:
+            return "no usable token can be had at the moment";
+        case Errc::kControlPlaneUnavailable:
+            return "the control plane cannot be reached at the moment";
+        case Errc::kStaticToken:
+            return "this credential is static and cannot be refreshed";
+        case Errc::kNoRefreshToken:
+            return "the provider gave no refresh token";
+        case Errc::kMethodNotAllowed:
+            return "the method is not allowed here";
+        case Errc::kHostNotAllowed:
+            return "the credential must not be sent to this host";
+        default:
+            return "the request could not be served";
     }
 }
 
@@ -62,7 +78,8 @@ ngx_table_elt_t *add_header(ngx_http_request_t *r, const char *name, std::string
     return h;
 }
 
-ngx_int_t send_body(ngx_http_request_t *r, ngx_uint_t status, std::string_view content_type, std::span<char> text) {
+ngx_int_t send_body(ngx_http_request_t *r, ngx_uint_t status, std::string_view content_type,
+                    std::span<char> text) {
     ngx_int_t rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;

@@ -1,5 +1,5 @@
-// Answers that the module makes itself: JSON bodies, refusals with the error body of DESIGN 4. They are sent by us
-// and not by nginx's error pages, so that `error_page` cannot replace them.
+// Answers that the module makes itself: JSON bodies, refusals with the error body of DESIGN 4. They are sent
+// by us and not by nginx's error pages, so that `error_page` cannot replace them.
 #pragma once
 
 #include <string_view>
@@ -24,8 +24,8 @@ struct Refusal {
 /// Makes jansson wipe what it frees. Once per process, before the first answer.
 void init_answers() noexcept;
 
-/// Sends `body` (taken over) with Cache-Control: no-store; discards the request's body; HEAD gets the head only.
-/// returns what ngx_http_finalize_request takes
+/// Sends `body` (taken over) with Cache-Control: no-store; discards the request's body; HEAD gets the head
+/// only. returns what ngx_http_finalize_request takes
 ngx_int_t send_json(ngx_http_request_t *r, ngx_uint_t status, json_t *body) noexcept;
 
 /// Sends the error body; counts the refusal. returns what ngx_http_finalize_request takes

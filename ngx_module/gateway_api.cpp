@@ -1,4 +1,5 @@
-// Bodies of the gateway API: members as the reference implementation's clients know them, without refresh_token.
+// Bodies of the gateway API: members as the reference implementation's clients know them, without
+// refresh_token.
 #include "ngx_module/gateway_api.h"
 
 #include <ctime>
@@ -27,7 +28,8 @@ json_t *to_json_time(UnixMs at) {
     const auto seconds = static_cast<time_t>(at / 1000);
     std::tm utc{};
     char text[32];
-    if (gmtime_r(&seconds, &utc) == nullptr || std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
+    if (gmtime_r(&seconds, &utc) == nullptr ||
+        std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
         return json_null();
     }
     return json_string(text);
@@ -113,8 +115,9 @@ ngx_int_t put_on_edge_key(ngx_http_request_t *r, void *data) noexcept {
 ngx_int_t check_pass(ngx_http_request_t *r, void *data) noexcept {
     const auto *access = static_cast<const Access *>(data);
     if (r->upstream->resolved != nullptr) {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "nexus: \"nexus_api pass\" needs a proxy_pass without variables, the request is not sent");
+        ngx_log_error(
+            NGX_LOG_CRIT, r->connection->log, 0,
+            "nexus: \"nexus_api pass\" needs a proxy_pass without variables, the request is not sent");
         count_refused(*access->conf, Errc::kInternal);
         return refuse_upstream(r, Errc::kInternal);
     }
@@ -127,10 +130,13 @@ ngx_int_t check_pass(ngx_http_request_t *r, void *data) noexcept {
 std::string_view allowed_methods(ApiMode api, ngx_uint_t method) noexcept {
     switch (api) {
         case ApiMode::kToken:
-        case ApiMode::kCheck: return (method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0 ? "" : "GET, HEAD";
-        case ApiMode::kRefresh: return method == NGX_HTTP_POST ? "" : "POST";
+        case ApiMode::kCheck:
+            return (method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0 ? "" : "GET, HEAD";
+        case ApiMode::kRefresh:
+            return method == NGX_HTTP_POST ? "" : "POST";
         case ApiMode::kOff:
-        case ApiMode::kPass: break;
+        case ApiMode::kPass:
+            break;
     }
     return {};
 }
@@ -145,11 +151,15 @@ ngx_int_t on_api_content(ngx_http_request_t *r) noexcept {
         const record::TokenView &token = *access->token;
         count_ok(*access->conf);
         switch (api_mode(*access->conf)) {
-            case ApiMode::kToken: return send_json(r, NGX_HTTP_OK, token_body(token));
+            case ApiMode::kToken:
+                return send_json(r, NGX_HTTP_OK, token_body(token));
             case ApiMode::kRefresh:
-                return send_json(r, NGX_HTTP_OK, may_read(*access) ? token_body(token) : status_body(token, true));
-            case ApiMode::kCheck: return send_json(r, NGX_HTTP_OK, status_body(token, false));
-            default: return NGX_HTTP_NOT_FOUND;
+                return send_json(r, NGX_HTTP_OK,
+                                 may_read(*access) ? token_body(token) : status_body(token, true));
+            case ApiMode::kCheck:
+                return send_json(r, NGX_HTTP_OK, status_body(token, false));
+            default:
+                return NGX_HTTP_NOT_FOUND;
         }
     });
 }

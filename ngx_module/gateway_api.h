@@ -1,5 +1,5 @@
-// The gateway API at the edge (nexus_api): answers from the token record, and `pass`, which sends a caller's request
-// on to nexusd with the edge's key. Who may ask is decided before, in access.cpp.
+// The gateway API at the edge (nexus_api): answers from the token record, and `pass`, which sends a caller's
+// request on to nexusd with the edge's key. Who may ask is decided before, in access.cpp.
 #pragma once
 
 #include <string_view>

@@ -1,8 +1,8 @@
 // Parsing and merging; what the values do is access.cpp's, gateway_api.cpp's and inject.cpp's business.
 #include "ngx_module/guard_directives.h"
 
-#include "ngx_module/error_log.h"
 #include "ngx_module/egress.h"
+#include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/metrics.h"
@@ -23,7 +23,8 @@ const ngx_str_t *arguments(const ngx_conf_t *cf) {
 }
 
 ngx_http_core_loc_conf_t *core_loc_conf(ngx_conf_t *cf) {
-    return static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    return static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
 }
 
 ngx_uint_t number(AuthMode mode) {
@@ -58,8 +59,10 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
     const ngx_http_core_loc_conf_t *clcf = core_loc_conf(cf);
 
     if (conf.auth != number(AuthMode::kOff) && clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
-        return refuse_location(cf, "\"nexus_auth\" cannot stand under \"satisfy any\": another access module could then "
-                                   "open the location to a caller whom nobody has authenticated");
+        return refuse_location(
+            cf,
+            "\"nexus_auth\" cannot stand under \"satisfy any\": another access module could then "
+            "open the location to a caller whom nobody has authenticated");
     }
     if (answering && injecting) {
         return refuse_location(cf, "\"nexus_inject\" needs an upstream, and \"nexus_api\" answers by itself");
@@ -68,7 +71,8 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
         return refuse_location(cf, "\"nexus_api\" answers by itself, but another content handler is set");
     }
     if (api == ApiMode::kPass && conf.auth == number(AuthMode::kOff)) {
-        return refuse_location(cf, "\"nexus_api pass\" needs \"nexus_auth\": it puts the edge's own key on the request");
+        return refuse_location(
+            cf, "\"nexus_api pass\" needs \"nexus_auth\": it puts the edge's own key on the request");
     }
     if ((answering || injecting) && conf.connection == nullptr) {
         return refuse_location(cf, "\"nexus_connection\" is missing: it says which connection is meant");
@@ -100,7 +104,8 @@ char *on_nexus_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
     } else if (value == "api_key") {
         lcf->configured_auth = number(AuthMode::kApiKey);
     } else if (value == "jwt" || value == "mtls" || value == "peer") {
-        return refuse(cf, cmd, "this version authenticates by api_key only; jwt, mtls and peer are not built yet");
+        return refuse(cf, cmd,
+                      "this version authenticates by api_key only; jwt, mtls and peer are not built yet");
     } else {
         return refuse(cf, cmd, "must be \"off\" or \"api_key\"");
     }
@@ -134,48 +139,51 @@ char *on_nexus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
 
 char *on_nexus_allow_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
     auto *lcf = static_cast<LocConf *>(conf);
-    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_hosts", [&]() -> char * {
-        if (lcf->allow_hosts == NGX_CONF_UNSET_PTR) {
-            lcf->allow_hosts = PoolPtr<HostRules>::make(cf->pool).get();
-            if (lcf->allow_hosts == nullptr) {
-                return static_cast<char *>(NGX_CONF_ERROR);
+    return guarded_or<char *>(
+        static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_hosts", [&]() -> char * {
+            if (lcf->allow_hosts == NGX_CONF_UNSET_PTR) {
+                lcf->allow_hosts = PoolPtr<HostRules>::make(cf->pool).get();
+                if (lcf->allow_hosts == nullptr) {
+                    return static_cast<char *>(NGX_CONF_ERROR);
+                }
             }
-        }
-        for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-            const std::string_view rule = to_view(arguments(cf)[i]);
-            const std::string_view host = rule.starts_with("*.") ? rule.substr(2) : rule;
-            if (const Result<net::HostPort> parsed = net::parse_host_port(host); !parsed || parsed->host.empty()) {
-                return refuse(cf, cmd, "takes host, host:port, [v6]:port or *.suffix");
+            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+                const std::string_view rule = to_view(arguments(cf)[i]);
+                const std::string_view host = rule.starts_with("*.") ? rule.substr(2) : rule;
+                if (const Result<net::HostPort> parsed = net::parse_host_port(host);
+                    !parsed || parsed->host.empty()) {
+                    return refuse(cf, cmd, "takes host, host:port, [v6]:port or *.suffix");
+                }
+                lcf->allow_hosts->rules.emplace_back(rule);
             }
-            lcf->allow_hosts->rules.emplace_back(rule);
-        }
-        return NGX_CONF_OK;
-    });
+            return NGX_CONF_OK;
+        });
 }
 
 char *on_nexus_allow_private(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
     auto *lcf = static_cast<LocConf *>(conf);
-    return guarded_or<char *>(static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_private", [&]() -> char * {
-        if (lcf->allow_private == NGX_CONF_UNSET_PTR) {
-            lcf->allow_private = PoolPtr<PrivateNetworks>::make(cf->pool).get();
-            if (lcf->allow_private == nullptr) {
-                return static_cast<char *>(NGX_CONF_ERROR);
+    return guarded_or<char *>(
+        static_cast<char *>(NGX_CONF_ERROR), cf->log, "nexus_allow_private", [&]() -> char * {
+            if (lcf->allow_private == NGX_CONF_UNSET_PTR) {
+                lcf->allow_private = PoolPtr<PrivateNetworks>::make(cf->pool).get();
+                if (lcf->allow_private == nullptr) {
+                    return static_cast<char *>(NGX_CONF_ERROR);
+                }
             }
-        }
-        for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-            const std::string_view text = to_view(arguments(cf)[i]);
-            if (text == "unix:") {
-                lcf->allow_private->unix_sockets = true;
-                continue;
+            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+                const std::string_view text = to_view(arguments(cf)[i]);
+                if (text == "unix:") {
+                    lcf->allow_private->unix_sockets = true;
+                    continue;
+                }
+                const Result<net::Cidr> network = net::Cidr::parse(text);
+                if (!network) {
+                    return refuse(cf, cmd, "takes addresses and networks in CIDR form, or \"unix:\"");
+                }
+                lcf->allow_private->networks.push_back(*network);
             }
-            const Result<net::Cidr> network = net::Cidr::parse(text);
-            if (!network) {
-                return refuse(cf, cmd, "takes addresses and networks in CIDR form, or \"unix:\"");
-            }
-            lcf->allow_private->networks.push_back(*network);
-        }
-        return NGX_CONF_OK;
-    });
+            return NGX_CONF_OK;
+        });
 }
 
 char *on_nexus_metrics(ngx_conf_t *cf, ngx_command_t *, void *) noexcept {
@@ -195,7 +203,8 @@ void init_guard_conf(LocConf &conf) noexcept {
 
 char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_http_core_loc_conf_t *clcf = core_loc_conf(cf);
-    if (conf.api == NGX_CONF_UNSET_UINT && clcf->noname) {  // `if` and `limit_except`: still the same location
+    if (conf.api == NGX_CONF_UNSET_UINT &&
+        clcf->noname) {  // `if` and `limit_except`: still the same location
         conf.api = prev.api;
         if (clcf->handler == nullptr && is_answering(static_cast<ApiMode>(conf.api))) {
             clcf->handler = on_api_content;
@@ -212,14 +221,16 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     }
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
 
-    // Where nobody said anything, it depends on what each location does: so what was said is inherited, not the result.
+    // Where nobody said anything, it depends on what each location does: so what was said is inherited, not
+    // the result.
     if (conf.configured_auth == NGX_CONF_UNSET_UINT) {
         conf.configured_auth = prev.configured_auth;
     }
-    const bool guarded_use = conf.api != number(ApiMode::kOff) ||
-                             conf.inject != static_cast<ngx_uint_t>(InjectMode::kOff);
-    conf.auth = conf.configured_auth != NGX_CONF_UNSET_UINT ? conf.configured_auth
-                                                            : number(guarded_use ? AuthMode::kApiKey : AuthMode::kOff);
+    const bool guarded_use =
+        conf.api != number(ApiMode::kOff) || conf.inject != static_cast<ngx_uint_t>(InjectMode::kOff);
+    conf.auth = conf.configured_auth != NGX_CONF_UNSET_UINT
+                    ? conf.configured_auth
+                    : number(guarded_use ? AuthMode::kApiKey : AuthMode::kOff);
 
     if (guarded_use || conf.auth != number(AuthMode::kOff)) {
         MainConf *mcf = main_conf(cf);

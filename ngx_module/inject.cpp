@@ -1,4 +1,5 @@
-// Checks the destination, then edits the serialised request. Fails closed: without a credential nothing is sent.
+// Checks the destination, then edits the serialised request. Fails closed: without a credential nothing is
+// sent.
 #include "ngx_module/inject.h"
 
 #include <arpa/inet.h>
@@ -32,7 +33,8 @@ Destination destination_of(const ngx_http_upstream_t &u) {
     return {host, u.resolved != nullptr ? u.resolved->port : u.conf->upstream->port};
 }
 
-/// Is `host` an IP literal that may not be reached? Names are checked when they have become an address (send_guard.h).
+/// Is `host` an IP literal that may not be reached? Names are checked when they have become an address
+/// (send_guard.h).
 bool is_refused_literal(const PrivateNetworks *allowed, std::string_view host, bool named_only) {
     const std::string text{host};
     sockaddr_in v4{};
@@ -167,12 +169,17 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
 
 std::string_view wanted_strategy(InjectMode mode) {
     switch (mode) {
-        case InjectMode::kOauth2: return "oauth2";
-        case InjectMode::kHeader: return "header";
-        case InjectMode::kQueryParam: return "query_param";
-        case InjectMode::kBasicAuth: return "basic_auth";
+        case InjectMode::kOauth2:
+            return "oauth2";
+        case InjectMode::kHeader:
+            return "header";
+        case InjectMode::kQueryParam:
+            return "query_param";
+        case InjectMode::kBasicAuth:
+            return "basic_auth";
         case InjectMode::kOff:
-        case InjectMode::kAuto: break;
+        case InjectMode::kAuto:
+            break;
     }
     return {};
 }
@@ -182,7 +189,8 @@ ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
     const auto &access = *static_cast<const Access *>(data);
     const std::string_view wanted = wanted_strategy(static_cast<InjectMode>(access.conf->inject));
     if (!wanted.empty() && wanted != access.token->strategy()) {
-        return refuse(r, access, Errc::kStrategyFailed, "the connection has another strategy than this location");
+        return refuse(r, access, Errc::kStrategyFailed,
+                      "the connection has another strategy than this location");
     }
     return check_destination(r, data);
 }

@@ -1,5 +1,5 @@
-// Injection: the connection's credential goes onto the proxied request (nexus_inject), if the destination may have it.
-// Which caller may use which connection is decided before, in access.cpp.
+// Injection: the connection's credential goes onto the proxied request (nexus_inject), if the destination may
+// have it. Which caller may use which connection is decided before, in access.cpp.
 #pragma once
 
 #include "ngx_module/access.h"

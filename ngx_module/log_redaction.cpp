@@ -31,7 +31,8 @@ void redact_keys(std::span<char> line) {
     }
 }
 
-/// Does the field's closing quote stand here? A quote inside of a URI is not followed by nginx's own punctuation.
+/// Does the field's closing quote stand here? A quote inside of a URI is not followed by nginx's own
+/// punctuation.
 bool is_end_of_field(std::span<char> line, size_t at) {
     return line[at] == '"' && (at + 1 >= line.size() || line[at + 1] == ',' || line[at + 1] == '\n');
 }

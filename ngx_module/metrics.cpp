@@ -45,7 +45,8 @@ constexpr std::string_view kLookups = "nexus_lookups_total";
 constexpr std::string_view kInjections = "nexus_injections_total";
 
 constexpr std::array<Name, kCounters> kNames = {{
-    {Counter::kTokenOk, kRequests, R"(use="token",result="ok")", "Requests by what the location does and how they ended."},
+    {Counter::kTokenOk, kRequests, R"(use="token",result="ok")",
+     "Requests by what the location does and how they ended."},
     {Counter::kTokenRefused, kRequests, R"(use="token",result="refused")", ""},
     {Counter::kTokenFailed, kRequests, R"(use="token",result="failed")", ""},
     {Counter::kRefreshOk, kRequests, R"(use="refresh",result="ok")", ""},
@@ -64,11 +65,13 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kAuthOnlyRefused, kRequests, R"(use="auth",result="refused")", ""},
     {Counter::kAuthOnlyFailed, kRequests, R"(use="auth",result="failed")", ""},
 
-    {Counter::kAuthAccepted, kAuth, R"(result="accepted")", "Callers by the outcome of their authentication."},
+    {Counter::kAuthAccepted, kAuth, R"(result="accepted")",
+     "Callers by the outcome of their authentication."},
     {Counter::kAuthMissingKey, kAuth, R"(result="missing_key")", ""},
     {Counter::kAuthInvalidKey, kAuth, R"(result="invalid_key")", ""},
 
-    {Counter::kTokenLookupL1, kLookups, R"(kind="token",source="l1")", "Lookups of records by where they were answered."},
+    {Counter::kTokenLookupL1, kLookups, R"(kind="token",source="l1")",
+     "Lookups of records by where they were answered."},
     {Counter::kTokenLookupL2, kLookups, R"(kind="token",source="l2")", ""},
     {Counter::kTokenLookupOrigin, kLookups, R"(kind="token",source="origin")", ""},
     {Counter::kTokenLookupStale, kLookups, R"(kind="token",source="stale")", ""},
@@ -82,7 +85,8 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kCallerLookupFailed, kLookups, R"(kind="caller",source="none")", ""},
 
     {Counter::kRedisCommands, "nexus_redis_commands_total", "", "Commands sent to Redis."},
-    {Counter::kRedisFailures, "nexus_redis_failures_total", "", "Redis commands that failed, time-outs excluded."},
+    {Counter::kRedisFailures, "nexus_redis_failures_total", "",
+     "Redis commands that failed, time-outs excluded."},
     {Counter::kRedisTimeouts, "nexus_redis_timeouts_total", "", "Redis commands without a reply in time."},
     {Counter::kRedisConnects, "nexus_redis_connects_total", "", "Connections to Redis that became ready."},
     {Counter::kRedisEvents, "nexus_redis_events_total", "", "Invalidation events received."},
@@ -94,8 +98,10 @@ constexpr std::array<Name, kCounters> kNames = {{
      "Requests to the control plane without an answer in time."},
 
     {Counter::kCacheStores, "nexus_cache_stores_total", "", "Records written to the shared memory cache."},
-    {Counter::kCacheEvictions, "nexus_cache_evictions_total", "", "Records evicted from the shared memory cache."},
-    {Counter::kCacheInvalidations, "nexus_cache_invalidations_total", "", "Cached records that an event outdated."},
+    {Counter::kCacheEvictions, "nexus_cache_evictions_total", "",
+     "Records evicted from the shared memory cache."},
+    {Counter::kCacheInvalidations, "nexus_cache_invalidations_total", "",
+     "Cached records that an event outdated."},
     {Counter::kRecordsRefused, "nexus_records_refused_total", "",
      "Records that did not open: unknown key, broken seal, wrong content."},
 

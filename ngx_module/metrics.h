@@ -1,6 +1,6 @@
-// Counters of the edge in shared memory: a row per worker, relaxed atomic additions, no lock, kept over reloads.
-// What a counter is called in the Prometheus text, and its help line, is metrics.cpp's table; when one is
-// counted is the business of whoever calls `count`.
+// Counters of the edge in shared memory: a row per worker, relaxed atomic additions, no lock, kept over
+// reloads. What a counter is called in the Prometheus text, and its help line, is metrics.cpp's table; when
+// one is counted is the business of whoever calls `count`.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,9 @@
 
 namespace nexus::edge::metrics {
 
-/// Fixed cardinality: no counter depends on who calls or which connection is meant. The order is the order of the
-/// text; a new one is a row in metrics.cpp as well (a static_assert compares the two) and a line in the manual.
+/// Fixed cardinality: no counter depends on who calls or which connection is meant. The order is the order of
+/// the text; a new one is a row in metrics.cpp as well (a static_assert compares the two) and a line in the
+/// manual.
 enum class Counter : uint16_t {
     // requests that reached their end in the access phase or our content handler, by use and result
     kTokenOk,
@@ -56,10 +57,10 @@ enum class Counter : uint16_t {
 
     // Redis, counted by redis/
     kRedisCommands,
-    kRedisFailures,   // error replies, broken or refused connections
+    kRedisFailures,  // error replies, broken or refused connections
     kRedisTimeouts,
     kRedisConnects,
-    kRedisEvents,     // invalidations received
+    kRedisEvents,  // invalidations received
 
     // control plane, counted by control_plane.cpp
     kControlPlaneCalls,
@@ -81,8 +82,8 @@ enum class Counter : uint16_t {
     kCount_,
 };
 
-/// Adds to a counter. Callable from any worker code once the cycle runs; before that, and in processes without
-/// the zone (cache manager), it does nothing.
+/// Adds to a counter. Callable from any worker code once the cycle runs; before that, and in processes
+/// without the zone (cache manager), it does nothing.
 void count(Counter counter, uint64_t by = 1) noexcept;
 
 /// Counts a refusal by the code that the caller was shown (`nexus_refusals_total{code=...}`).

@@ -9,8 +9,8 @@
 namespace nexus::edge {
 
 Result<std::string_view> open_record(const Lookup &lookup) {
-    const std::string redis_key = lookup.kind == record::Kind::kToken ? redis::token_key(lookup.id)
-                                                                      : redis::caller_key(lookup.id);
+    const std::string redis_key =
+        lookup.kind == record::Kind::kToken ? redis::token_key(lookup.id) : redis::caller_key(lookup.id);
     if (lookup.sealed.size() < record::kOverheadBytes) {
         return fail(Errc::kMalformedRecord, "the record is too short");
     }

@@ -1,5 +1,5 @@
-// What a location may do with nexus: the values of nexus_auth, nexus_api and nexus_inject, as numbers that nginx's
-// enum slots fill in. What follows from them is access.cpp's business.
+// What a location may do with nexus: the values of nexus_auth, nexus_api and nexus_inject, as numbers that
+// nginx's enum slots fill in. What follows from them is access.cpp's business.
 #pragma once
 
 #include "ngx_module/ngx/ngx.h"

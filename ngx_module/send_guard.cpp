@@ -17,9 +17,9 @@ ngx_int_t on_output(void *data, ngx_chain_t *in) noexcept {
     const auto *guard = static_cast<const Guard *>(data);
     const ngx_peer_connection_t &peer = guard->request->upstream->peer;
 
-    const bool allowed = peer.sockaddr != nullptr &&
-                         (guard->named_only ? is_named_private(guard->allowed, peer.sockaddr)
-                                            : is_address_allowed(guard->allowed, peer.sockaddr));
+    const bool allowed =
+        peer.sockaddr != nullptr && (guard->named_only ? is_named_private(guard->allowed, peer.sockaddr)
+                                                       : is_address_allowed(guard->allowed, peer.sockaddr));
     if (!allowed) {
         ngx_log_error(NGX_LOG_ERR, guard->request->connection->log, 0,
                       "nexus: the peer's address is not one that a credential may be sent to");

@@ -5,8 +5,8 @@
 
 namespace nexus::edge {
 
-// A new list rather than moved elements: headers_in has pointers into the old one (host, cookies, ...), which stay
-// valid that way. `hash = 0` would not do: the proxy module does not look at it in requests.
+// A new list rather than moved elements: headers_in has pointers into the old one (host, cookies, ...), which
+// stay valid that way. `hash = 0` would not do: the proxy module does not look at it in requests.
 ngx_int_t strip_headers(ngx_http_request_t *r, Strip (*decide)(const ngx_table_elt_t &line, const void *data),
                         const void *data) noexcept {
     ngx_list_t kept;

@@ -15,8 +15,8 @@ namespace nexus::edge {
 
 namespace {
 
-// What nginx calls in place of the original create_request, which has been called already. It has just put the body
-// into u->request_bufs; the request, body included, is what we kept.
+// What nginx calls in place of the original create_request, which has been called already. It has just put
+// the body into u->request_bufs; the request, body included, is what we kept.
 ngx_int_t on_create_request(ngx_http_request_t *r) noexcept {
     const RequestCtx *ctx = request_ctx(r);
     if (ctx == nullptr || ctx->upstream.request_bufs == nullptr) {
@@ -31,7 +31,8 @@ ngx_int_t refuse_with_log(ngx_http_request_t *r, const char *why) {
     return refuse_upstream(r, Errc::kInternal);
 }
 
-// Serialising right before the upstream starts, and not from within, leaves room for a proper answer to a refusal.
+// Serialising right before the upstream starts, and not from within, leaves room for a proper answer to a
+// refusal.
 ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
     ngx_http_upstream_t *u = r->upstream;
     if (u->output.tag != static_cast<ngx_buf_tag_t>(&ngx_http_proxy_module)) {
@@ -64,12 +65,13 @@ ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
     return NGX_OK;
 }
 
-// The body is there (or is read unbuffered). nginx calls it in place of ngx_http_upstream_init, and so it owns the
-// reference that reading the body took.
+// The body is there (or is read unbuffered). nginx calls it in place of ngx_http_upstream_init, and so it
+// owns the reference that reading the body took.
 void on_body_ready(ngx_http_request_t *r) noexcept {
     RequestCtx *ctx = request_ctx(r);
-    const ngx_int_t rc = guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "serialising the upstream request",
-                                               [&] { return serialise(r, ctx->upstream); });
+    const ngx_int_t rc =
+        guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "serialising the upstream request",
+                              [&] { return serialise(r, ctx->upstream); });
     if (rc == NGX_OK) {
         ngx_http_upstream_init(r);
         return;
@@ -89,7 +91,8 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
     // In these cases nginx starts the upstream at once, from within the original handler.
     const bool had_body = r != r->main || r->request_body != nullptr || r->discard_body;
 
-    // With `aio` set, ngx_http_upstream_init_request returns at once: r->upstream is set up, nothing is serialised.
+    // With `aio` set, ngx_http_upstream_init_request returns at once: r->upstream is set up, nothing is
+    // serialised.
     r->aio = 1;
     const ngx_int_t rc = ctx->upstream.content_handler(r);
     r->aio = 0;
@@ -108,8 +111,8 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
 
     const bool has_no_body = r->headers_in.content_length_n < 0 && !r->headers_in.chunked;
     ngx_http_request_body_t *body = r->request_body;
-    const bool may_start = had_body || has_no_body || r->request_body_no_buffering ||
-                           (body != nullptr && body->last_saved);
+    const bool may_start =
+        had_body || has_no_body || r->request_body_no_buffering || (body != nullptr && body->last_saved);
     if (may_start) {
         on_body_ready(r);
     } else if (body != nullptr) {
@@ -120,7 +123,8 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
 
 }  // namespace
 
-ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch, void *data) noexcept {
+ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch,
+                        void *data) noexcept {
     if (r->content_handler == nullptr) {
         return NGX_DECLINED;
     }
@@ -164,28 +168,30 @@ ngx_int_t rewrite_request_block(ngx_http_request_t *r, const http1::BlockEdit &e
         return refuse_upstream(r, Errc::kInternal);
     }
     ngx_buf_t *b = r->upstream->request_bufs->buf;
-    const std::string_view block{reinterpret_cast<const char *>(b->pos), static_cast<size_t>(b->last - b->pos)};
+    const std::string_view block{reinterpret_cast<const char *>(b->pos),
+                                 static_cast<size_t>(b->last - b->pos)};
 
-    return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "editing the upstream request", [&]() -> ngx_int_t {
-        const std::span<char> area = wiped_area(r->pool, http1::edited_size_bound(block, edit));
-        if (area.data() == nullptr) {
-            return refuse_upstream(r, Errc::kInternal);
-        }
+    return guarded_or<ngx_int_t>(
+        NGX_ERROR, r->connection->log, "editing the upstream request", [&]() -> ngx_int_t {
+            const std::span<char> area = wiped_area(r->pool, http1::edited_size_bound(block, edit));
+            if (area.data() == nullptr) {
+                return refuse_upstream(r, Errc::kInternal);
+            }
 
-        const Result<size_t> size = http1::edit_block(block, edit, area);
-        if (!size) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "nexus: the request's head could not be edited, the request is not sent");
-            return refuse_upstream(r, Errc::kInvalidRequest);
-        }
+            const Result<size_t> size = http1::edit_block(block, edit, area);
+            if (!size) {
+                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                              "nexus: the request's head could not be edited, the request is not sent");
+                return refuse_upstream(r, Errc::kInvalidRequest);
+            }
 
-        // start == pos: a retry sends the buffer again from `start`
-        b->start = reinterpret_cast<u_char *>(area.data());
-        b->pos = b->start;
-        b->last = b->start + *size;
-        b->end = b->start + area.size();
-        return NGX_OK;
-    });
+            // start == pos: a retry sends the buffer again from `start`
+            b->start = reinterpret_cast<u_char *>(area.data());
+            b->pos = b->start;
+            b->last = b->start + *size;
+            b->end = b->start + area.size();
+            return NGX_OK;
+        });
 }
 
 }  // namespace nexus::edge

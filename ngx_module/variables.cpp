@@ -1,5 +1,5 @@
-// What a request knows of itself, for logs, maps and proxy_pass. Empty ("-" in logs) before the access phase and in
-// locations that are not guarded.
+// What a request knows of itself, for logs, maps and proxy_pass. Empty ("-" in logs) before the access phase
+// and in locations that are not guarded.
 #include "ngx_module/variables.h"
 
 #include <charconv>
@@ -41,12 +41,18 @@ std::string_view state_of(ngx_http_request_t *, const Access &access) {
 
 std::string_view source_of(ngx_http_request_t *, const Access &access) {
     switch (access.answer->source) {
-        case TokenSource::kL1: return "l1";
-        case TokenSource::kL2: return "l2";
-        case TokenSource::kOrigin: return "origin";
-        case TokenSource::kStale: return "stale";
-        case TokenSource::kNegative: return "negative";
-        case TokenSource::kNone: break;
+        case TokenSource::kL1:
+            return "l1";
+        case TokenSource::kL2:
+            return "l2";
+        case TokenSource::kOrigin:
+            return "origin";
+        case TokenSource::kStale:
+            return "stale";
+        case TokenSource::kNegative:
+            return "negative";
+        case TokenSource::kNone:
+            break;
     }
     return {};
 }
@@ -89,7 +95,8 @@ ngx_int_t get_access_variable(ngx_http_request_t *r, ngx_http_variable_value_t *
     });
 }
 
-/// The request line for logs: the names of query parameters stay, their values (codes, states, keys) become '*'.
+/// The request line for logs: the names of query parameters stay, their values (codes, states, keys) become
+/// '*'.
 ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
     return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "a variable", [&] {
         const std::string_view uri = to_view(r->unparsed_uri);

@@ -5,8 +5,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <string>
 #include <sys/un.h>
+#include <string>
 
 namespace nexus::edge {
 namespace {
@@ -28,16 +28,19 @@ TEST_P(BaseUrlTest, IsTakenApartOrRefused) {
 
 INSTANTIATE_TEST_SUITE_P(
     Urls, BaseUrlTest,
-    testing::Values(BaseUrlCase{"HostOnly", "https://api.example.com", "https://api.example.com", "api.example.com"},
-                    BaseUrlCase{"Slashes", "https://api.example.com//", "https://api.example.com", "api.example.com"},
-                    BaseUrlCase{"PathAndPort", "http://h:81/v1/", "http://h:81/v1", "h:81"},
-                    BaseUrlCase{"Ipv6", "https://[2001:db8::1]:8443/a", "https://[2001:db8::1]:8443/a", "[2001:db8::1]:8443"},
-                    BaseUrlCase{"Empty", "", "", ""}, BaseUrlCase{"NoHost", "https:///x", "", ""},
-                    BaseUrlCase{"OnlyPort", "https://:443/x", "", ""}, BaseUrlCase{"OnlyScheme", "https://", "", ""},
-                    BaseUrlCase{"OtherScheme", "ftp://h/", "", ""}, BaseUrlCase{"UserInfo", "https://u@h/", "", ""},
-                    BaseUrlCase{"Query", "https://h/?a", "", ""}, BaseUrlCase{"Fragment", "https://h/#a", "", ""},
-                    BaseUrlCase{"LineBreak", "https://h/\r\nX: y", "", ""}, BaseUrlCase{"Backslash", "https://h\\@evil/", "", ""},
-                    BaseUrlCase{"Nul", std::string("https://h\0x", 11), "", ""}),
+    testing::Values(
+        BaseUrlCase{"HostOnly", "https://api.example.com", "https://api.example.com", "api.example.com"},
+        BaseUrlCase{"Slashes", "https://api.example.com//", "https://api.example.com", "api.example.com"},
+        BaseUrlCase{"PathAndPort", "http://h:81/v1/", "http://h:81/v1", "h:81"},
+        BaseUrlCase{"Ipv6", "https://[2001:db8::1]:8443/a", "https://[2001:db8::1]:8443/a",
+                    "[2001:db8::1]:8443"},
+        BaseUrlCase{"Empty", "", "", ""}, BaseUrlCase{"NoHost", "https:///x", "", ""},
+        BaseUrlCase{"OnlyPort", "https://:443/x", "", ""}, BaseUrlCase{"OnlyScheme", "https://", "", ""},
+        BaseUrlCase{"OtherScheme", "ftp://h/", "", ""}, BaseUrlCase{"UserInfo", "https://u@h/", "", ""},
+        BaseUrlCase{"Query", "https://h/?a", "", ""}, BaseUrlCase{"Fragment", "https://h/#a", "", ""},
+        BaseUrlCase{"LineBreak", "https://h/\r\nX: y", "", ""},
+        BaseUrlCase{"Backslash", "https://h\\@evil/", "", ""},
+        BaseUrlCase{"Nul", std::string("https://h\0x", 11), "", ""}),
     [](const auto &test) { return std::string{test.param.name}; });
 
 sockaddr_in v4(const char *text) {

@@ -22,18 +22,23 @@ TEST(LogRedactionTest, OverwritesTheSecretOfAgentKeysAnywhere) {
 }
 
 TEST(LogRedactionTest, OverwritesQueryValuesOfUriFields) {
-    EXPECT_EQ(redacted(R"(x, request: "GET /auth/callback?state=s1&code=c=2&flag HTTP/1.1", upstream: "http://a/b?c=d", host: "h")"),
-              R"(x, request: "GET /auth/callback?state=**&code=***&flag HTTP/1.1", upstream: "http://a/b?c=*", host: "h")");
+    EXPECT_EQ(
+        redacted(
+            R"(x, request: "GET /auth/callback?state=s1&code=c=2&flag HTTP/1.1", upstream: "http://a/b?c=d", host: "h")"),
+        R"(x, request: "GET /auth/callback?state=**&code=***&flag HTTP/1.1", upstream: "http://a/b?c=*", host: "h")");
     EXPECT_EQ(redacted(R"(referrer: "https://a/?x=y")"), R"(referrer: "https://a/?x=*")");
 }
 
 TEST(LogRedactionTest, AQuoteInsideTheUriDoesNotEndIt) {
-    EXPECT_EQ(redacted(R"(request: "GET /?a="b"c HTTP/1.1", host: "h=i")"), R"(request: "GET /?a=**** HTTP/1.1", host: "h=i")");
-    EXPECT_EQ(redacted(R"(request: "GET /?a="b HTTP/1.1", host: "h")"), R"(request: "GET /?a=** HTTP/1.1", host: "h")");
+    EXPECT_EQ(redacted(R"(request: "GET /?a="b"c HTTP/1.1", host: "h=i")"),
+              R"(request: "GET /?a=**** HTTP/1.1", host: "h=i")");
+    EXPECT_EQ(redacted(R"(request: "GET /?a="b HTTP/1.1", host: "h")"),
+              R"(request: "GET /?a=** HTTP/1.1", host: "h")");
 }
 
 TEST(LogRedactionTest, LeavesTheRestAlone) {
-    for (const char *line : {"", "?", "request: \"", "a=b&c=d", R"(request: "GET /path HTTP/1.1", host: "a?b=c")"}) {
+    for (const char *line :
+         {"", "?", "request: \"", "a=b&c=d", R"(request: "GET /path HTTP/1.1", host: "a?b=c")"}) {
         EXPECT_EQ(redacted(line), line);
     }
 }

@@ -1,0 +1,35 @@
+// The steps of the access phase, shared between the files that hold them: access.cpp (the machine),
+// authenticate.cpp (who is calling) and authorise.cpp (which connection, and may they). A step returns
+//
+//   NGX_OK      done: access.step names the next one
+//   NGX_AGAIN   a lookup is under way, which runs the phases again
+//   NGX_DONE    the request was answered
+//   NGX_ERROR   out of memory
+#pragma once
+
+#include "ngx_module/access.h"
+#include "ngx_module/errors.h"
+#include "ngx_module/lookup.h"
+
+namespace nexus::edge::steps {
+
+ngx_int_t authenticate(Access &access);   // Step::kAuthenticate
+ngx_int_t identify(Access &access);       // Step::kCaller
+ngx_int_t resolve(Access &access);        // Step::kResolve
+ngx_int_t authorise(Access &access);      // Step::kToken
+ngx_int_t after_refresh(Access &access);  // Step::kRefresh
+
+/// Does the location use a connection, and not only authenticate?
+bool needs_token(const LocConf &conf) noexcept;
+
+/// Answers from the access phase: finalised here, so that neither `satisfy` nor error_page bends the answer.
+/// returns NGX_DONE
+ngx_int_t refuse(Access &access, const Refusal &refusal);
+ngx_int_t refuse(Access &access, Errc errc);
+
+/// returns NGX_OK: the outcome is there; NGX_AGAIN; NGX_ERROR
+ngx_int_t look_up(Access &access, Lookup &lookup);
+
+void count_lookup(const Lookup &lookup);
+
+}  // namespace nexus::edge::steps

@@ -1,0 +1,161 @@
+// Which connection is meant, and may this caller have it: grants, the record, its workspace and state (DESIGN
+// 4).
+#include <optional>
+
+#include "ngx_module/access_steps.h"
+#include "ngx_module/gateway_api.h"
+#include "ngx_module/metrics.h"
+#include "ngx_module/record_access.h"
+#include "shared/connection/state.h"
+
+namespace nexus::edge::steps {
+
+namespace {
+
+using metrics::Counter;
+using record::Grant;
+
+bool is_canonical_uuid(std::string_view text) {
+    if (text.size() != 36) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool has_grant(const Access &access, Grant grant) {
+    return !is_authenticating(*access.conf) || record::has_grant(access.grants, grant);
+}
+
+bool is_granted(const Access &access) {
+    if (is_injecting(*access.conf)) {
+        return has_grant(access, Grant::kTokenUse);
+    }
+    switch (api_mode(*access.conf)) {
+        case ApiMode::kToken:
+            return has_grant(access, Grant::kTokenRead);
+        case ApiMode::kRefresh:
+            return has_grant(access, Grant::kConnectionRefresh);
+        default:
+            return true;
+    }
+}
+
+ngx_int_t refuse_lookup(Access &access, const Lookup &lookup) {
+    switch (lookup.status) {
+        case LookupStatus::kNotFound:
+            return refuse(access, Errc::kConnectionNotFound);
+        case LookupStatus::kUnavailable:
+            return refuse(access, {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
+        case LookupStatus::kRefused:
+            for (const Errc known : {Errc::kStaticToken, Errc::kNoRefreshToken}) {
+                if (lookup.error_code == errc_info(known).code) {
+                    return refuse(access, known);
+                }
+            }
+            return refuse(access,
+                          {.errc = Errc::kControlPlaneUnavailable, .retry_after_s = lookup.retry_after_s});
+        default:
+            return refuse(access, Errc::kInternal);
+    }
+}
+
+/// Opens the record and answers for the states that give no token.
+ngx_int_t judge_record(Access &access) {
+    const Lookup &lookup = *access.answer;
+    count_lookup(lookup);
+    if (lookup.status != LookupStatus::kFound) {
+        return refuse_lookup(access, lookup);
+    }
+
+    const Result<std::string_view> payload = open_record(lookup);
+    if (!payload) {
+        return refuse(access, Errc::kInternal);
+    }
+    Result<record::TokenView> parsed = record::TokenView::parse(lookup.header, *payload);
+    if (!parsed) {
+        metrics::count(Counter::kRecordsRefused);
+        return refuse(access, Errc::kInternal);
+    }
+    const record::TokenView &token = access.token.emplace(*parsed);
+
+    if (access.caller &&
+        !access.caller->may_see(token.workspace_id(), token.connection_id(), token.provider())) {
+        access.token.reset();  // variables must not tell either
+        return refuse(access, Errc::kConnectionNotFound);
+    }
+    if (api_mode(*access.conf) == ApiMode::kCheck) {
+        return NGX_OK;
+    }
+    if (const std::optional<Errc> refusal = connection::refusal(token.state())) {
+        return refuse(
+            access,
+            {.errc = *refusal, .reason = token.attention_reason(), .reconnect_url = token.reconnect_url()});
+    }
+    if (lookup.header.is_expired(now_ms())) {
+        return refuse(access, {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
+    }
+    return NGX_OK;
+}
+
+}  // namespace
+
+ngx_int_t resolve(Access &access) {
+    ngx_http_request_t *r = access.request;
+    if (const std::string_view allow = allowed_methods(api_mode(*access.conf), r->method); !allow.empty()) {
+        return refuse(access, {.errc = Errc::kMethodNotAllowed, .allow = allow});
+    }
+    if (!needs_token(*access.conf)) {
+        access.step = Access::Step::kAuthorised;
+        return NGX_OK;
+    }
+    if (!is_granted(access)) {
+        return refuse(access, Errc::kInsufficientGrant);
+    }
+
+    if (!is_canonical_uuid(access.connection_id)) {
+        return refuse(access, Errc::kInvalidConnectionId);
+    }
+    access.token_lookup.kind = record::Kind::kToken;
+    access.token_lookup.id = access.connection_id;
+    access.step = Access::Step::kToken;
+    return look_up(access, access.token_lookup);
+}
+
+ngx_int_t authorise(Access &access) {
+    const ngx_int_t rc = judge_record(access);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    if (api_mode(*access.conf) != ApiMode::kRefresh) {
+        access.step = Access::Step::kAuthorised;
+        return NGX_OK;
+    }
+
+    // All callers that saw this generation join one refresh; who comes later gets its result.
+    Lookup &refresh = access.refresh_lookup;
+    refresh.kind = record::Kind::kToken;
+    refresh.id = access.token_lookup.id;
+    refresh.force_refresh = true;
+    refresh.refresh_above_generation = access.token_lookup.header.generation;
+    access.token.reset();
+    access.answer = &refresh;
+    access.step = Access::Step::kRefresh;
+    return look_up(access, refresh);
+}
+
+ngx_int_t after_refresh(Access &access) {
+    const ngx_int_t rc = judge_record(access);
+    if (rc == NGX_OK) {
+        access.step = Access::Step::kAuthorised;
+    }
+    return rc;
+}
+
+}  // namespace nexus::edge::steps
