@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import test from 'node:test';
 import { assertNoSecrets, files } from '../support/canary.mjs';
 import { expectStatus, startLine } from '../support/line.mjs';
+import { findPort } from '../support/ports.mjs';
 import { request } from '../support/http.mjs';
 import { waitFor } from '../support/wait.mjs';
 
@@ -22,6 +23,11 @@ for (const database of ['sqlite', 'postgres']) {
     await line.createProvider();
     await line.createProvider(staticProfile('keyed', 'api_key', line));
     await line.createProvider(staticProfile('basic', 'basic_auth', line));
+    await line.createProvider({
+      ...staticProfile('queried', 'api_key', line),
+      api_base_url: `http://127.0.0.1:${await findPort()}`,   // where nobody listens: nginx logs what it could not reach
+      params: { auth_strategy: { type: 'query_param', config: { param_name: 'key' } } },
+    });
     const agent = await line.createAgent();
 
     const asked = expectStatus(200, await line.requestConnection(agent));
@@ -32,6 +38,7 @@ for (const database of ['sqlite', 'postgres']) {
     const connection = asked.json.connection_id;
     const keyed = await line.capture(agent, 'keyed', { api_key: apiKey });
     const basic = await line.capture(agent, 'basic', { username: 'alice-the-user', password });
+    const queried = await line.capture(agent, 'queried', { api_key: apiKey });
 
     line.api.accept = () => true;
     for (const id of [connection, keyed, basic]) {
@@ -40,6 +47,13 @@ for (const database of ['sqlite', 'postgres']) {
     }
     assert.equal((await line.refresh(agent, connection)).status, 200);
     // The unhappy paths log more.
+    assert.equal((await line.call(agent, queried)).status, 502);
+    await line.nexusd.kill();
+    codes.push(canary('late-code'));
+    states.push(canary('late-state'));
+    const late = new URLSearchParams({ code: codes.at(-1), state: states.at(-1) });
+    assert.equal((await request(`${line.site.front}/auth/callback?${late}`)).status, 503);
+    await line.nexusd.start();
     await line.token({ key: agent.key.slice(0, -1) }, connection);
     line.idp.fail('/token', { status: 400, body: { error: 'invalid_client', error_description: line.idp.clientSecret } });
     await line.refresh(agent, connection);
@@ -71,7 +85,7 @@ for (const database of ['sqlite', 'postgres']) {
     assert.match(line.nexusd.log(), /debug/i);
     assertNoSecrets(secrets, logged);
     // `state` and `code` are good for ten minutes and one use; logs do not have them either.
-    assertNoSecrets({ state: states[0] }, Object.fromEntries(Object.entries(logged).filter(([name]) => /\.log$/.test(name))));
+    assertNoSecrets(Object.fromEntries(states.map((state, i) => [`state ${i}`, state])), Object.fromEntries(Object.entries(logged).filter(([name]) => /\.log$/.test(name))));
 
     const cached = await waitFor('Redis to be filled again', async () => {
       const all = await line.redis.dump();
