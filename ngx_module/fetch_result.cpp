@@ -58,7 +58,7 @@ Fetch::Accepted Fetch::accept(std::string_view sealed) {
         return refuse("malformed content");
     }
 
-    if (cache::is_active(header->kind, header->state) && header->is_expired(cache::wall_ms())) {
+    if (cache::is_spent(*header)) {
         return Accepted::kExpired;
     }
     if (owner_ && tools.records.store(key_.key, sealed, *header, started_at_, flight_) ==

@@ -111,7 +111,9 @@ void Fetches::look_at_awaited(bool thorough) noexcept {
             }
         }
         for (Fetch *fetch : awaited) {
-            fetch->look_again(thorough);  // ended ones stay in over_ until the next turn
+            if (fetch->is_awaiting()) {  // ended ones stay in over_ until the next turn
+                fetch->look_again(thorough);
+            }
         }
     });
 }

@@ -42,19 +42,26 @@ private:
     Entry &entry_;
 };
 
-// What goes first when room is needed: nothing, what is of no use, then what was used longest ago.
+// What goes first when room is needed: nothing, what is of no use, what says "not found", then the record
+// that was used longest ago.
 uint64_t worth(const Entry &entry, int64_t now) noexcept {
+    constexpr uint64_t kRecord = uint64_t{1} << 63;
     if (is_odd(entry) || type_of(entry) == EntryType::kEmpty) {
         return 0;
     }
     if (type_of(entry) == EntryType::kTombstone) {
         return 1;
     }
-    const int64_t expires_at = entry.expires_at.load(kRelaxed);
-    if (expires_at != 0 && expires_at <= now) {
-        return 2;
+    if (type_of(entry) == EntryType::kNotFound) {
+        return 3 + entry.used_at.load(kRelaxed);
     }
-    return 3 + entry.used_at.load(kRelaxed);
+    const int64_t expires_at = entry.expires_at.load(kRelaxed);
+    return expires_at != 0 && expires_at <= now ? 2 : kRecord | entry.used_at.load(kRelaxed);
+}
+
+bool is_live_record(const Entry &entry) noexcept {
+    return !is_odd(entry) && type_of(entry) == EntryType::kRecord &&
+           (entry.expires_at.load(kRelaxed) == 0 || entry.expires_at.load(kRelaxed) > wall_ms());
 }
 
 }  // namespace
@@ -207,7 +214,11 @@ Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
         return Stored::kOlder;
     }
 
+    // Whoever asks for things that do not exist must not push out what others use.
     Entry *entry = place_locked(hash, key);
+    if (is_live_record(*entry) && !is_key(*entry, key)) {
+        return Stored::kSkipped;
+    }
     clear_locked(*entry);
     Rewrite rewrite(*entry);
     entry->key_high.store(key.high, kRelaxed);

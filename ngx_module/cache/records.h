@@ -78,4 +78,7 @@ private:
 /// Is it the state in which the record can be used? Token and caller records number their states differently.
 bool is_active(record::Kind kind, uint8_t state) noexcept;
 
+/// A token that must not be used any more. (An expired caller record is an answer: that key is refused.)
+bool is_spent(const record::Header &header) noexcept;
+
 }  // namespace nexus::edge::cache

@@ -41,6 +41,11 @@ bool is_active(record::Kind kind, uint8_t state) noexcept {
                                         : state == static_cast<uint8_t>(record::CallerState::kActive);
 }
 
+bool is_spent(const record::Header &header) noexcept {
+    return header.kind == record::Kind::kToken && is_active(header.kind, header.state) &&
+           header.is_expired(wall_ms());
+}
+
 bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept {
     for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
         const uint32_t before = entry.sequence.load(std::memory_order_acquire);
@@ -92,7 +97,9 @@ Freshness Records::freshness(const View &entry) const noexcept {
         return age < conf_.negative_ttl ? Freshness::kFresh : Freshness::kMiss;
     }
 
-    if (age >= (is_active(entry.kind, entry.state) ? conf_.max_ttl : conf_.attention_ttl)) {
+    const bool expired = entry.expires_at != 0 && entry.expires_at <= wall_ms();
+    const bool active = is_active(entry.kind, entry.state) && !expired;
+    if (age >= (active ? conf_.max_ttl : conf_.attention_ttl)) {
         return put_off ? Freshness::kPutOff : Freshness::kAged;
     }
 
@@ -130,7 +137,7 @@ Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
         if (!header || header->kind != key.kind) {
             return found;
         }
-        if (is_active(key.kind, header->state) && header->is_expired(wall_ms())) {
+        if (is_spent(*header)) {
             return found;
         }
         found.freshness = freshness(entry);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
 import { newKey } from '../support/keys.mjs';
@@ -27,6 +28,28 @@ test('a full zone evicts and goes on', async (t) => {
   // What was used last is still here.
   assert.equal(sourceOf(await edge.token(records.at(-1).id)), 'l1');
   assert.doesNotMatch(edge.nginx.errorLog(), /no memory/);
+});
+
+test('asking for what does not exist does not push out what does', async (t) => {
+  const edge = await startEdge(t, { zone: '256k', logLevel: 'info', cache: 'negative_ttl=60s' });
+  await edge.subscribed();
+  const records = [];
+  for (let i = 0; i < 40; i++) {
+    records.push(await edge.write({}, { silent: true }));
+    assert.equal((await edge.token(records.at(-1).id)).status, 200);
+  }
+  const kept = async () => {
+    let count = 0;
+    for (const { id } of records) {
+      count += sourceOf(await edge.token(id)) === 'l1' ? 1 : 0;
+    }
+    return count;
+  };
+  const before = await kept();
+  for (let i = 0; i < 1000; i++) {
+    assert.equal((await edge.token(randomUUID())).status, 404);
+  }
+  assert.equal(await kept(), before);
 });
 
 test('records in other states are kept for a shorter time', async (t) => {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
 import { get, post } from '../support/http.mjs';
 import { newKey } from '../support/keys.mjs';
+import { callerKey, keyHash, newAgentKey, sealCaller } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 
 test('Redis answers first, then shared memory without Redis', async (t) => {
@@ -228,6 +229,27 @@ test('an expired record in Redis is not used', async (t) => {
   const answer = await edge.token(old.id);
   assert.equal(accessTokenOf(answer), fresh.token);
   assert.equal(sourceOf(answer), 'origin');
+});
+
+test('an expired API key is refused, wherever its record comes from', async (t) => {
+  const edge = await startEdge(t, {
+    server: 'location ~ "^/guarded/(?<nexus_id>[^/]+)$" { nexus_auth api_key; nexus_api token; nexus_connection $nexus_id; }',
+  });
+  await edge.subscribed();
+  const { id } = await edge.write();
+  const ask = (key) => get(`${edge.url}/guarded/${id}`, { headers: { 'x-api-key': key } });
+  const expired = { expires_at: Date.now() - 1000 };
+
+  const [inRedis, atOrigin, good] = [newAgentKey(), newAgentKey(), newAgentKey()];
+  await edge.redis.set(callerKey(inRedis), await sealCaller(edge.key, inRedis, expired));
+  edge.controlPlane.put(keyHash(atOrigin), await sealCaller(edge.key, atOrigin, expired));
+  edge.controlPlane.put(keyHash(good), await sealCaller(edge.key, good, {}));
+  for (const key of [inRedis, atOrigin, inRedis, atOrigin, newAgentKey()]) {
+    const answer = await ask(key);
+    assert.equal(answer.status, 401, answer.text);
+    assert.equal(answer.json.error, 'invalid_api_key');
+  }
+  assert.equal((await ask(good)).status, 200);
 });
 
 test('what the control plane may answer, and what it may not', async (t) => {
