@@ -35,9 +35,9 @@ export async function run({ t, json, rounds = 10, seconds = 2, log }) {
     files: { 'cache.key': cacheKey },
     config: edgeConfig({ upstream, redis, token }),
   });
-  const [worker] = edge.workers();
   const callerHeaders = { 'X-API-Key': agentKey, 'X-Nexus-Connection': connection };
   await mustAnswer(`${edge.url}/inject`, callerHeaders);
+  const [worker] = edge.workers();   // after an answer: the master listens before it has workers
 
   const sample = (url, headers) => load({ url, headers, pid: worker, seconds, cpu: OTHER_CPU });
   const pairs = await alternate({
