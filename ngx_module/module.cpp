@@ -1,5 +1,5 @@
-// The module as nginx sees it: the contexts, the hooks of its life cycle, and the three symbols that a dynamic
-// module exports. Each hook only calls the features' own functions, in an order that is a decision.
+// The module as nginx sees it: the contexts and the hooks of its life cycle. Each hook only calls the features' own
+// functions, in an order that is a decision.
 #include "ngx_module/access.h"
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
@@ -77,19 +77,4 @@ ngx_module_t ngx_http_nexus_module = {
     nullptr,  // exit master
     NGX_MODULE_V1_PADDING,
 };
-
-#define NEXUS_EXPORT __attribute__((visibility("default")))
-
-extern NEXUS_EXPORT ngx_module_t *ngx_modules[];
-extern NEXUS_EXPORT char *ngx_module_names[];  // char, not const char: nginx's headers say so
-extern NEXUS_EXPORT char *ngx_module_order[];
-
-ngx_module_t *ngx_modules[] = {&ngx_http_nexus_module, nullptr};
-
-static char module_name[] = "ngx_http_nexus_module";
-static char copy_filter_name[] = "ngx_http_copy_filter_module";
-
-char *ngx_module_names[] = {module_name, nullptr};
-// As a filter: after everything that produces a response, before the copy filter in nginx's list.
-char *ngx_module_order[] = {module_name, copy_filter_name, nullptr};
 }

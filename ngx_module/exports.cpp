@@ -1,0 +1,20 @@
+// What nginx asks a dynamic module for. A build inside an nginx source tree makes these three by itself (./config).
+#include "ngx_module/conf.h"
+
+extern "C" {
+
+#define NEXUS_EXPORT __attribute__((visibility("default")))
+
+extern NEXUS_EXPORT ngx_module_t *ngx_modules[];
+extern NEXUS_EXPORT char *ngx_module_names[];  // char, not const char: nginx's headers say so
+extern NEXUS_EXPORT char *ngx_module_order[];
+
+ngx_module_t *ngx_modules[] = {&ngx_http_nexus_module, nullptr};
+
+static char module_name[] = "ngx_http_nexus_module";
+static char copy_filter_name[] = "ngx_http_copy_filter_module";
+
+char *ngx_module_names[] = {module_name, nullptr};
+// As a filter: after everything that produces a response, before the copy filter in nginx's list.
+char *ngx_module_order[] = {module_name, copy_filter_name, nullptr};
+}
