@@ -1,4 +1,5 @@
-// The chain's hash. Its input never changes for rows that exist: a new field joins at the end, under a new version.
+// The chain's hash. Its input never changes for rows that exist: a new field joins at the end, under a new
+// version.
 #include "control_plane/audit/event.h"
 
 #include <array>
@@ -46,17 +47,18 @@ crypto::Sha256 chain_hash(const StoredEvent &row) {
     append_field(bytes, row.id);
     append_number(bytes, static_cast<uint64_t>(row.created_at));
     const Event &event = row.event;
-    for (const std::string *field : std::array{&event.type, &event.workspace_id, &event.connection_id,
-                                               &event.provider_id, &event.actor, &event.ip_address,
-                                               &event.user_agent, &event.data}) {
+    for (const std::string *field :
+         std::array{&event.type, &event.workspace_id, &event.connection_id, &event.provider_id, &event.actor,
+                    &event.ip_address, &event.user_agent, &event.data}) {
         append_field(bytes, *field);
     }
     return crypto::sha256(bytes);
 }
 
 Event bounded(Event event) {
-    for (std::string *field : std::array{&event.type, &event.workspace_id, &event.connection_id, &event.provider_id,
-                                         &event.actor, &event.ip_address, &event.user_agent}) {
+    for (std::string *field :
+         std::array{&event.type, &event.workspace_id, &event.connection_id, &event.provider_id, &event.actor,
+                    &event.ip_address, &event.user_agent}) {
         drop_nul(*field);
         cut(*field, kMaxFieldBytes);
     }

@@ -1,5 +1,5 @@
-// Audit events: their types, their fields, and the hash that chains them (an edited, removed or reordered row shows).
-// Storing them is AuditRepository's business.
+// Audit events: their types, their fields, and the hash that chains them (an edited, removed or reordered row
+// shows). Storing them is AuditRepository's business.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,7 @@ struct Event {
     std::string workspace_id;
     std::string connection_id;  // "" = none, like all below
     std::string provider_id;
-    std::string actor;       // "agent:<id>", "key:full", "key:edge", "person", "system"
+    std::string actor;  // "agent:<id>", "key:full", "key:edge", "person", "system"
     std::string ip_address;
     std::string user_agent;
     std::string data;  // JSON object, compact; "" = {}

@@ -1,5 +1,5 @@
-// Writes sealed records to Redis (docs/edge-protocol.md): key, lifetime, generation guard, event. One blocking
-// connection with time-outs; reconnects by itself and fails fast while Redis is away.
+// Writes sealed records to Redis (docs/edge-protocol.md): key, lifetime, generation guard, event. One
+// blocking connection with time-outs; reconnects by itself and fails fast while Redis is away.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// The drainer's loop. It believes nothing it remembers: each round reads the due rows and rebuilds their records, so
-// that a restart, a second nexusd or an emptied Redis needs no special case.
+// The drainer's loop. It believes nothing it remembers: each round reads the due rows and rebuilds their
+// records, so that a restart, a second nexusd or an emptied Redis needs no special case.
 #include "control_plane/cache/outbox_drainer.h"
 
 #include <algorithm>
@@ -95,8 +95,8 @@ bool OutboxDrainer::Impl::drain_once() {
     }
     bool is_cache_up = true;
     for (const store::OutboxEntry &entry : *due) {
-        const Result<void> written = is_cache_up ? write_guarded(entry)
-                                                 : fail(Errc::kCacheUnavailable, "Redis is not available");
+        const Result<void> written =
+            is_cache_up ? write_guarded(entry) : fail(Errc::kCacheUnavailable, "Redis is not available");
         if (written) {
             continue;
         }
@@ -173,7 +173,8 @@ void OutboxDrainer::Impl::run() noexcept {
 
 OutboxDrainer::OutboxDrainer(store::Database &database, CacheWriter &writer, RecordSource source, Clock clock,
                              DrainerOptions options, Metrics *metrics)
-    : impl_(std::make_unique<Impl>(database, writer, std::move(source), std::move(clock), options, metrics)) {}
+    : impl_(std::make_unique<Impl>(database, writer, std::move(source), std::move(clock), options, metrics)) {
+}
 
 OutboxDrainer::~OutboxDrainer() {
     stop();

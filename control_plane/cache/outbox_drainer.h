@@ -1,5 +1,5 @@
-// Brings Redis up to date with the database: at once after a commit, and for as long as it takes while Redis is away.
-// What a record contains is rebuilt from the database by a function of the services'.
+// Brings Redis up to date with the database: at once after a commit, and for as long as it takes while Redis
+// is away. What a record contains is rebuilt from the database by a function of the services'.
 #pragma once
 
 #include <chrono>
@@ -15,8 +15,8 @@ namespace nexus::control {
 
 using CacheRecord = std::variant<record::TokenRecord, record::CallerRecord>;
 
-/// Builds the record of an outbox row from the database as it is now; nullopt: there is nothing to write (the row goes).
-/// Called from the drainer's thread and from `flush`. errors are retried later
+/// Builds the record of an outbox row from the database as it is now; nullopt: there is nothing to write (the
+/// row goes). Called from the drainer's thread and from `flush`. errors are retried later
 using RecordSource = std::function<Result<std::optional<CacheRecord>>(const store::OutboxEntry &)>;
 
 struct DrainerOptions {
@@ -38,11 +38,11 @@ public:
     void stop();
     /// There are new rows: drain now. For after a commit, when nobody waits for the cache.
     void notify();
-    /// Writes this one record now, in the calling thread, so that the next read finds it; a failure is left to the
-    /// drainer and only reported. errors kCacheUnavailable, kStoreUnavailable
+    /// Writes this one record now, in the calling thread, so that the next read finds it; a failure is left
+    /// to the drainer and only reported. errors kCacheUnavailable, kStoreUnavailable
     Result<void> flush(redis::EventKind kind, std::string_view id, int64_t generation);
-    /// An edge has asked for this record, so Redis seems to have lost it: write it again when there is time. A hint
-    /// only; it is dropped while Redis is away, and when too many wait.
+    /// An edge has asked for this record, so Redis seems to have lost it: write it again when there is time.
+    /// A hint only; it is dropped while Redis is away, and when too many wait.
     void offer(redis::EventKind kind, std::string_view id);
 
 private:

@@ -1,9 +1,10 @@
-// hiredis' blocking interface. Its errors and Redis' are logged by kind, not by text: some of them quote arguments.
+// hiredis' blocking interface. Its errors and Redis' are logged by kind, not by text: some of them quote
+// arguments.
 #include "control_plane/cache/redis_connection.h"
 
-#include <csignal>
 #include <hiredis/hiredis.h>
 #include <openssl/evp.h>
+#include <csignal>
 #include <vector>
 
 #include "control_plane/log/log.h"
@@ -32,19 +33,24 @@ std::string sha1_hex(std::string_view text) {  // EVALSHA's name of a script, no
 std::string_view error_kind(const redisReply &reply) noexcept {
     const std::string_view text(reply.str, static_cast<size_t>(reply.len));
     const std::string_view word = text.substr(0, text.find(' '));
-    const bool is_word = word.size() <= 32 && word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
-                                                  std::string_view::npos;
+    const bool is_word =
+        word.size() <= 32 && word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos;
     return is_word ? word : "ERR";
 }
 
 }  // namespace
 
-void FreeReply::operator()(redisReply *reply) const noexcept { freeReplyObject(reply); }
-void RedisConnection::FreeContext::operator()(redisContext *context) const noexcept { redisFree(context); }
+void FreeReply::operator()(redisReply *reply) const noexcept {
+    freeReplyObject(reply);
+}
+void RedisConnection::FreeContext::operator()(redisContext *context) const noexcept {
+    redisFree(context);
+}
 
 RedisConnection::RedisConnection(const RedisTarget &target, const RedisOptions &options)
     : target_(target), options_(options) {
-    ::signal(SIGPIPE, SIG_IGN);  // hiredis 0.14 writes without MSG_NOSIGNAL: a Redis that left would end the process
+    ::signal(SIGPIPE,
+             SIG_IGN);  // hiredis 0.14 writes without MSG_NOSIGNAL: a Redis that left would end the process
 }
 RedisConnection::~RedisConnection() = default;
 

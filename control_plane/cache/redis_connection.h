@@ -1,4 +1,5 @@
-// One blocking connection to Redis: time-outs, AUTH, SELECT, scripts by their digest. Used by one thread at a time.
+// One blocking connection to Redis: time-outs, AUTH, SELECT, scripts by their digest. Used by one thread at a
+// time.
 #pragma once
 
 #include <chrono>
@@ -28,11 +29,12 @@ public:
     RedisConnection(const RedisConnection &) = delete;
     RedisConnection &operator=(const RedisConnection &) = delete;
 
-    /// Connects if needed. A lost connection is tried once more, since Redis may have been restarted meanwhile.
-    /// errors kCacheUnavailable: not reachable, timed out, or Redis answered with an error
+    /// Connects if needed. A lost connection is tried once more, since Redis may have been restarted
+    /// meanwhile. errors kCacheUnavailable: not reachable, timed out, or Redis answered with an error
     Result<ReplyPtr> command(std::initializer_list<std::string_view> arguments);
     /// EVALSHA, with EVAL where Redis does not know the script. keys  how many of `arguments` are keys
-    Result<ReplyPtr> script(std::string_view text, size_t keys, std::initializer_list<std::string_view> arguments);
+    Result<ReplyPtr> script(std::string_view text, size_t keys,
+                            std::initializer_list<std::string_view> arguments);
 
 private:
     struct FreeContext {

@@ -11,8 +11,12 @@ namespace nexus::control {
 struct RedisWriter::Impl {
     Impl(const RedisTarget &redis_target, std::shared_ptr<const crypto::Keyring> keyring, Clock now,
          const RedisOptions &options, Metrics *writer_metrics)
-        : target{redis_target.unix_path,        redis_target.host,             redis_target.port,
-                 redis_target.database,         redis_target.username.clone(), redis_target.password.clone()},
+        : target{redis_target.unix_path,
+                 redis_target.host,
+                 redis_target.port,
+                 redis_target.database,
+                 redis_target.username.clone(),
+                 redis_target.password.clone()},
           keys(std::move(keyring)),
           clock(std::move(now)),
           metrics(writer_metrics),
@@ -30,14 +34,14 @@ struct RedisWriter::Impl {
     RedisConnection connection;
 };
 
-Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::string_view key, std::string_view sealed,
-                                              int64_t lifetime_ms) {
+Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::string_view key,
+                                              std::string_view sealed, int64_t lifetime_ms) {
     const std::string generation = std::to_string(event.generation);
     const std::string lifetime = std::to_string(lifetime_ms);
     const std::string json = redis::to_json(event);
     const std::scoped_lock lock(mutex);
-    Result<ReplyPtr> reply = connection.script(redis::kWriteRecordScript, 1,
-                                               {key, generation, sealed, lifetime, json, redis::kEventChannel});
+    Result<ReplyPtr> reply = connection.script(
+        redis::kWriteRecordScript, 1, {key, generation, sealed, lifetime, json, redis::kEventChannel});
     if (!reply) {
         return fail(reply.error());
     }
@@ -47,7 +51,7 @@ Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::st
 
 Result<WriteOutcome> RedisWriter::Impl::counted(std::string_view kind, Result<WriteOutcome> outcome) const {
     if (metrics != nullptr) {
-        metrics->cache_write(kind, !outcome                                   ? "error"
+        metrics->cache_write(kind, !outcome                             ? "error"
                                    : *outcome == WriteOutcome::kWritten ? "written"
                                                                         : "refused");
     }
@@ -83,7 +87,8 @@ Result<WriteOutcome> RedisWriter::write_caller(const record::CallerRecord &recor
         return fail(sealed.error());
     }
     const redis::Event event{redis::EventKind::kCaller, record.key_sha256, record.generation};
-    return impl_->counted("agent", impl_->write(event, redis::caller_key(record.key_sha256), *sealed, lifetime));
+    return impl_->counted("agent",
+                          impl_->write(event, redis::caller_key(record.key_sha256), *sealed, lifetime));
 }
 
 Result<void> RedisWriter::ping() {

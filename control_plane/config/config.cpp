@@ -1,11 +1,11 @@
-// From variables to Config. Nothing stops at the first problem: whoever sets up nexusd sees all of them at once.
+// From variables to Config. Nothing stops at the first problem: whoever sets up nexusd sees all of them at
+// once.
 #include "control_plane/config/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
-#include <sstream>
 
+#include "control_plane/config/reader.h"
 #include "control_plane/config/urls.h"
 #include "shared/encoding/base64.h"
 
@@ -13,130 +13,10 @@ namespace nexus::control {
 
 namespace {
 
-constexpr size_t kMaxSecretFileBytes = 64 * 1024;
 constexpr size_t kMinApiKeyBytes = 32;
-constexpr std::string_view kBlank = " \t\r\n";
 
-std::string_view trim(std::string_view text) {
-    const size_t first = text.find_first_not_of(kBlank);
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-std::vector<std::string_view> split(std::string_view list) {
-    std::vector<std::string_view> entries;
-    while (!list.empty()) {
-        const size_t end = std::min(list.find_first_of(",\n"), list.size());
-        if (const std::string_view entry = trim(list.substr(0, end)); !entry.empty()) {
-            entries.push_back(entry);
-        }
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-    return entries;
-}
-
-/// Looks values up and collects what is wrong with them.
-class Reader {
-public:
-    explicit Reader(const Environment &environment) : environment_(environment) {}
-
-    void refuse(std::string_view name, std::string_view sentence) {
-        problems_.push_back({std::string(name), std::string(name) + " " + std::string(sentence)});
-    }
-
-    std::string text(std::string_view name) {
-        const std::string *value = find(name);
-        return std::string(trim(value != nullptr ? std::string_view(*value) : variable(name).default_value));
-    }
-
-    Secret secret(std::string_view name) {
-        const std::string file_name = std::string(name) + "_FILE";
-        const std::string *value = find(name);
-        const std::string *file = find(file_name);
-        if (value != nullptr && file != nullptr) {
-            refuse(name, "and " + file_name + " are both set: keep one");
-            return {};
-        }
-        if (file != nullptr) {
-            return from_file(file_name, *file);
-        }
-        if (value == nullptr && variable(name).required) {
-            refuse(name, "is required (or " + file_name + "): " + std::string(variable(name).meaning) + hint(name));
-            return {};
-        }
-        return Secret(trim(value != nullptr ? std::string_view(*value) : variable(name).default_value));
-    }
-
-    unsigned number(std::string_view name, unsigned min, unsigned max) {
-        const std::string value = text(name);
-        unsigned result = 0;
-        const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), result);
-        if (problem != std::errc() || end != value.data() + value.size() || result < min || result > max) {
-            refuse(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
-            return min;
-        }
-        return result;
-    }
-
-    bool flag(std::string_view name) {
-        const std::string value = text(name);
-        if (value != "true" && value != "false") {
-            refuse(name, "must be true or false");
-        }
-        return value != "false";
-    }
-
-    std::vector<net::Cidr> cidrs(std::string_view name) {
-        Result<std::vector<net::Cidr>> parsed = net::parse_cidr_list(text(name));
-        if (!parsed) {
-            refuse(name, "must be a list of networks such as 10.0.0.0/8: " + parsed.error().message);
-            return {};
-        }
-        return std::move(*parsed);
-    }
-
-    size_t problem_count() const { return problems_.size(); }
-    std::vector<ConfigProblem> take_problems() { return std::move(problems_); }
-
-private:
-    /// An empty variable counts as unset, as compose files leave them.
-    const std::string *find(std::string_view name) const {
-        const auto found = environment_.find(std::string(name));
-        return found == environment_.end() || trim(found->second).empty() ? nullptr : &found->second;
-    }
-
-    static const Variable &variable(std::string_view name) {
-        const auto all = config_variables();
-        return *std::find_if(all.begin(), all.end(), [&](const Variable &entry) { return entry.name == name; });
-    }
-
-    static std::string hint(std::string_view name) {
-        return name.ends_with("_KEY") ? "; make one with: openssl rand -base64 32" : "";
-    }
-
-    Secret from_file(std::string_view file_name, const std::string &path) {
-        std::ifstream file(path, std::ios::binary);
-        Secret content = Secret::zeroed(kMaxSecretFileBytes + 1);
-        file.read(content.data(), static_cast<std::streamsize>(content.size()));
-        const size_t size = static_cast<size_t>(file.gcount());
-        if (!file.is_open() || file.bad()) {
-            refuse(file_name, "names a file that cannot be read");
-            return {};
-        }
-        const std::string_view text = trim(content.view().substr(0, size));
-        if (text.empty() || size > kMaxSecretFileBytes) {
-            refuse(file_name, "names a file that is empty or larger than 64 KiB");
-            return {};
-        }
-        return Secret(text);
-    }
-
-    const Environment &environment_;
-    std::vector<ConfigProblem> problems_;
-};
-
-std::shared_ptr<const crypto::Keyring> read_keyring(Reader &in, std::string_view name, const Secret &current,
-                                                    std::string_view previous_name) {
+std::shared_ptr<const crypto::Keyring> read_keyring(ConfigReader &in, std::string_view name,
+                                                    const Secret &current, std::string_view previous_name) {
     const Secret previous = in.secret(previous_name);
     if (current.empty()) {
         return nullptr;  // reported already
@@ -147,26 +27,27 @@ std::shared_ptr<const crypto::Keyring> read_keyring(Reader &in, std::string_view
         if (sentence.starts_with(name)) {
             sentence.remove_prefix(name.size());
         }
-        in.refuse(name, trim(sentence));
+        in.refuse(name, trim_blank(sentence));
         return nullptr;
     }
     return std::make_shared<const crypto::Keyring>(std::move(*keyring));
 }
 
 /// Edges hold the cache key, so it must open nothing else; the same goes for any other pair.
-void refuse_shared_keys(Reader &in, std::string_view name, const crypto::Keyring *keys, std::string_view other_name,
-                        const crypto::Keyring *other) {
+void refuse_shared_keys(ConfigReader &in, std::string_view name, const crypto::Keyring *keys,
+                        std::string_view other_name, const crypto::Keyring *other) {
     if (keys == nullptr || other == nullptr) {
         return;
     }
-    const bool is_shared = std::ranges::any_of(
-        keys->entries(), [&](const crypto::Keyring::Entry &entry) { return other->find(entry.id) != nullptr; });
+    const bool is_shared = std::ranges::any_of(keys->entries(), [&](const crypto::Keyring::Entry &entry) {
+        return other->find(entry.id) != nullptr;
+    });
     if (is_shared) {
         in.refuse(name, "must be another key than " + std::string(other_name));
     }
 }
 
-void read_keys(Reader &in, Config &config) {
+void read_keys(ConfigReader &in, Config &config) {
     config.encryption_keys =
         read_keyring(in, "ENCRYPTION_KEY", in.secret("ENCRYPTION_KEY"), "ENCRYPTION_KEYS_PREVIOUS");
     config.cache_keys = read_keyring(in, "CACHE_KEY", in.secret("CACHE_KEY"), "CACHE_KEYS_PREVIOUS");
@@ -176,21 +57,22 @@ void read_keys(Reader &in, Config &config) {
     if (state_ring != nullptr) {  // so every part is base64 of 32 bytes
         const Secret previous = in.secret("STATE_KEYS_PREVIOUS");
         for (const std::string_view list : {state.view(), previous.view()}) {
-            for (const std::string_view key : split(list)) {
+            for (const std::string_view key : split_list(list)) {
                 if (Result<std::string> bytes = encoding::base64_decode(key); bytes) {
                     config.state_keys.emplace_back(std::move(*bytes));
                 }
             }
         }
     }
-    refuse_shared_keys(in, "CACHE_KEY", config.cache_keys.get(), "ENCRYPTION_KEY", config.encryption_keys.get());
+    refuse_shared_keys(in, "CACHE_KEY", config.cache_keys.get(), "ENCRYPTION_KEY",
+                       config.encryption_keys.get());
     refuse_shared_keys(in, "STATE_KEY", state_ring.get(), "ENCRYPTION_KEY", config.encryption_keys.get());
     refuse_shared_keys(in, "STATE_KEY", state_ring.get(), "CACHE_KEY", config.cache_keys.get());
 }
 
-void add_control_keys(Reader &in, Config &config, std::string_view name, KeyScope scope) {
+void add_control_keys(ConfigReader &in, Config &config, std::string_view name, KeyScope scope) {
     const Secret list = in.secret(name);
-    for (const std::string_view key : split(list.view())) {
+    for (const std::string_view key : split_list(list.view())) {
         if (key.size() < kMinApiKeyBytes) {
             in.refuse(name, "needs at least 32 characters; make one with: openssl rand -base64 32");
             continue;
@@ -207,13 +89,14 @@ void add_control_keys(Reader &in, Config &config, std::string_view name, KeyScop
     }
 }
 
-void read_control_keys(Reader &in, Config &config) {
+void read_control_keys(ConfigReader &in, Config &config) {
     const size_t before = in.problem_count();
     add_control_keys(in, config, "API_KEY", KeyScope::kFull);
     add_control_keys(in, config, "API_KEYS", KeyScope::kFull);
     if (config.control_keys.empty() && in.problem_count() == before) {
-        in.refuse("API_KEY", "is required (or API_KEYS): nobody could use the API; make one with: "
-                             "openssl rand -base64 32");
+        in.refuse("API_KEY",
+                  "is required (or API_KEYS): nobody could use the API; make one with: "
+                  "openssl rand -base64 32");
     }
     add_control_keys(in, config, "EDGE_KEY", KeyScope::kEdge);
 }
@@ -225,11 +108,12 @@ bool is_host_rule(std::string_view rule) {
     return rule.find_first_of("*/ ") == std::string_view::npos && net::parse_host_port(rule).has_value();
 }
 
-void read_return_domains(Reader &in, Config &config, const std::string &base_host_port) {
+void read_return_domains(ConfigReader &in, Config &config, const std::string &base_host_port) {
     const std::string list = in.text("ALLOWED_RETURN_DOMAINS");
-    for (const std::string_view rule : split(list)) {
+    for (const std::string_view rule : split_list(list)) {
         if (!is_host_rule(rule)) {
-            in.refuse("ALLOWED_RETURN_DOMAINS", "must list host, host:port or *.suffix, without scheme or path");
+            in.refuse("ALLOWED_RETURN_DOMAINS",
+                      "must list host, host:port or *.suffix, without scheme or path");
             return;
         }
         config.allowed_return_domains.emplace_back(rule);
@@ -242,12 +126,13 @@ void read_return_domains(Reader &in, Config &config, const std::string &base_hos
     }
 }
 
-void read_listener(Reader &in, Config &config) {
+void read_listener(ConfigReader &in, Config &config) {
     config.port = static_cast<uint16_t>(in.number("PORT", 1, 65535));
     config.listen = in.text("LISTEN");
     if (config.listen == "localhost" || !is_loopback_host(config.listen)) {
-        in.refuse("LISTEN", "must be a loopback address (127.0.0.1 or ::1): nexusd speaks plain HTTP, and the nginx in "
-                            "front of it on this host is what faces the network");
+        in.refuse("LISTEN",
+                  "must be a loopback address (127.0.0.1 or ::1): nexusd speaks plain HTTP, and the nginx in "
+                  "front of it on this host is what faces the network");
     }
     config.redirect_path = in.text("REDIRECT_PATH");
     if (!config.redirect_path.starts_with('/') || config.redirect_path.starts_with("//") ||
@@ -256,7 +141,7 @@ void read_listener(Reader &in, Config &config) {
     }
 }
 
-void read_dependencies(Reader &in, Config &config) {
+void read_dependencies(ConfigReader &in, Config &config) {
     const bool enforce_ssl = in.flag("ENFORCE_DB_SSL");
     Result<DatabaseTarget> database = parse_database_url(in.secret("DATABASE_URL"), enforce_ssl);
     if (database) {
@@ -280,7 +165,7 @@ void read_dependencies(Reader &in, Config &config) {
     }
 }
 
-void read_egress(Reader &in, Config &config) {
+void read_egress(ConfigReader &in, Config &config) {
     config.egress_allowed_cidrs = in.cidrs("EGRESS_ALLOWED_CIDRS");
     config.egress_ca_file = in.text("EGRESS_CA_FILE");
     if (!config.egress_ca_file.empty() && !std::ifstream(config.egress_ca_file).is_open()) {
@@ -291,13 +176,14 @@ void read_egress(Reader &in, Config &config) {
 }  // namespace
 
 tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment &environment) {
-    Reader in(environment);
+    ConfigReader in(environment);
     Config config;
 
     std::string base_host_port;
     const std::string base_url = in.text("BASE_URL");
     if (base_url.empty()) {
-        in.refuse("BASE_URL", "is required: the public URL of this installation, such as https://nexus.example.com");
+        in.refuse("BASE_URL",
+                  "is required: the public URL of this installation, such as https://nexus.example.com");
     } else if (Result<BaseUrl> parsed = parse_base_url(base_url); parsed) {
         config.base_url = parsed->text;
         base_host_port = parsed->host_port;

@@ -62,7 +62,8 @@ struct ControlKey {
     KeyScope scope;
 };
 /// Scope of a presented key; every key is compared, in constant time. nullopt = unknown.
-std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys, std::string_view presented) noexcept;
+std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys,
+                                          std::string_view presented) noexcept;
 
 /// A rule of ALLOWED_RETURN_DOMAINS and such: host, host:port or *.suffix (net::host_rule_matches).
 using HostRules = std::vector<std::string>;
@@ -85,7 +86,7 @@ struct Config {
     std::string egress_ca_file;  // "" = the system's
     std::string log_level = "info";
     unsigned worker_threads = 16;  // they wait for providers, so more than cores
-    unsigned queue_limit = 256;  // requests waiting for a worker
+    unsigned queue_limit = 256;    // requests waiting for a worker
 
     std::string redirect_uri() const { return base_url + redirect_path; }
 };
@@ -94,7 +95,8 @@ struct Config {
 using Environment = std::map<std::string, std::string>;
 /// The variables of the table (and their _FILE forms) as the process has them.
 Environment process_environment();
-/// Overwrites the secret ones where the process keeps them, so that /proc/PID/environ and children do not show them.
+/// Overwrites the secret ones where the process keeps them, so that /proc/PID/environ and children do not
+/// show them.
 void forget_secret_environment() noexcept;
 
 struct ConfigProblem {

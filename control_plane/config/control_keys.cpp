@@ -3,7 +3,8 @@
 
 namespace nexus::control {
 
-std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys, std::string_view presented) noexcept {
+std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys,
+                                          std::string_view presented) noexcept {
     if (presented.empty()) {
         return std::nullopt;
     }

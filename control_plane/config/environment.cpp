@@ -1,6 +1,6 @@
 // The process's environment: copied for the parser, then cleared of secrets.
-#include <cstdlib>
 #include <openssl/crypto.h>
+#include <cstdlib>
 #include <string>
 
 #include "control_plane/config/config.h"

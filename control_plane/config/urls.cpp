@@ -2,10 +2,10 @@
 #include "control_plane/config/urls.h"
 
 #include <arpa/inet.h>
-#include <charconv>
 #include <libpq-fe.h>
-#include <memory>
 #include <netinet/in.h>
+#include <charconv>
+#include <memory>
 
 #include "shared/encoding/hex.h"
 
@@ -85,7 +85,8 @@ struct FreeConninfo {
 Result<DatabaseTarget> parse_postgres_url(const Secret &text, bool enforce_ssl) {
     Secret url = text.clone();
     std::string terminated(url.view());
-    const std::unique_ptr<PQconninfoOption, FreeConninfo> options(PQconninfoParse(terminated.c_str(), nullptr));
+    const std::unique_ptr<PQconninfoOption, FreeConninfo> options(
+        PQconninfoParse(terminated.c_str(), nullptr));
     wipe(terminated);
     if (!options) {
         return refuse("is not a PostgreSQL connection URL");
@@ -110,8 +111,9 @@ Result<DatabaseTarget> parse_postgres_url(const Secret &text, bool enforce_ssl) 
     const bool is_local = all_local(address.empty() ? host : address);
     const bool is_tls = ssl_mode == "require" || ssl_mode == "verify-ca" || ssl_mode == "verify-full";
     if (enforce_ssl && !is_local && !is_tls) {
-        return refuse("names another host without TLS: add sslmode=verify-full (or require), "
-                      "or say ENFORCE_DB_SSL=false");
+        return refuse(
+            "names another host without TLS: add sslmode=verify-full (or require), "
+            "or say ENFORCE_DB_SSL=false");
     }
     DatabaseTarget target;
     target.kind = DatabaseKind::kPostgres;
@@ -223,8 +225,9 @@ Result<RedisTarget> parse_redis_url(const Secret &text) {
     }
 
     if (rest.starts_with("rediss://")) {
-        return refuse("asks for TLS, which nexusd does not speak to Redis yet: use a Unix socket, or loopback with a "
-                      "TLS tunnel");
+        return refuse(
+            "asks for TLS, which nexusd does not speak to Redis yet: use a Unix socket, or loopback with a "
+            "TLS tunnel");
     }
     if (!take_prefix(rest, "redis://")) {
         return refuse("must be redis://... or unix:/PATH");

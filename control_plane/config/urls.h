@@ -1,4 +1,5 @@
-// Reading the three URLs of the configuration. Errors are sentences without the variable's name and without secrets.
+// Reading the three URLs of the configuration. Errors are sentences without the variable's name and without
+// secrets.
 #pragma once
 
 #include <string>

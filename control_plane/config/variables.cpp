@@ -10,34 +10,42 @@ namespace {
 
 constexpr std::array kVariables{
     Variable{"PORT", "8080", "TCP port to listen on", false, false},
-    Variable{"LISTEN", "127.0.0.1", "Address to listen on; loopback only, an nginx on this host faces the network", false,
-             false},
+    Variable{"LISTEN", "127.0.0.1",
+             "Address to listen on; loopback only, an nginx on this host faces the network", false, false},
     Variable{"BASE_URL", "", "Public URL of this installation: https, or http on loopback", true, false},
     Variable{"REDIRECT_PATH", "/auth/callback", "Path of the OAuth callback below BASE_URL", false, false},
-    Variable{"DATABASE_URL", "sqlite:nexus.db", "sqlite:PATH, or postgresql://USER:PASSWORD@HOST/NAME", false, true},
+    Variable{"DATABASE_URL", "sqlite:nexus.db", "sqlite:PATH, or postgresql://USER:PASSWORD@HOST/NAME", false,
+             true},
     Variable{"ENFORCE_DB_SSL", "true", "false allows a PostgreSQL on another host without TLS", false, false},
     Variable{"DATABASE_POOL", "8", "Most database connections open at once, 1 to 256", false, false},
-    Variable{"REDIS_URL", "redis://localhost:6379/0", "redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH", false, true},
+    Variable{"REDIS_URL", "redis://localhost:6379/0", "redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH",
+             false, true},
     Variable{"REDIS_PASSWORD", "", "Password for Redis, instead of one in REDIS_URL", false, true},
     Variable{"ENCRYPTION_KEY", "", "Seals master secrets in the database: base64 of 32 bytes", true, true},
-    Variable{"ENCRYPTION_KEYS_PREVIOUS", "", "Older ENCRYPTION_KEYs that still open, comma separated", false, true},
-    Variable{"CACHE_KEY", "", "Seals records in Redis, shared with the edges: base64 of 32 bytes", true, true},
+    Variable{"ENCRYPTION_KEYS_PREVIOUS", "", "Older ENCRYPTION_KEYs that still open, comma separated", false,
+             true},
+    Variable{"CACHE_KEY", "", "Seals records in Redis, shared with the edges: base64 of 32 bytes", true,
+             true},
     Variable{"CACHE_KEYS_PREVIOUS", "", "Older CACHE_KEYs that still open, comma separated", false, true},
     Variable{"STATE_KEY", "", "Signs the OAuth state parameter: base64 of 32 bytes", true, true},
     Variable{"STATE_KEYS_PREVIOUS", "", "Older STATE_KEYs that still verify, comma separated", false, true},
-    Variable{"API_KEY", "", "Control-plane key with every scope, at least 32 characters (or use API_KEYS)", false, true},
+    Variable{"API_KEY", "", "Control-plane key with every scope, at least 32 characters (or use API_KEYS)",
+             false, true},
     Variable{"API_KEYS", "", "More control-plane keys with every scope, comma separated", false, true},
     Variable{"EDGE_KEY", "", "Key of the edges (scope edge), at least 32 characters", false, true},
-    Variable{"ALLOWED_CIDRS", "127.0.0.1/32,::1/128", "Networks that may use the control-plane API, comma separated",
+    Variable{"ALLOWED_CIDRS", "127.0.0.1/32,::1/128",
+             "Networks that may use the control-plane API, comma separated", false, false},
+    Variable{"ALLOWED_RETURN_DOMAINS", "",
+             "Hosts that return_url may name: host, host:port or *.suffix, comma separated"
+             " (default: BASE_URL's host and loopback)",
              false, false},
-    Variable{"ALLOWED_RETURN_DOMAINS", "", "Hosts that return_url may name: host, host:port or *.suffix, comma separated"
-             " (default: BASE_URL's host and loopback)", false, false},
-    Variable{"EGRESS_ALLOWED_CIDRS", "", "Private networks that outgoing requests may reach after all, comma separated",
-             false, false},
+    Variable{"EGRESS_ALLOWED_CIDRS", "",
+             "Private networks that outgoing requests may reach after all, comma separated", false, false},
     Variable{"EGRESS_CA_FILE", "", "CA bundle (PEM) for outgoing TLS instead of the system's", false, false},
     Variable{"LOG_LEVEL", "info", "debug, info, warn, error or off", false, false},
     Variable{"WORKER_THREADS", "16", "Threads that answer requests, 1 to 256", false, false},
-    Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false, false},
+    Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false,
+             false},
 };
 
 }  // namespace
@@ -52,7 +60,8 @@ std::string config_help() {
         width = std::max(width, variable.name.size());
     }
 
-    std::string text = "Environment variables (those marked * are also read from the file that NAME_FILE names):\n\n";
+    std::string text =
+        "Environment variables (those marked * are also read from the file that NAME_FILE names):\n\n";
     for (const Variable &variable : kVariables) {
         text.append(variable.secret ? "* " : "  ").append(variable.name);
         text.append(width + 2 - variable.name.size(), ' ').append(variable.meaning);

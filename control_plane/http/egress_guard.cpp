@@ -1,8 +1,8 @@
 // URLs are taken apart by libcurl's own parser, so that what is checked is what is asked.
 #include "control_plane/http/egress_guard.h"
 
-#include <algorithm>
 #include <curl/curl.h>
+#include <algorithm>
 #include <memory>
 
 namespace nexus::control {
@@ -43,7 +43,8 @@ bool is_sane_url(const std::string &url, bool &is_plain) {
     const std::string scheme = part_of(parsed.get(), CURLUPART_SCHEME);
     is_plain = scheme == "http";
     return (is_plain || scheme == "https") && !part_of(parsed.get(), CURLUPART_HOST).empty() &&
-           part_of(parsed.get(), CURLUPART_USER).empty() && part_of(parsed.get(), CURLUPART_PASSWORD).empty() &&
+           part_of(parsed.get(), CURLUPART_USER).empty() &&
+           part_of(parsed.get(), CURLUPART_PASSWORD).empty() &&
            part_of(parsed.get(), CURLUPART_FRAGMENT).empty();
 }
 

@@ -1,9 +1,9 @@
 // Which addresses outgoing requests may reach: anything public, and what EGRESS_ALLOWED_CIDRS names.
 #pragma once
 
+#include <sys/socket.h>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <vector>
 
 #include "shared/net/host_rule.h"
@@ -22,8 +22,8 @@ private:
     std::vector<net::Cidr> allowed_;
 };
 
-/// Is the URL one that may be asked at all: absolute http(s), a host, no user info, no fragment, no control characters?
-/// is_plain is set for http.
+/// Is the URL one that may be asked at all: absolute http(s), a host, no user info, no fragment, no control
+/// characters? is_plain is set for http.
 bool is_sane_url(const std::string &url, bool &is_plain);
 
 }  // namespace nexus::control

@@ -8,8 +8,8 @@ std::string form_encode(std::string_view text) {
     std::string encoded;
     encoded.reserve(text.size() * 3);  // once: the text may be a secret
     for (const char c : text) {
-        const bool is_kept = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '*' ||
-                             c == '-' || c == '.' || c == '_';
+        const bool is_kept = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                             c == '*' || c == '-' || c == '.' || c == '_';
         if (is_kept) {
             encoded.push_back(c);
         } else if (c == ' ') {

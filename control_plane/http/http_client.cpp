@@ -1,17 +1,18 @@
-// libcurl's easy interface, one handle a request, handles kept for their connections. The callbacks are C functions'
-// targets: noexcept, they only copy bytes and check addresses.
+// libcurl's easy interface, one handle a request, handles kept for their connections. The callbacks are C
+// functions' targets: noexcept, they only copy bytes and check addresses.
 #include "control_plane/http/http_client.h"
 
-#include <algorithm>
-#include <csignal>
-#include <cstring>
 #include <curl/curl.h>
-#include <mutex>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <mutex>
 
 #include "control_plane/http/egress_guard.h"
+#include "control_plane/http/request_parts.h"
 #include "control_plane/metrics/metrics.h"
 #include "shared/encoding/hex.h"
 
@@ -23,10 +24,6 @@ struct FreeEasy {
     void operator()(CURL *handle) const noexcept { curl_easy_cleanup(handle); }
 };
 using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
-
-struct FreeList {
-    void operator()(curl_slist *list) const noexcept { curl_slist_free_all(list); }
-};
 
 /// Everything the callbacks of one transfer touch.
 struct Transfer {
@@ -46,7 +43,8 @@ bool append(Transfer &transfer, const char *data, size_t size) {
         return false;
     }
     if (transfer.body_size + size > transfer.body.size()) {
-        const size_t room = std::max(transfer.body_size + size, std::max<size_t>(4096, transfer.body.size() * 2));
+        const size_t room =
+            std::max(transfer.body_size + size, std::max<size_t>(4096, transfer.body.size() * 2));
         Secret larger = Secret::zeroed(std::min(room, transfer.max_body));
         if (transfer.body_size != 0) {
             std::memcpy(larger.data(), transfer.body.view().data(), transfer.body_size);
@@ -104,81 +102,9 @@ curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-bool is_header_text(std::string_view text) noexcept {
-    return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
-
-/// The request's headers as libcurl wants them, wiped when done.
-class HeaderList {
-public:
-    ~HeaderList() {
-        for (curl_slist *line = list_.get(); line != nullptr; line = line->next) {
-            std::string_view text = line->data;
-            std::memset(line->data, ' ', text.size());
-        }
-    }
-
-    bool add(std::string_view name, std::string_view value) {
-        if (!is_header_text(name) || !is_header_text(value) || name.empty()) {
-            return false;
-        }
-        std::string line;
-        line.reserve(name.size() + value.size() + 3);
-        line.append(name).append(": ").append(value);  // without a value libcurl leaves the header out
-        curl_slist *longer = curl_slist_append(list_.get(), line.c_str());
-        wipe(line);
-        if (longer == nullptr) {
-            return false;
-        }
-        static_cast<void>(list_.release());
-        list_.reset(longer);
-        return true;
-    }
-
-    curl_slist *get() const { return list_.get(); }
-
-private:
-    std::unique_ptr<curl_slist, FreeList> list_;
-};
-
-bool add_headers(HeaderList &list, const HttpRequest &request) {
-    bool is_good = list.add("Expect", "") && list.add("User-Agent", "nexusd");
-    for (const auto &[name, value] : request.headers) {
-        is_good = is_good && list.add(name, value);
-    }
-    for (const auto &[name, value] : request.secret_headers) {
-        is_good = is_good && list.add(name, value.view());
-    }
-    if (request.bearer_token) {
-        std::string value = "Bearer " + std::string(request.bearer_token->view());
-        is_good = is_good && list.add("Authorization", value);
-        wipe(value);
-    }
-    if (request.form) {
-        is_good = is_good && list.add("Content-Type", "application/x-www-form-urlencoded");
-    } else if (request.body && !request.content_type.empty()) {
-        is_good = is_good && list.add("Content-Type", request.content_type);
-    }
-    return is_good;
-}
-
-Secret encode_form(const std::vector<FormField> &fields) {
-    size_t room = 0;
-    for (const FormField &field : fields) {
-        room += (field.name.size() + field.value.size()) * 3 + 2;
-    }
-    std::string text;
-    text.reserve(room);
-    for (const FormField &field : fields) {
-        std::string value = form_encode(field.value.view());
-        text.append(text.empty() ? "" : "&").append(form_encode(field.name)).append("=").append(value);
-        wipe(value);
-    }
-    return Secret(std::move(text));
-}
-
 void start_curl() {
-    ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves that to us
+    ::signal(SIGPIPE,
+             SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves that to us
     static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
     static_cast<void>(once);
 }
@@ -215,7 +141,8 @@ struct HttpClient::Impl {
         }
     }
 
-    void configure(CURL *handle, const HttpRequest &request, Transfer &transfer, const HeaderList &headers) const;
+    void configure(CURL *handle, const HttpRequest &request, Transfer &transfer,
+                   const HeaderList &headers) const;
 
     const HttpClientOptions options;
     const EgressGuard guard;
@@ -227,7 +154,8 @@ struct HttpClient::Impl {
 void HttpClient::Impl::configure(CURL *handle, const HttpRequest &request, Transfer &transfer,
                                  const HeaderList &headers) const {
     const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(handle, option, value); };
-    const auto timeout = std::min(request.total_timeout.value_or(options.total_timeout), options.total_timeout);
+    const auto timeout =
+        std::min(request.total_timeout.value_or(options.total_timeout), options.total_timeout);
     set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     set(CURLOPT_HTTPHEADER, headers.get());
@@ -245,7 +173,7 @@ void HttpClient::Impl::configure(CURL *handle, const HttpRequest &request, Trans
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(options.connect_timeout, timeout).count()));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
     set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);   // each connection resolves anew and is checked anew
+    set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);  // each connection resolves anew and is checked anew
     set(CURLOPT_MAXAGE_CONN, 30L);
     set(CURLOPT_MAXCONNECTS, 4L);
     set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
@@ -277,7 +205,7 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
         return fail(Errc::kEgressDenied, "the URL of the provider is not one that may be asked");
     }
     HeaderList headers;
-    if (!add_headers(headers, request)) {
+    if (!headers.add_all(request)) {
         return fail(Errc::kInvalidRequest, "a header for the provider has a line break");
     }
     EasyPtr handle = impl_->take_handle();
@@ -286,7 +214,9 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
     }
 
     impl_->configure(handle.get(), request, transfer, headers);
-    const Secret body = request.form ? encode_form(*request.form) : request.body ? request.body->clone() : Secret();
+    const Secret body = request.form   ? encode_form(*request.form)
+                        : request.body ? request.body->clone()
+                                       : Secret();
     if (request.form || request.body || request.method == "POST") {
         curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
         curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, body.empty() ? "" : body.view().data());

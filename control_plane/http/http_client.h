@@ -1,6 +1,6 @@
-// The one client for outgoing HTTP: libcurl with TLS verified, time-outs, a body cap, no redirects, no proxies, and
-// every address checked where the socket is opened, so that the checked address is the connected one (DNS rebinding).
-// Knows nothing of OAuth.
+// The one client for outgoing HTTP: libcurl with TLS verified, time-outs, a body cap, no redirects, no
+// proxies, and every address checked where the socket is opened, so that the checked address is the connected
+// one (DNS rebinding). Knows nothing of OAuth.
 #pragma once
 
 #include <chrono>
@@ -36,8 +36,8 @@ struct FormField {
 };
 
 struct HttpRequest {
-    std::string method = "GET";  // GET, POST, PUT, PATCH, DELETE
-    std::string url;             // absolute http(s), no userinfo, no fragment
+    std::string method = "GET";                                // GET, POST, PUT, PATCH, DELETE
+    std::string url;                                           // absolute http(s), no userinfo, no fragment
     std::vector<std::pair<std::string, std::string>> headers;  // none secret
     std::optional<Secret> bearer_token;                        // Authorization: Bearer
     struct Basic {
@@ -46,8 +46,8 @@ struct HttpRequest {
     };
     std::optional<Basic> basic_auth;
     std::vector<std::pair<std::string, Secret>> secret_headers;  // e.g. X-API-Key
-    std::optional<std::vector<FormField>> form;  // application/x-www-form-urlencoded
-    std::optional<Secret> body;                  // raw; content_type goes with it
+    std::optional<std::vector<FormField>> form;                  // application/x-www-form-urlencoded
+    std::optional<Secret> body;                                  // raw; content_type goes with it
     std::string content_type;
     std::optional<std::chrono::milliseconds> total_timeout;  // shorter than the client's
 };
@@ -58,7 +58,8 @@ struct HttpResponse {
     Secret body;
 
     std::string_view header(std::string_view lower_name) const;  // "" if absent
-    /// Seconds of Retry-After (delta form, or HTTP date against `now_ms`), 0 if absent or unreadable, at most a day.
+    /// Seconds of Retry-After (delta form, or HTTP date against `now_ms`), 0 if absent or unreadable, at most
+    /// a day.
     int64_t retry_after_s(int64_t now_ms) const;
 };
 

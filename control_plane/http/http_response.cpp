@@ -1,7 +1,7 @@
 // What callers read from a response's headers.
+#include <curl/curl.h>
 #include <algorithm>
 #include <charconv>
-#include <curl/curl.h>
 
 #include "control_plane/http/http_client.h"
 
@@ -26,7 +26,8 @@ int64_t HttpResponse::retry_after_s(int64_t now_ms) const {
         return std::clamp<int64_t>(seconds, 0, kMaxRetryAfter);
     }
     const time_t date = text.empty() ? -1 : curl_getdate(text.c_str(), nullptr);
-    return date == -1 ? 0 : std::clamp<int64_t>(static_cast<int64_t>(date) - now_ms / 1000, 0, kMaxRetryAfter);
+    return date == -1 ? 0
+                      : std::clamp<int64_t>(static_cast<int64_t>(date) - now_ms / 1000, 0, kMaxRetryAfter);
 }
 
 }  // namespace nexus::control

@@ -1,10 +1,10 @@
-// Makes jansson wipe what it frees. Blocks stay ordinary malloc blocks, because libraries beside us (cjose) hand
-// jansson's strings to free().
-#include <cstdlib>
+// Makes jansson wipe what it frees. Blocks stay ordinary malloc blocks, because libraries beside us (cjose)
+// hand jansson's strings to free().
 #include <jansson.h>
 #include <malloc.h>
-#include <mutex>
 #include <openssl/crypto.h>
+#include <cstdlib>
+#include <mutex>
 
 #include "control_plane/json/json.h"
 

@@ -1,5 +1,6 @@
-// Strict JSON over jansson: bounded size and depth, no duplicate keys, one type per member, unknown members named.
-// Everything jansson allocates is wiped when freed (`install_wiping_allocator`), because bodies carry credentials.
+// Strict JSON over jansson: bounded size and depth, no duplicate keys, one type per member, unknown members
+// named. Everything jansson allocates is wiped when freed (`install_wiping_allocator`), because bodies carry
+// credentials.
 #pragma once
 
 #include <cstddef>
@@ -47,11 +48,11 @@ public:
     int64_t as_integer() const noexcept;          // 0 unless an integer
     bool as_boolean() const noexcept;             // false unless true
 
-    size_t size() const noexcept;               // members or elements
-    Value at(size_t index) const noexcept;      // element, or null
-    Value get(std::string_view name) const;     // member, or null
+    size_t size() const noexcept;            // members or elements
+    Value at(size_t index) const noexcept;   // element, or null
+    Value get(std::string_view name) const;  // member, or null
     bool contains(std::string_view name) const;
-    std::vector<std::string> names() const;     // members, in insertion order
+    std::vector<std::string> names() const;  // members, in insertion order
 
     // Building. `set` on an object, `append` on an array; both return *this.
     Value &set(std::string_view name, Value value);
@@ -94,8 +95,8 @@ Result<Value> parse(std::string_view text, const Limits &limits = {});
 /// As parse, but the top must be an object. errors as parse
 Result<Value> parse_object(std::string_view text, const Limits &limits = {});
 
-/// Reads an object member by member. The first problem sticks; `finish` reports it, or else the first unknown member.
-/// Missing required members win over other problems, as kMissingFields with all their names.
+/// Reads an object member by member. The first problem sticks; `finish` reports it, or else the first unknown
+/// member. Missing required members win over other problems, as kMissingFields with all their names.
 class ObjectReader {
 public:
     /// path  put before member names in errors: "profile" gives "member profile.name must be a string"
@@ -103,10 +104,10 @@ public:
 
     bool has(std::string_view name) const;  // present and not null
 
-    std::string required_string(std::string_view name, size_t max_bytes = 2048);       // not empty
+    std::string required_string(std::string_view name, size_t max_bytes = 2048);  // not empty
     std::string string_or(std::string_view name, std::string_view fallback, size_t max_bytes = 2048);
     std::optional<std::string> optional_string(std::string_view name, size_t max_bytes = 2048);
-    Secret required_secret(std::string_view name, size_t max_bytes = 8192);            // not empty
+    Secret required_secret(std::string_view name, size_t max_bytes = 8192);  // not empty
     std::optional<Secret> optional_secret(std::string_view name, size_t max_bytes = 8192);
     bool boolean_or(std::string_view name, bool fallback);
     int64_t integer_or(std::string_view name, int64_t fallback, int64_t min, int64_t max);
@@ -116,7 +117,7 @@ public:
                                               size_t max_bytes = 2048);
     Value required_object(std::string_view name);
     Value object_or_null(std::string_view name);
-    Value any(std::string_view name);  // whatever is there, null if absent
+    Value any(std::string_view name);    // whatever is there, null if absent
     void ignore(std::string_view name);  // known, unused (reference 1.1: `action`, `metadata`)
 
     /// Reports a problem of the caller's own: "member NAME SENTENCE".

@@ -1,6 +1,7 @@
-// Parsing with bounds: size and depth are checked before jansson sees the text, whose own depth limit is 2048.
-#include <algorithm>
+// Parsing with bounds: size and depth are checked before jansson sees the text, whose own depth limit is
+// 2048.
 #include <jansson.h>
+#include <algorithm>
 
 #include "control_plane/json/json.h"
 
@@ -55,7 +56,8 @@ std::string sentence(const json_error_t &error) {
 Result<Value> parse(std::string_view text, const Limits &limits) {
     install_wiping_allocator();
     if (text.size() > limits.max_bytes) {
-        return fail(Errc::kPayloadTooLarge, "the JSON is larger than " + std::to_string(limits.max_bytes) + " bytes");
+        return fail(Errc::kPayloadTooLarge,
+                    "the JSON is larger than " + std::to_string(limits.max_bytes) + " bytes");
     }
     if (depth_of(text) > limits.max_depth) {
         return fail(Errc::kInvalidJson, "the JSON is nested deeper than " + std::to_string(limits.max_depth));

@@ -26,10 +26,12 @@ std::string printable(std::string_view name) {
 
 }  // namespace
 
-ObjectReader::ObjectReader(const Value &object, std::string path) : object_(object.borrow()), path_(std::move(path)) {
+ObjectReader::ObjectReader(const Value &object, std::string path)
+    : object_(object.borrow()), path_(std::move(path)) {
     if (!object_.is_object()) {
         problem_ = Error{Errc::kInvalidRequest,
-                         path_.empty() ? "a JSON object is wanted" : "member " + path_ + " must be an object", path_, 0};
+                         path_.empty() ? "a JSON object is wanted" : "member " + path_ + " must be an object",
+                         path_, 0};
     }
 }
 
@@ -132,8 +134,8 @@ int64_t ObjectReader::integer_or(std::string_view name, int64_t fallback, int64_
     return number;
 }
 
-std::optional<std::vector<std::string>> ObjectReader::optional_strings(std::string_view name, size_t max_items,
-                                                                       size_t max_bytes) {
+std::optional<std::vector<std::string>> ObjectReader::optional_strings(std::string_view name,
+                                                                       size_t max_items, size_t max_bytes) {
     const json_t *member = take(name);
     if (member == nullptr) {
         return std::nullopt;
@@ -159,7 +161,8 @@ std::optional<std::vector<std::string>> ObjectReader::optional_strings(std::stri
     return texts;
 }
 
-std::vector<std::string> ObjectReader::strings_or_empty(std::string_view name, size_t max_items, size_t max_bytes) {
+std::vector<std::string> ObjectReader::strings_or_empty(std::string_view name, size_t max_items,
+                                                        size_t max_bytes) {
     return optional_strings(name, max_items, max_bytes).value_or(std::vector<std::string>());
 }
 
@@ -180,9 +183,13 @@ Value ObjectReader::required_object(std::string_view name) {
     return object;
 }
 
-Value ObjectReader::any(std::string_view name) { return Value(json_incref(take(name))); }
+Value ObjectReader::any(std::string_view name) {
+    return Value(json_incref(take(name)));
+}
 
-void ObjectReader::ignore(std::string_view name) { known_.emplace(name); }
+void ObjectReader::ignore(std::string_view name) {
+    known_.emplace(name);
+}
 
 Result<void> ObjectReader::finish() {
     if (!missing_.empty()) {

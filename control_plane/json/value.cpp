@@ -28,18 +28,40 @@ void ReleaseJson::operator()(json_t *value) const noexcept {
     json_decref(value);
 }
 
-Value Value::object() { return Value(json_object()); }
-Value Value::array() { return Value(json_array()); }
-Value Value::integer(int64_t number) { return Value(json_integer(number)); }
-Value Value::boolean(bool value) { return Value(json_boolean(value)); }
-Value Value::string(std::string_view text) { return Value(or_null(json_stringn(text.data(), text.size()))); }
+Value Value::object() {
+    return Value(json_object());
+}
+Value Value::array() {
+    return Value(json_array());
+}
+Value Value::integer(int64_t number) {
+    return Value(json_integer(number));
+}
+Value Value::boolean(bool value) {
+    return Value(json_boolean(value));
+}
+Value Value::string(std::string_view text) {
+    return Value(or_null(json_stringn(text.data(), text.size())));
+}
 
-bool Value::is_object() const noexcept { return json_is_object(raw()); }
-bool Value::is_array() const noexcept { return json_is_array(raw()); }
-bool Value::is_string() const noexcept { return json_is_string(raw()); }
-bool Value::is_integer() const noexcept { return json_is_integer(raw()); }
-bool Value::is_boolean() const noexcept { return json_is_boolean(raw()); }
-bool Value::is_null() const noexcept { return raw() == nullptr || json_is_null(raw()); }
+bool Value::is_object() const noexcept {
+    return json_is_object(raw());
+}
+bool Value::is_array() const noexcept {
+    return json_is_array(raw());
+}
+bool Value::is_string() const noexcept {
+    return json_is_string(raw());
+}
+bool Value::is_integer() const noexcept {
+    return json_is_integer(raw());
+}
+bool Value::is_boolean() const noexcept {
+    return json_is_boolean(raw());
+}
+bool Value::is_null() const noexcept {
+    return raw() == nullptr || json_is_null(raw());
+}
 
 std::string_view Value::as_string() const noexcept {
     if (!is_string()) {
@@ -48,8 +70,12 @@ std::string_view Value::as_string() const noexcept {
     return {json_string_value(raw()), json_string_length(raw())};
 }
 
-int64_t Value::as_integer() const noexcept { return json_integer_value(raw()); }
-bool Value::as_boolean() const noexcept { return json_is_true(raw()); }
+int64_t Value::as_integer() const noexcept {
+    return json_integer_value(raw());
+}
+bool Value::as_boolean() const noexcept {
+    return json_is_true(raw());
+}
 
 size_t Value::size() const noexcept {
     return is_array() ? json_array_size(raw()) : json_object_size(raw());
@@ -82,10 +108,18 @@ Value &Value::set(std::string_view name, Value value) {
     return *this;
 }
 
-Value &Value::set(std::string_view name, std::string_view text) { return set(name, string(text)); }
-Value &Value::set(std::string_view name, const Secret &secret) { return set(name, string(secret.view())); }
-Value &Value::set(std::string_view name, int64_t number) { return set(name, integer(number)); }
-Value &Value::set(std::string_view name, bool value) { return set(name, boolean(value)); }
+Value &Value::set(std::string_view name, std::string_view text) {
+    return set(name, string(text));
+}
+Value &Value::set(std::string_view name, const Secret &secret) {
+    return set(name, string(secret.view()));
+}
+Value &Value::set(std::string_view name, int64_t number) {
+    return set(name, integer(number));
+}
+Value &Value::set(std::string_view name, bool value) {
+    return set(name, boolean(value));
+}
 
 Value &Value::set(std::string_view name, const std::vector<std::string> &texts) {
     Value list = array();
@@ -101,19 +135,31 @@ Value &Value::append(Value value) {
     return *this;
 }
 
-Value &Value::append(std::string_view text) { return append(string(text)); }
+Value &Value::append(std::string_view text) {
+    return append(string(text));
+}
 
-void Value::erase(std::string_view name) { json_object_deln(raw(), name.data(), name.size()); }
+void Value::erase(std::string_view name) {
+    json_object_deln(raw(), name.data(), name.size());
+}
 
-Value Value::borrow() const noexcept { return Value(json_incref(raw())); }
-Value Value::deep_copy() const { return Value(json_deep_copy(raw())); }
+Value Value::borrow() const noexcept {
+    return Value(json_incref(raw()));
+}
+Value Value::deep_copy() const {
+    return Value(json_deep_copy(raw()));
+}
 
 bool Value::equals(const Value &other) const noexcept {
     return (is_null() && other.is_null()) || json_equal(raw(), other.raw()) != 0;
 }
 
-Secret Value::dump() const { return dump_with(or_null(raw()), kPrintFlags); }
-std::string Value::dump_text() const { return std::string(dump().view()); }
+Secret Value::dump() const {
+    return dump_with(or_null(raw()), kPrintFlags);
+}
+std::string Value::dump_text() const {
+    return std::string(dump().view());
+}
 std::string Value::dump_canonical() const {
     return std::string(dump_with(or_null(raw()), kPrintFlags | JSON_SORT_KEYS).view());
 }

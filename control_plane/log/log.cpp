@@ -1,14 +1,15 @@
-// The only file that knows spdlog: it brings the sink, its lock and its level; the JSON of a line is made here.
+// The only file that knows spdlog: it brings the sink, its lock and its level; the JSON of a line is made
+// here.
 #include "control_plane/log/log.h"
 
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
-#include <unistd.h>
 
 #include "shared/clock.h"
 
@@ -48,22 +49,32 @@ spdlog::logger &logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) noexcept {
     switch (level) {
-        case Level::kDebug: return spdlog::level::debug;
-        case Level::kInfo: return spdlog::level::info;
-        case Level::kWarn: return spdlog::level::warn;
-        case Level::kError: return spdlog::level::err;
-        case Level::kOff: break;
+        case Level::kDebug:
+            return spdlog::level::debug;
+        case Level::kInfo:
+            return spdlog::level::info;
+        case Level::kWarn:
+            return spdlog::level::warn;
+        case Level::kError:
+            return spdlog::level::err;
+        case Level::kOff:
+            break;
     }
     return spdlog::level::off;
 }
 
 std::string_view name_of(Level level) noexcept {
     switch (level) {
-        case Level::kDebug: return "debug";
-        case Level::kInfo: return "info";
-        case Level::kWarn: return "warn";
-        case Level::kError: return "error";
-        case Level::kOff: break;
+        case Level::kDebug:
+            return "debug";
+        case Level::kInfo:
+            return "info";
+        case Level::kWarn:
+            return "warn";
+        case Level::kError:
+            return "error";
+        case Level::kOff:
+            break;
     }
     return "off";
 }
@@ -72,8 +83,11 @@ std::string_view name_of(Level level) noexcept {
 size_t utf8_length(std::string_view text) noexcept {
     const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char first = byte(0);
-    const size_t length = first < 0x80 ? 1 : first >= 0xC2 && first < 0xE0 ? 2
-                        : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xF0 && first < 0xF5 ? 4 : 0;
+    const size_t length = first < 0x80                    ? 1
+                          : first >= 0xC2 && first < 0xE0 ? 2
+                          : first >= 0xE0 && first < 0xF0 ? 3
+                          : first >= 0xF0 && first < 0xF5 ? 4
+                                                          : 0;
     if (length == 0 || text.size() < length) {
         return 0;
     }
@@ -135,7 +149,8 @@ bool enabled(Level level) noexcept {
     return logger().should_log(to_spdlog(level));
 }
 
-std::string format_line(Level level, std::string_view event, std::initializer_list<Field> fields, int64_t now_ms) {
+std::string format_line(Level level, std::string_view event, std::initializer_list<Field> fields,
+                        int64_t now_ms) {
     std::string line = R"({"time":")";
     append_time(line, now_ms);
     line.append(R"(","level":")").append(name_of(level)).append(R"(","event":)");
@@ -159,7 +174,8 @@ std::string format_line(Level level, std::string_view event, std::initializer_li
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) noexcept {
     try {
         if (enabled(level)) {
-            logger().log(to_spdlog(level), spdlog::string_view_t(format_line(level, event, fields, system_now_ms())));
+            logger().log(to_spdlog(level),
+                         spdlog::string_view_t(format_line(level, event, fields, system_now_ms())));
         }
     } catch (...) {  // out of memory: the line is lost, the process is not
     }

@@ -1,4 +1,5 @@
-// Structured logs: one JSON object a line on stderr. A Secret has no way in. Hides spdlog in one translation unit.
+// Structured logs: one JSON object a line on stderr. A Secret has no way in. Hides spdlog in one translation
+// unit.
 #pragma once
 
 #include <concepts>
@@ -21,7 +22,8 @@ struct Field {
 
     Field(std::string_view field_name, std::string_view text) : name(field_name), value(text) {}
     Field(std::string_view field_name, const char *text) : name(field_name), value(std::string_view(text)) {}
-    Field(std::string_view field_name, const std::string &text) : name(field_name), value(std::string_view(text)) {}
+    Field(std::string_view field_name, const std::string &text)
+        : name(field_name), value(std::string_view(text)) {}
     template <std::integral T>
     Field(std::string_view field_name, T number) : name(field_name) {
         if constexpr (std::same_as<T, bool>) {
@@ -57,7 +59,8 @@ inline void error(std::string_view event, std::initializer_list<Field> fields = 
 }
 
 /// Builds the line without writing it (tests, and the one writer). Never throws on bad UTF-8: it is replaced.
-std::string format_line(Level level, std::string_view event, std::initializer_list<Field> fields, int64_t now_ms);
+std::string format_line(Level level, std::string_view event, std::initializer_list<Field> fields,
+                        int64_t now_ms);
 
 /// Lines go to this file descriptor instead of stderr; for tests.
 void redirect(int fd) noexcept;

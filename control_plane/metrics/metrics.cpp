@@ -1,13 +1,14 @@
-// The only file that knows prometheus-cpp. Every family is made at the start, so that a scrape shows all names.
+// The only file that knows prometheus-cpp. Every family is made at the start, so that a scrape shows all
+// names.
 #include "control_plane/metrics/metrics.h"
 
-#include <algorithm>
-#include <array>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
+#include <algorithm>
+#include <array>
 
 namespace nexus::control {
 
@@ -19,7 +20,8 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Registry;
 
-const Histogram::BucketBoundaries kSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+const Histogram::BucketBoundaries kSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                           0.25,  0.5,    1,     2.5,  5,     10};
 
 Family<Counter> &counter(Registry &registry, const char *name, const char *help) {
     return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -31,7 +33,8 @@ Family<Histogram> &histogram(Registry &registry, const char *name, const char *h
 
 /// A method as a label: whatever a client may send, there are few.
 std::string method_label(std::string_view method) {
-    constexpr std::array<std::string_view, 7> kKnown{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    constexpr std::array<std::string_view, 7> kKnown{"GET",   "HEAD",   "POST",   "PUT",
+                                                     "PATCH", "DELETE", "OPTIONS"};
     return std::find(kKnown.begin(), kKnown.end(), method) == kKnown.end() ? "other" : std::string(method);
 }
 
@@ -48,19 +51,24 @@ struct Metrics::Impl {
                            .Register(registry)
                            .Add({});
     Counter &overloaded =
-        counter(registry, "nexus_http_overloaded_total", "Requests refused because the queue was full").Add({});
+        counter(registry, "nexus_http_overloaded_total", "Requests refused because the queue was full")
+            .Add({});
 
     Counter &consents = counter(registry, "oauth_consents_created_total", "Consents created").Add({});
     Counter &openid_consents =
         counter(registry, "oauth_consents_with_openid_total", "Consents that ask for openid").Add({});
-    Family<Counter> &exchanges = counter(registry, "oauth_token_exchanges_total", "Authorization code exchanges");
+    Family<Counter> &exchanges =
+        counter(registry, "oauth_token_exchanges_total", "Authorization code exchanges");
     Histogram &exchange_seconds =
-        histogram(registry, "oauth_exchange_duration_seconds", "Duration of code exchanges").Add({}, kSeconds);
-    Counter &id_tokens = counter(registry, "oauth_id_tokens_returned_total", "Exchanges that gave an id_token").Add({});
+        histogram(registry, "oauth_exchange_duration_seconds", "Duration of code exchanges")
+            .Add({}, kSeconds);
+    Counter &id_tokens =
+        counter(registry, "oauth_id_tokens_returned_total", "Exchanges that gave an id_token").Add({});
     Family<Counter> &token_gets = counter(registry, "oauth_token_get_total", "Token reads");
     Family<Counter> &discoveries = counter(registry, "oidc_discovery_total", "OIDC discoveries");
     Histogram &discovery_seconds =
-        histogram(registry, "oidc_discovery_duration_seconds", "Duration of OIDC discoveries").Add({}, kSeconds);
+        histogram(registry, "oidc_discovery_duration_seconds", "Duration of OIDC discoveries")
+            .Add({}, kSeconds);
     Family<Counter> &verifications = counter(registry, "oidc_verifications_total", "id_token verifications");
     Histogram &verification_seconds =
         histogram(registry, "oidc_verification_duration_seconds", "Duration of id_token verifications")
@@ -91,8 +99,12 @@ void Metrics::http_request(std::string_view route, std::string_view method, int 
     impl_->request_seconds.Add({{"route", template_}}, kSeconds).Observe(seconds);
 }
 
-void Metrics::http_in_flight(int delta) { impl_->in_flight.Increment(delta); }
-void Metrics::http_overloaded() { impl_->overloaded.Increment(); }
+void Metrics::http_in_flight(int delta) {
+    impl_->in_flight.Increment(delta);
+}
+void Metrics::http_overloaded() {
+    impl_->overloaded.Increment();
+}
 
 void Metrics::consent_created(bool with_openid) {
     impl_->consents.Increment();
@@ -106,7 +118,9 @@ void Metrics::token_exchange(std::string_view status, double seconds) {
     impl_->exchange_seconds.Observe(seconds);
 }
 
-void Metrics::id_token_returned() { impl_->id_tokens.Increment(); }
+void Metrics::id_token_returned() {
+    impl_->id_tokens.Increment();
+}
 
 void Metrics::token_get(std::string_view provider, bool has_id_token) {
     impl_->token_gets
@@ -133,9 +147,15 @@ void Metrics::cache_write(std::string_view kind, std::string_view result) {
     impl_->cache_writes.Add({{"kind", std::string(kind)}, {"result", std::string(result)}}).Increment();
 }
 
-void Metrics::outbox_depth(int64_t rows) { impl_->outbox.Set(static_cast<double>(rows)); }
-void Metrics::store_error(std::string_view kind) { impl_->store_errors.Add({{"kind", std::string(kind)}}).Increment(); }
-void Metrics::audit_event(std::string_view type) { impl_->audit_events.Add({{"type", std::string(type)}}).Increment(); }
+void Metrics::outbox_depth(int64_t rows) {
+    impl_->outbox.Set(static_cast<double>(rows));
+}
+void Metrics::store_error(std::string_view kind) {
+    impl_->store_errors.Add({{"kind", std::string(kind)}}).Increment();
+}
+void Metrics::audit_event(std::string_view type) {
+    impl_->audit_events.Add({{"type", std::string(type)}}).Increment();
+}
 void Metrics::egress_request(std::string_view result) {
     impl_->egress.Add({{"result", std::string(result)}}).Increment();
 }

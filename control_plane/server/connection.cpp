@@ -1,11 +1,12 @@
-// Reading happens on Pistache's thread, answering on a worker's: the two meet in is_busy_ and is_ending_ only.
+// Reading happens on Pistache's thread, answering on a worker's: the two meet in is_busy_ and is_ending_
+// only.
 #include "control_plane/server/connection.h"
 
-#include <chrono>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <chrono>
 
 namespace nexus::control {
 
@@ -19,6 +20,8 @@ ServerConnection::ServerConnection(int fd, std::string peer_ip, const RequestLim
     : fd_(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), peer_ip_(std::move(peer_ip)), parser_(limits) {}
 
 ServerConnection::~ServerConnection() {
+    const std::scoped_lock lock(write_mutex_,
+                                state_mutex_);  // after the last answer, for whoever checks orders
     if (fd_ >= 0) {
         ::close(fd_);
     }
@@ -89,8 +92,8 @@ void ServerConnection::send(std::string_view bytes) noexcept {
         if (errno == EINTR) {
             continue;
         }
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
-                                                                                std::chrono::steady_clock::now());
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
         pollfd socket{fd_, POLLOUT, 0};
         if (errno != EAGAIN || left.count() <= 0 || ::poll(&socket, 1, static_cast<int>(left.count())) < 0) {
             ::shutdown(fd_, SHUT_RDWR);

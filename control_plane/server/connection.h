@@ -1,6 +1,6 @@
-// One client connection as the server sees it: its bytes in, its answers out. Independent of Pistache, which only tells
-// us that bytes came; we write on a duplicate of its descriptor, so that a number the kernel hands out again can never
-// send an answer to somebody else.
+// One client connection as the server sees it: its bytes in, its answers out. Independent of Pistache, which
+// only tells us that bytes came; we write on a duplicate of its descriptor, so that a number the kernel hands
+// out again can never send an answer to somebody else.
 #pragma once
 
 #include <memory>
@@ -30,8 +30,8 @@ public:
     /// Called by the one thread that reads this connection.
     Incoming receive(std::string_view bytes);
 
-    /// Answers the request in work. With keep_alive false, or if the client sent more than it should have, the sending
-    /// direction is closed behind the answer.
+    /// Answers the request in work. With keep_alive false, or if the client sent more than it should have,
+    /// the sending direction is closed behind the answer.
     void answer(const Response &response, WireOptions options) noexcept;
     void send_continue() noexcept;
 
@@ -42,11 +42,11 @@ private:
 
     const int fd_;
     const std::string peer_ip_;
-    RequestParser parser_;     // reading thread only
+    RequestParser parser_;  // reading thread only
     std::mutex state_mutex_;
-    bool is_busy_ = false;     // a request is being worked on
-    bool is_ending_ = false;   // nothing that still comes is looked at
-    std::mutex write_mutex_;   // taken before state_mutex_
+    bool is_busy_ = false;    // a request is being worked on
+    bool is_ending_ = false;  // nothing that still comes is looked at
+    std::mutex write_mutex_;  // taken before state_mutex_
 };
 
 }  // namespace nexus::control

@@ -35,7 +35,8 @@ Result<std::optional<std::string>> Request::query_parameter(std::string_view nam
             continue;
         }
         if (value) {
-            return fail(Errc::kInvalidRequest, "parameter " + std::string(name) + " is given twice", std::string(name));
+            return fail(Errc::kInvalidRequest, "parameter " + std::string(name) + " is given twice",
+                        std::string(name));
         }
         value = text;
     }
@@ -57,8 +58,8 @@ Result<json::Value> Request::json_body() const {
 
 bool is_request_id(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' ||
-               c == '.';
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+               c == '_' || c == '.';
     });
 }
 
@@ -102,7 +103,8 @@ Response error_response(const Error &error, std::string_view request_id) {
     const bool is_ours = info.http_status == 500;  // what broke inside is for the log only
     json::Value body = json::Value::object();
     body.set("error", info.code).set("code", info.code);
-    body.set("message", is_ours ? "something went wrong inside; the request id finds it in the log" : error.message);
+    body.set("message",
+             is_ours ? "something went wrong inside; the request id finds it in the log" : error.message);
     if (!is_ours && !error.detail.empty()) {
         body.set("detail", error.detail);
     }

@@ -1,11 +1,11 @@
-// The only file that knows Pistache: it accepts connections, waits for bytes and cuts idle clients. What the bytes mean
-// is read by our own parser and answered by our own pool, because Pistache 0.0.5's reader loses pipelined requests,
-// takes a second Content-Length, parses the rest of a refused body as a request and answers with e.what()
-// (docs/decisions/).
+// The only file that knows Pistache: it accepts connections, waits for bytes and cuts idle clients. What the
+// bytes mean is read by our own parser and answered by our own pool, because Pistache 0.0.5's reader loses
+// pipelined requests, takes a second Content-Length, parses the rest of a refused body as a request and
+// answers with e.what() (docs/decisions/).
 #include <arpa/inet.h>
-#include <atomic>
 #include <pistache/endpoint.h>
 #include <pistache/peer.h>
+#include <atomic>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
@@ -84,7 +84,8 @@ public:
     explicit ConnectionHandler(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
     /// Bytes of a client. Replaces Pistache's own reading of requests.
-    void onInput(const char *buffer, size_t length, const std::shared_ptr<Pistache::Tcp::Peer> &peer) override {
+    void onInput(const char *buffer, size_t length,
+                 const std::shared_ptr<Pistache::Tcp::Peer> &peer) override {
         try {
             const std::shared_ptr<ServerConnection> connection = connection_of(peer);
             ServerConnection::Incoming incoming = connection->receive({buffer, length});
@@ -154,7 +155,8 @@ private:
         connection.answer(response, {false, false, request_id});
     }
 
-    static void refuse(ServerConnection &connection, const Request &request, bool is_head, std::string_view why) {
+    static void refuse(ServerConnection &connection, const Request &request, bool is_head,
+                       std::string_view why) {
         connection.answer(error_response({Errc::kOverloaded, std::string(why), {}, 1}, request.request_id),
                           {false, is_head, request.request_id});
     }
@@ -198,8 +200,8 @@ Result<void> Server::start() {
         endpoint->serveThreaded();
         impl_->endpoint = std::move(endpoint);
     } catch (const std::exception &) {
-        return fail(Errc::kInternal, "cannot listen on " + options.address + " port " + std::to_string(options.port) +
-                                         ": is it in use?");
+        return fail(Errc::kInternal, "cannot listen on " + options.address + " port " +
+                                         std::to_string(options.port) + ": is it in use?");
     }
     return {};
 }

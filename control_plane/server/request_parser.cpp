@@ -1,4 +1,5 @@
-// No chunked bodies (the nginx in front sends Content-Length), no folded lines, no bare LF, no second Content-Length.
+// No chunked bodies (the nginx in front sends Content-Length), no folded lines, no bare LF, no second
+// Content-Length.
 #include "control_plane/server/request_parser.h"
 
 #include <algorithm>
@@ -24,7 +25,8 @@ bool is_field_value(std::string_view text) noexcept {
 }
 
 bool is_target(std::string_view text) noexcept {  // origin-form (RFC 9112 section 3.2.1), visible ASCII only
-    return text.starts_with('/') && std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+    return text.starts_with('/') &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
 std::string_view trim(std::string_view text) {
@@ -47,7 +49,9 @@ bool has_word(std::string_view list, std::string_view word) {
 
 }  // namespace
 
-RequestParser::~RequestParser() { wipe(head_); }
+RequestParser::~RequestParser() {
+    wipe(head_);
+}
 
 RequestParser::Status RequestParser::refuse(Errc errc, std::string_view sentence) {
     error_ = Error{errc, std::string(sentence), {}, 0};
@@ -70,7 +74,8 @@ RequestParser::Status RequestParser::feed(std::string_view bytes) {
     head_.append(bytes.substr(0, room));
     const size_t end = head_.find("\r\n\r\n", from);
     if (end == std::string::npos) {
-        return bytes.size() >= room ? refuse(Errc::kInvalidRequest, "the request head is too large") : Status::kMore;
+        return bytes.size() >= room ? refuse(Errc::kInvalidRequest, "the request head is too large")
+                                    : Status::kMore;
     }
 
     const Status status = parse_head(end + 2);
@@ -104,7 +109,8 @@ bool RequestParser::parse_request_line(std::string_view line) {
     const std::string_view target = line.substr(first + 1, second - first - 1);
     const std::string_view version = line.substr(second + 1);
     is_http_1_0_ = version == "HTTP/1.0";
-    if (!is_token(method) || method.size() > 16 || !is_target(target) || (!is_http_1_0_ && version != "HTTP/1.1")) {
+    if (!is_token(method) || method.size() > 16 || !is_target(target) ||
+        (!is_http_1_0_ && version != "HTTP/1.1")) {
         return false;
     }
 
@@ -155,7 +161,8 @@ bool RequestParser::interpret_headers() {
         return false;
     }
     if (count == 1 && (!is_number || body_size_ > limits_.max_body_bytes)) {
-        refuse(Errc::kPayloadTooLarge, "the body is larger than " + std::to_string(limits_.max_body_bytes) + " bytes");
+        refuse(Errc::kPayloadTooLarge,
+               "the body is larger than " + std::to_string(limits_.max_body_bytes) + " bytes");
         return false;
     }
 

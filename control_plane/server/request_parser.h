@@ -1,5 +1,5 @@
-// Reads one HTTP/1.x request from a connection's bytes (RFC 9112), strictly: what is ambiguous is refused, because the
-// nginx in front and we must never disagree on where a request ends. Knows limits, not meanings.
+// Reads one HTTP/1.x request from a connection's bytes (RFC 9112), strictly: what is ambiguous is refused,
+// because the nginx in front and we must never disagree on where a request ends. Knows limits, not meanings.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Matching a path against the templates. There are some dozens of routes: a scan is faster than it is interesting.
+// Matching a path against the templates. There are some dozens of routes: a scan is faster than it is
+// interesting.
 #include "control_plane/server/router.h"
 
 #include <algorithm>
@@ -149,9 +150,9 @@ Response Router::handle(Request &request) const noexcept {
         return error_response(response.error(), request.request_id);
     } catch (const std::exception &e) {
         // Its text may quote anything, so the log gets its type only.
-        log::error("exception_in_handler", {{"route", request.route},
-                                            {"request_id", request.request_id},
-                                            {"type", typeid(e).name()}});
+        log::error(
+            "exception_in_handler",
+            {{"route", request.route}, {"request_id", request.request_id}, {"type", typeid(e).name()}});
     } catch (...) {
         log::error("exception_in_handler", {{"route", request.route}, {"request_id", request.request_id}});
     }

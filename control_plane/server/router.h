@@ -1,5 +1,5 @@
-// Routes: templates such as /connections/{id}/token to handlers. Literal segments win over parameters. 404 and 405
-// (with Allow) are answered here; HEAD is served by GET. Immutable once the server runs.
+// Routes: templates such as /connections/{id}/token to handlers. Literal segments win over parameters. 404
+// and 405 (with Allow) are answered here; HEAD is served by GET. Immutable once the server runs.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ public:
 
     struct Match {
         const Handler *handler = nullptr;
-        std::string_view route;  // template, for metrics; "none" if nothing matched
+        std::string_view route;                 // template, for metrics; "none" if nothing matched
         std::vector<std::string_view> allowed;  // methods, when the path is known but the method is not
         std::vector<std::pair<std::string, std::string>> parameters;
         bool bad_encoding = false;

@@ -20,7 +20,8 @@ struct ServerOptions {
     unsigned queue_limit = 256;  // waiting for a worker; above it 503 overloaded
     size_t max_body_bytes = 1024 * 1024;
     size_t max_header_bytes = 32 * 1024;
-    std::chrono::seconds io_timeout{60};  // of Pistache: also bounds a handler, so it is above the slowest one
+    std::chrono::seconds io_timeout{
+        60};  // of Pistache: also bounds a handler, so it is above the slowest one
 };
 
 class Server {

@@ -11,26 +11,46 @@ namespace {
 
 std::string_view reason(int status) noexcept {
     switch (status) {
-        case 200: return "OK";
-        case 201: return "Created";
-        case 202: return "Accepted";
-        case 204: return "No Content";
-        case 302: return "Found";
-        case 303: return "See Other";
-        case 304: return "Not Modified";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 409: return "Conflict";
-        case 413: return "Content Too Large";
-        case 415: return "Unsupported Media Type";
-        case 429: return "Too Many Requests";
-        case 500: return "Internal Server Error";
-        case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        default: return "Status";
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 302:
+            return "Found";
+        case 303:
+            return "See Other";
+        case 304:
+            return "Not Modified";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 409:
+            return "Conflict";
+        case 413:
+            return "Content Too Large";
+        case 415:
+            return "Unsupported Media Type";
+        case 429:
+            return "Too Many Requests";
+        case 500:
+            return "Internal Server Error";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        default:
+            return "Status";
     }
 }
 
@@ -40,8 +60,8 @@ bool is_clean(std::string_view text) noexcept {
 
 bool is_clean(const Response &response) noexcept {
     return is_clean(response.content_type) && std::ranges::all_of(response.headers, [](const auto &header) {
-        return is_clean(header.first) && is_clean(header.second);
-    });
+               return is_clean(header.first) && is_clean(header.second);
+           });
 }
 
 bool has_header(const Response &response, std::string_view name) noexcept {
@@ -66,7 +86,8 @@ Secret to_wire(const Response &response, const WireOptions &options) {
     if (!is_clean(response)) {
         return to_wire(error_response({Errc::kInternal, "", {}, 0}, options.request_id), options);
     }
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason(response.status));
+    std::string head =
+        "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason(response.status));
     head.append("\r\n");
     append_header(head, "Date", http_date());
     if (!response.content_type.empty()) {

@@ -13,8 +13,9 @@ struct WireOptions {
     std::string_view request_id;
 };
 
-/// Adds Date, Content-Length, Cache-Control: no-store (unless the handler said otherwise), X-Content-Type-Options,
-/// X-Request-Id and Connection. A header with a control character turns the response into a bare 500.
+/// Adds Date, Content-Length, Cache-Control: no-store (unless the handler said otherwise),
+/// X-Content-Type-Options, X-Request-Id and Connection. A header with a control character turns the response
+/// into a bare 500.
 Secret to_wire(const Response &response, const WireOptions &options);
 
 }  // namespace nexus::control

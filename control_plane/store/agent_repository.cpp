@@ -58,9 +58,10 @@ Result<Agent> first(const Result<Rows> &rows) {
 }
 
 Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now) {
-    return first(sql.execute("UPDATE agents SET generation = generation + 1, updated_at = $2 "
-                             "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
-                             {text(id), now}));
+    return first(
+        sql.execute("UPDATE agents SET generation = generation + 1, updated_at = $2 "
+                    "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
+                    {text(id), now}));
 }
 
 }  // namespace
@@ -68,10 +69,10 @@ Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now) {
 namespace agents {
 
 Result<void> create(Executor &sql, const Agent &a) {
-    Result<Rows> inserted =
-        sql.execute("INSERT INTO agents (" NEXUS_AGENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                    {a.id, a.workspace_id, a.name, int64_t{a.grants}, store::list(a.connections),
-                     store::list(a.providers), a.generation, a.created_at, a.updated_at, a.revoked_at});
+    Result<Rows> inserted = sql.execute(
+        "INSERT INTO agents (" NEXUS_AGENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        {a.id, a.workspace_id, a.name, int64_t{a.grants}, store::list(a.connections),
+         store::list(a.providers), a.generation, a.created_at, a.updated_at, a.revoked_at});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -126,8 +127,8 @@ Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generati
         "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, "
         "generation = generation + 1 WHERE id = $1 AND generation = $2 AND revoked_at = 0 "
         "RETURNING " NEXUS_AGENT_COLUMNS,
-        {a.id, expected_generation, a.name, int64_t{a.grants}, store::list(a.connections), store::list(a.providers),
-         now});
+        {a.id, expected_generation, a.name, int64_t{a.grants}, store::list(a.connections),
+         store::list(a.providers), now});
     if (!rows) {
         return fail(rows.error());
     }
@@ -141,10 +142,11 @@ Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generati
 }
 
 Result<Agent> revoke(Transaction &sql, std::string_view id, UnixMs now) {
-    return first(sql.execute("UPDATE agents SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END, "
-                             "updated_at = $2, generation = generation + 1 "
-                             "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
-                             {text(id), now}));
+    return first(
+        sql.execute("UPDATE agents SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END, "
+                    "updated_at = $2, generation = generation + 1 "
+                    "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
+                    {text(id), now}));
 }
 
 Result<Agent> add_key(Transaction &sql, const AgentKey &key, UnixMs now) {
@@ -169,10 +171,10 @@ Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::strin
     if (!agent) {
         return agent;
     }
-    Result<Rows> updated =
-        sql.execute("UPDATE agent_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END "
-                    "WHERE key_id = $1 AND agent_id = $2",
-                    {text(key_id), text(agent_id), now});
+    Result<Rows> updated = sql.execute(
+        "UPDATE agent_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END "
+        "WHERE key_id = $1 AND agent_id = $2",
+        {text(key_id), text(agent_id), now});
     if (!updated) {
         return fail(updated.error());
     }
@@ -183,7 +185,8 @@ Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::strin
 }
 
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id) {
-    Result<Rows> rows = sql.execute("SELECT " NEXUS_KEY_COLUMNS " FROM agent_keys WHERE agent_id = $1 "
+    Result<Rows> rows = sql.execute("SELECT " NEXUS_KEY_COLUMNS
+                                    " FROM agent_keys WHERE agent_id = $1 "
                                     "ORDER BY created_at DESC, key_id LIMIT 1000",
                                     {text(agent_id)});
     if (!rows) {
@@ -202,8 +205,10 @@ Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id
 
 Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {
     Result<Rows> rows = sql.execute(
-        "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.generation, a.created_at, "
-        "a.updated_at, a.revoked_at, k.key_id, k.agent_id, k.sha256, k.created_at, k.expires_at, k.revoked_at "
+        "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.generation, "
+        "a.created_at, "
+        "a.updated_at, a.revoked_at, k.key_id, k.agent_id, k.sha256, k.created_at, k.expires_at, "
+        "k.revoked_at "
         "FROM agent_keys k JOIN agents a ON a.id = k.agent_id WHERE k.sha256 = $1",
         {text(sha256_hex)});
     if (!rows) {

@@ -1,5 +1,5 @@
-// Agents and the SHA-256 of their API keys in SQL. `generation` grows with each change of an agent or of its keys;
-// caller records carry it.
+// Agents and the SHA-256 of their API keys in SQL. `generation` grows with each change of an agent or of its
+// keys; caller records carry it.
 #pragma once
 
 #include <string>

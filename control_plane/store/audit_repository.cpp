@@ -1,4 +1,5 @@
-// The audit chain: the head row is updated first, which makes other writers wait, then the event takes its place.
+// The audit chain: the head row is updated first, which makes other writers wait, then the event takes its
+// place.
 #include "control_plane/store/audit_repository.h"
 
 #include "control_plane/store/cursor.h"
@@ -82,8 +83,8 @@ AuditVerdict broken(int64_t sequence, int64_t rows, std::string problem) {
 }  // namespace
 
 Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now) {
-    const Result<Head> head =
-        read_head(sql.execute("UPDATE audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash"));
+    const Result<Head> head = read_head(
+        sql.execute("UPDATE audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash"));
     if (!head) {
         return fail(head.error());
     }
@@ -98,10 +99,11 @@ Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now) {
     const std::string hash = encoding::hex_encode(row.hash);
     const audit::Event &e = row.event;
     Result<Rows> inserted = sql.execute(
-        "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+        "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
         "$12, $13)",
-        {row.sequence, row.id, row.created_at, e.type, e.workspace_id, e.connection_id, e.provider_id, e.actor,
-         e.ip_address, e.user_agent, e.data, encoding::hex_encode(row.previous_hash), hash});
+        {row.sequence, row.id, row.created_at, e.type, e.workspace_id, e.connection_id, e.provider_id,
+         e.actor, e.ip_address, e.user_agent, e.data, encoding::hex_encode(row.previous_hash), hash});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -161,7 +163,8 @@ Result<AuditVerdict> verify(Executor &sql) {
     AuditVerdict verdict;
     std::string previous(sizeof(crypto::Sha256), '\0');
     while (verdict.rows < head->sequence) {
-        Result<Rows> rows = sql.execute("SELECT " NEXUS_AUDIT_COLUMNS " FROM audit_events "
+        Result<Rows> rows = sql.execute("SELECT " NEXUS_AUDIT_COLUMNS
+                                        " FROM audit_events "
                                         "WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
                                         {verdict.rows, head->sequence, kVerifyPage});
         if (!rows) {
@@ -184,8 +187,8 @@ Result<AuditVerdict> verify(Executor &sql) {
             verdict.rows = expected;
         }
         if (rows->empty()) {
-            return broken(verdict.rows + 1, verdict.rows, "the rows after " + std::to_string(verdict.rows) +
-                                                              " are missing");
+            return broken(verdict.rows + 1, verdict.rows,
+                          "the rows after " + std::to_string(verdict.rows) + " are missing");
         }
     }
     if (previous != head->hash) {

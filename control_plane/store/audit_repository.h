@@ -1,5 +1,5 @@
-// The audit chain in SQL. One head row serialises writers, so the chain has no forks on either database: append last in
-// a transaction, the head is locked from then to the commit.
+// The audit chain in SQL. One head row serialises writers, so the chain has no forks on either database:
+// append last in a transaction, the head is locked from then to the commit.
 #pragma once
 
 #include <string>

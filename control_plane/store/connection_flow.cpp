@@ -33,9 +33,10 @@ Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_vie
     if (flow_id.empty()) {
         return invalid_state();  // "" is "no flow" in the row
     }
-    Result<Rows> rows = sql.execute(
-        NEXUS_SELECT_CONNECTION "WHERE id = $1 AND flow_id = $2 AND flow_expires_at > $3 AND state <> 'revoked'",
-        {text(id), text(flow_id), now});
+    Result<Rows> rows =
+        sql.execute(NEXUS_SELECT_CONNECTION
+                    "WHERE id = $1 AND flow_id = $2 AND flow_expires_at > $3 AND state <> 'revoked'",
+                    {text(id), text(flow_id), now});
     if (!rows) {
         return fail(rows.error());
     }
@@ -64,7 +65,8 @@ Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_
 Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t limit) {
     Result<Rows> deleted = sql.execute(
         "DELETE FROM connections WHERE id IN (SELECT id FROM connections WHERE state = 'pending' AND "
-        "flow_expires_at < $1 ORDER BY flow_expires_at LIMIT $2) AND state = 'pending' AND flow_expires_at < $1",
+        "flow_expires_at < $1 ORDER BY flow_expires_at LIMIT $2) AND state = 'pending' AND flow_expires_at < "
+        "$1",
         {before, limit});
     if (!deleted) {
         return fail(deleted.error());

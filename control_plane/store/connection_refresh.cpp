@@ -6,7 +6,8 @@ namespace nexus::control::store::connections {
 Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_view id, std::string_view owner,
                                                    UnixMs now, int64_t lease_ms) {
     Result<Rows> claimed = sql.execute(
-        "UPDATE connections SET refresh_epoch = refresh_epoch + 1, refresh_owner = $2, refresh_lease_until = $4 "
+        "UPDATE connections SET refresh_epoch = refresh_epoch + 1, refresh_owner = $2, refresh_lease_until = "
+        "$4 "
         "WHERE id = $1 AND state = 'active' AND refresh_lease_until <= $3 RETURNING refresh_epoch",
         {text(id), text(owner), now, now + lease_ms});
     if (!claimed) {
@@ -23,8 +24,8 @@ Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_vi
     return epoch;
 }
 
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                  const ConnectionChange &change, UnixMs now) {
+Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                  int64_t epoch, const ConnectionChange &change, UnixMs now) {
     if (epoch <= 0) {
         return fail(Errc::kInternal, "a refresh is committed under its epoch");
     }

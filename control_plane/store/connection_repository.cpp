@@ -75,13 +75,32 @@ std::optional<std::string> reason_for(const ConnectionChange &change) {
 }  // namespace
 
 Result<void> create(Executor &sql, const Connection &c) {
-    Result<Rows> inserted = sql.execute(
-        "INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-        "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
-        {c.id, c.workspace_id, c.user_id, c.provider_id, text(to_string(c.state)), c.generation, store::list(c.scopes),
-         c.return_url, c.flow_id, c.flow_expires_at, bytes_or_null(c.code_verifier_box), c.nonce,
-         store::list(c.flow_scopes), c.account_subject, c.attention_reason, c.expires_at, flag(c.refreshable),
-         c.refresh_epoch, c.refresh_lease_until, c.refresh_owner, c.last_refreshed_at, c.created_at, c.updated_at});
+    Result<Rows> inserted = sql.execute("INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS
+                                        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+                                        "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+                                        {c.id,
+                                         c.workspace_id,
+                                         c.user_id,
+                                         c.provider_id,
+                                         text(to_string(c.state)),
+                                         c.generation,
+                                         store::list(c.scopes),
+                                         c.return_url,
+                                         c.flow_id,
+                                         c.flow_expires_at,
+                                         bytes_or_null(c.code_verifier_box),
+                                         c.nonce,
+                                         store::list(c.flow_scopes),
+                                         c.account_subject,
+                                         c.attention_reason,
+                                         c.expires_at,
+                                         flag(c.refreshable),
+                                         c.refresh_epoch,
+                                         c.refresh_lease_until,
+                                         c.refresh_owner,
+                                         c.last_refreshed_at,
+                                         c.created_at,
+                                         c.updated_at});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -96,7 +115,8 @@ Result<Connection> get(Executor &sql, std::string_view id) {
     return rows->empty() ? connection_not_found() : read_connection(rows->rows.front());
 }
 
-Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit, std::string_view cursor) {
+Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit,
+                            std::string_view cursor) {
     std::string statement = NEXUS_SELECT_CONNECTION "WHERE 1 = 1";
     std::vector<Value> parameters;
     const auto bind = [&](Value value) {
@@ -141,8 +161,8 @@ Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64
     return page;
 }
 
-Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                const ConnectionChange &change, UnixMs now) {
+Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                int64_t epoch, const ConnectionChange &change, UnixMs now) {
     Result<Connection> before = get(sql, id);
     if (!before) {
         return before;
@@ -152,8 +172,8 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
     }
     const connection::State to = change.state.value_or(before->state);
     if (!connection::is_transition(before->state, to)) {
-        return fail(Errc::kConflict, "a connection cannot go from " + std::string(to_string(before->state)) + " to " +
-                                         std::string(to_string(to)));
+        return fail(Errc::kConflict, "a connection cannot go from " + std::string(to_string(before->state)) +
+                                         " to " + std::string(to_string(to)));
     }
 
     // The row may have changed since it was read: the WHERE decides.
@@ -161,13 +181,16 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
         "UPDATE connections SET state = $4, attention_reason = COALESCE($5, attention_reason), "
         "expires_at = COALESCE($6, expires_at), refreshable = COALESCE($7, refreshable), "
         "account_subject = COALESCE($8, account_subject), scopes = COALESCE($9, scopes), "
-        "last_refreshed_at = COALESCE($10, last_refreshed_at), updated_at = $11, generation = generation + 1, "
+        "last_refreshed_at = COALESCE($10, last_refreshed_at), updated_at = $11, generation = generation + "
+        "1, "
         "refresh_lease_until = CASE WHEN refresh_epoch = $3 THEN 0 ELSE refresh_lease_until END, "
         "refresh_owner = CASE WHEN refresh_epoch = $3 THEN '' ELSE refresh_owner END "
-        "WHERE id = $1 AND generation = $2 AND ($3 = 0 OR refresh_epoch = $3) RETURNING " NEXUS_CONNECTION_COLUMNS,
+        "WHERE id = $1 AND generation = $2 AND ($3 = 0 OR refresh_epoch = $3) "
+        "RETURNING " NEXUS_CONNECTION_COLUMNS,
         {text(id), expected_generation, epoch, text(to_string(to)), unless_unset(reason_for(change)),
-         unless_unset(change.expires_at), flag_unless_unset(change.refreshable), unless_unset(change.account_subject),
-         list_unless_unset(change.scopes), unless_unset(change.last_refreshed_at), now});
+         unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
+         unless_unset(change.account_subject), list_unless_unset(change.scopes),
+         unless_unset(change.last_refreshed_at), now});
     if (!rows) {
         return fail(rows.error());
     }

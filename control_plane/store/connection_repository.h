@@ -1,5 +1,6 @@
-// Connections in SQL. Every change is a compare-and-set and bumps `generation`, which edges follow. State rules are
-// shared/connection's; audit and outbox are joined to a change by store/transition.h, which services use.
+// Connections in SQL. Every change is a compare-and-set and bumps `generation`, which edges follow. State
+// rules are shared/connection's; audit and outbox are joined to a change by store/transition.h, which
+// services use.
 #pragma once
 
 #include <optional>
@@ -23,7 +24,7 @@ struct Connection {
     std::string return_url;
 
     // The consent flow in progress; all empty when there is none (but return_url, which the last one leaves).
-    std::string flow_id;            // `jti` of the state; single use
+    std::string flow_id;  // `jti` of the state; single use
     UnixMs flow_expires_at = 0;
     std::string code_verifier_box;  // sealed. Place: connections, id, code_verifier, flow_expires_at
     std::string nonce;
@@ -81,10 +82,11 @@ Result<void> create(Executor &sql, const Connection &connection);
 /// errors kConnectionNotFound
 Result<Connection> get(Executor &sql, std::string_view id);
 /// Newest first. limit 1..1000. errors kInvalidRequest (cursor)
-Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit, std::string_view cursor);
+Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit,
+                            std::string_view cursor);
 
-/// Begins another consent for an existing connection (reconnect, or a failed first try). Does not bump the generation:
-/// edges need not know. errors kConnectionNotFound, kConnectionRevoked
+/// Begins another consent for an existing connection (reconnect, or a failed first try). Does not bump the
+/// generation: edges need not know. errors kConnectionNotFound, kConnectionRevoked
 Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, UnixMs now);
 /// Uses a flow up: of any number of callers one gets the connection as it was before (with flow members set).
 /// errors kInvalidState (unknown, used, expired, or of a revoked connection)
@@ -93,7 +95,8 @@ Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_
 Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_view flow_id, UnixMs now);
 
 /// Compare-and-set on the generation; the new one is one higher.
-/// returns the connection afterwards. errors kConnectionNotFound; kConflict (another generation, or no such transition)
+/// returns the connection afterwards. errors kConnectionNotFound; kConflict (another generation, or no such
+/// transition)
 Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
                           const ConnectionChange &change, UnixMs now);
 
@@ -103,8 +106,8 @@ Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_vi
                                                    UnixMs now, int64_t lease_ms);
 /// As change, and only while the lease of `epoch` has not been superseded; gives the lease back.
 /// errors as change; kConflict also for a lost lease
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                  const ConnectionChange &change, UnixMs now);
+Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                  int64_t epoch, const ConnectionChange &change, UnixMs now);
 /// Gives the lease back after a refresh that changed nothing. A lost lease is no error.
 Result<void> release_refresh_lease(Executor &sql, std::string_view id, int64_t epoch, UnixMs now);
 

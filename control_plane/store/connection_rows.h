@@ -3,9 +3,10 @@
 
 #include "control_plane/store/connection_repository.h"
 
-#define NEXUS_CONNECTION_COLUMNS                                                                                  \
-    "id, workspace_id, user_id, provider_id, state, generation, scopes, return_url, flow_id, flow_expires_at, "   \
-    "code_verifier_box, nonce, flow_scopes, account_subject, attention_reason, expires_at, refreshable, "         \
+#define NEXUS_CONNECTION_COLUMNS                                                                          \
+    "id, workspace_id, user_id, provider_id, state, generation, scopes, return_url, flow_id, "            \
+    "flow_expires_at, "                                                                                   \
+    "code_verifier_box, nonce, flow_scopes, account_subject, attention_reason, expires_at, refreshable, " \
     "refresh_epoch, refresh_lease_until, refresh_owner, last_refreshed_at, created_at, updated_at"
 #define NEXUS_SELECT_CONNECTION "SELECT " NEXUS_CONNECTION_COLUMNS " FROM connections "
 
@@ -17,8 +18,8 @@ tl::unexpected<Error> connection_not_found();
 namespace connections {
 
 /// change and commit_refresh: epoch 0 = whatever the lease, else only under that lease, which is given back.
-Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                const ConnectionChange &change, UnixMs now);
+Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                int64_t epoch, const ConnectionChange &change, UnixMs now);
 
 }  // namespace connections
 }  // namespace nexus::control::store

@@ -1,6 +1,6 @@
-// The database: a bounded pool of connections over one of two drivers (SQLite, PostgreSQL), one set of SQL with $1
-// parameters. Every failure of the database is kStoreUnavailable, never "not found"; a unique violation is kConflict.
-// Knows no tables: those are the repositories'.
+// The database: a bounded pool of connections over one of two drivers (SQLite, PostgreSQL), one set of SQL
+// with $1 parameters. Every failure of the database is kStoreUnavailable, never "not found"; a unique
+// violation is kConflict. Knows no tables: those are the repositories'.
 #pragma once
 
 #include <chrono>
@@ -59,14 +59,15 @@ public:
     /// errors kStoreUnavailable
     virtual Result<void> ping() = 0;
     /// Applies the migrations that are missing, each in a transaction, one process at a time.
-    /// returns how many were applied. errors kStoreUnavailable; kInternal: an applied one was changed since, or the
-    /// database is newer than this program
+    /// returns how many were applied. errors kStoreUnavailable; kInternal: an applied one was changed since,
+    /// or the database is newer than this program
     virtual Result<int> migrate() = 0;
     /// errors kInternal, as migrate, also when a migration is missing. For start-up without `migrate`.
     virtual Result<void> check_schema() = 0;
 
-    /// Runs `work(Transaction &)` -> Result<T> in a transaction: commits on a value, rolls back on an error. Run again,
-    /// a few times, after a serialization failure, deadlock or busy database: so it must have no other side effects.
+    /// Runs `work(Transaction &)` -> Result<T> in a transaction: commits on a value, rolls back on an error.
+    /// Run again, a few times, after a serialization failure, deadlock or busy database: so it must have no
+    /// other side effects.
     template <typename Work>
     auto transact(Work &&work) -> std::invoke_result_t<Work &, Transaction &> {
         using Outcome = std::invoke_result_t<Work &, Transaction &>;

@@ -5,7 +5,8 @@ namespace nexus::control::store::documents {
 
 Result<Document> get(Executor &sql, std::string_view url) {
     Result<Rows> rows = sql.execute(
-        "SELECT url, body, etag, last_modified, fetched_at, fresh_until FROM documents WHERE url = $1", {text(url)});
+        "SELECT url, body, etag, last_modified, fetched_at, fresh_until FROM documents WHERE url = $1",
+        {text(url)});
     if (!rows) {
         return fail(rows.error());
     }
@@ -29,8 +30,10 @@ Result<Document> get(Executor &sql, std::string_view url) {
 Result<void> put(Executor &sql, const Document &document) {
     Result<Rows> written = sql.execute(
         "INSERT INTO documents (url, body, etag, last_modified, fetched_at, fresh_until) "
-        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (url) DO UPDATE SET body = excluded.body, etag = excluded.etag, "
-        "last_modified = excluded.last_modified, fetched_at = excluded.fetched_at, fresh_until = excluded.fresh_until "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (url) DO UPDATE SET body = excluded.body, etag = "
+        "excluded.etag, "
+        "last_modified = excluded.last_modified, fetched_at = excluded.fetched_at, fresh_until = "
+        "excluded.fresh_until "
         "WHERE excluded.fetched_at >= documents.fetched_at",
         {document.url, document.body, document.etag, document.last_modified, document.fetched_at,
          document.fresh_until});

@@ -1,5 +1,5 @@
-// Public documents fetched from providers and kept for all nexusd: discovery and JWKS, with what conditional requests
-// need. Holds no secret.
+// Public documents fetched from providers and kept for all nexusd: discovery and JWKS, with what conditional
+// requests need. Holds no secret.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Applying migrations. The lock is taken inside the transaction and the history read after it, so that of several
-// nexusd starting at once one applies and the others find it done.
+// Applying migrations. The lock is taken inside the transaction and the history read after it, so that of
+// several nexusd starting at once one applies and the others find it done.
 #include "control_plane/store/migrations.h"
 
 #include <initializer_list>
@@ -17,7 +17,8 @@ constexpr std::string_view kHistoryTable =
 
 /// How many of `migrations`, from the first, the history holds.
 Result<size_t> count_applied(Session &session, std::span<const Migration> migrations) {
-    Result<Rows> history = session.execute("SELECT number, checksum FROM schema_migrations ORDER BY number", {});
+    Result<Rows> history =
+        session.execute("SELECT number, checksum FROM schema_migrations ORDER BY number", {});
     if (!history) {
         return fail(history.error());
     }
@@ -30,11 +31,13 @@ Result<size_t> count_applied(Session &session, std::span<const Migration> migrat
             return fail(read.error());
         }
         if (applied >= migrations.size() || migrations[applied].number != number) {
-            return fail(Errc::kInternal, "the database has migration " + std::to_string(number) +
-                                             ", which this program does not know: it is older than the database");
+            return fail(Errc::kInternal,
+                        "the database has migration " + std::to_string(number) +
+                            ", which this program does not know: it is older than the database");
         }
         if (checksum(migrations[applied]) != sum) {
-            return fail(Errc::kInternal, "migration " + std::to_string(number) + " was changed after it was applied");
+            return fail(Errc::kInternal,
+                        "migration " + std::to_string(number) + " was changed after it was applied");
         }
         ++applied;
     }

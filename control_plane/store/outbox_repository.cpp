@@ -7,9 +7,9 @@ namespace nexus::control::store::outbox {
 
 namespace {
 
-#define NEXUS_OUTBOX_UPSERT                                                                                        \
-    "ON CONFLICT (kind, target_id) DO UPDATE SET generation = CASE WHEN excluded.generation > "                    \
-    "cache_outbox.generation THEN excluded.generation ELSE cache_outbox.generation END, attempts = 0, "            \
+#define NEXUS_OUTBOX_UPSERT                                                                             \
+    "ON CONFLICT (kind, target_id) DO UPDATE SET generation = CASE WHEN excluded.generation > "         \
+    "cache_outbox.generation THEN excluded.generation ELSE cache_outbox.generation END, attempts = 0, " \
     "next_attempt_at = excluded.next_attempt_at"
 
 Value kind_text(redis::EventKind kind) {
@@ -39,7 +39,8 @@ Result<OutboxEntry> read_entry(const Row &row) {
 
 }  // namespace
 
-Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation, UnixMs now) {
+Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation,
+                     UnixMs now) {
     return done_with(sql.execute(
         "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
         "VALUES ($1, $2, $3, 0, $4, $4) " NEXUS_OUTBOX_UPSERT,
@@ -49,14 +50,15 @@ Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, 
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now) {
     return done_with(sql.execute(
         "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
-        "SELECT 'agent', sha256, $2, 0, $3, $3 FROM agent_keys WHERE agent_id = $1 ORDER BY sha256 "
-        NEXUS_OUTBOX_UPSERT,
+        "SELECT 'agent', sha256, $2, 0, $3, $3 FROM agent_keys WHERE agent_id = $1 ORDER BY "
+        "sha256 " NEXUS_OUTBOX_UPSERT,
         {text(agent_id), generation, now}));
 }
 
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
     Result<Rows> rows = sql.execute(
-        "SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox WHERE next_attempt_at <= $1 "
+        "SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox WHERE next_attempt_at <= "
+        "$1 "
         "ORDER BY next_attempt_at, target_id LIMIT $2",
         {now, bounded_limit(limit)});
     if (!rows) {

@@ -1,5 +1,6 @@
-// The cache outbox: which records in Redis are behind the database. At most one row per record, so it cannot outgrow
-// what it describes; it survives restarts, and several nexusd may drain it at once (writes are generation guarded).
+// The cache outbox: which records in Redis are behind the database. At most one row per record, so it cannot
+// outgrow what it describes; it survives restarts, and several nexusd may drain it at once (writes are
+// generation guarded).
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct OutboxEntry {
 namespace outbox {
 
 /// Inserts, or raises the generation of the row that waits already (and makes it due now).
-Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation, UnixMs now);
+Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation,
+                     UnixMs now);
 /// One row per living or revoked key of the agent.
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now);
 /// Rows that are due, oldest first.

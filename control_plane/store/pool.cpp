@@ -1,4 +1,5 @@
-// Sessions are opened and closed outside the lock: a slow server must not stop those who have a session already.
+// Sessions are opened and closed outside the lock: a slow server must not stop those who have a session
+// already.
 #include "control_plane/store/pool.h"
 
 namespace nexus::control::store {

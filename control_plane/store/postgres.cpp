@@ -1,11 +1,11 @@
-// PostgreSQL over libpq, with parameters and results in binary form. Waiting is our own poll(), because the server's
-// statement_timeout does not help against a server that is stopped. Nothing is prepared on the server, so that
-// poolers between us and it (PgBouncer) do no harm.
+// PostgreSQL over libpq, with parameters and results in binary form. Waiting is our own poll(), because the
+// server's statement_timeout does not help against a server that is stopped. Nothing is prepared on the
+// server, so that poolers between us and it (PgBouncer) do no harm.
 #include "control_plane/store/postgres.h"
 
-#include <array>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <array>
 #include <string>
 
 #include "control_plane/log/log.h"
@@ -18,7 +18,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 // pg_type.dat of PostgreSQL; these never change.
 constexpr Oid kBool = 16, kBytea = 17, kInt8 = 20, kInt4 = 23, kText = 25, kVarchar = 1043;
-constexpr std::chrono::milliseconds kGrace{1000};            // over the server's own time-out
+constexpr std::chrono::milliseconds kGrace{1000};  // over the server's own time-out
 constexpr std::chrono::milliseconds kMigrationTimeout{60000};
 constexpr int kBinary = 1;
 
@@ -200,7 +200,8 @@ private:
             if (flushed == 0 && PQisBusy(connection_.get()) == 0) {
                 return true;
             }
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+            const auto left =
+                std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
             const short events = static_cast<short>(flushed == 0 ? POLLIN : POLLIN | POLLOUT);
             pollfd socket{PQsocket(connection_.get()), events, 0};
             if (left.count() <= 0) {
@@ -221,7 +222,8 @@ private:
         Result<Rows> outcome = Rows{};
         while (true) {
             if (!wait_for_result(deadline)) {
-                return failed(Failure::kLost, PQstatus(connection_.get()) == CONNECTION_OK ? "timeout" : "lost", sql);
+                return failed(Failure::kLost,
+                              PQstatus(connection_.get()) == CONNECTION_OK ? "timeout" : "lost", sql);
             }
             const ResultPtr result(PQgetResult(connection_.get()));
             if (!result) {
@@ -237,10 +239,12 @@ private:
         const ExecStatusType status = PQresultStatus(result);
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
             const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-            return state != nullptr ? failed(classify(state), state, sql) : failed(Failure::kLost, "lost", sql);
+            return state != nullptr ? failed(classify(state), state, sql)
+                                    : failed(Failure::kLost, "lost", sql);
         }
         Rows rows;
-        for (int i = 0; status == PGRES_TUPLES_OK && PQbinaryTuples(result) != 0 && i < PQntuples(result); ++i) {
+        for (int i = 0; status == PGRES_TUPLES_OK && PQbinaryTuples(result) != 0 && i < PQntuples(result);
+             ++i) {
             Row row;
             for (int column = 0; column < PQnfields(result); ++column) {
                 Result<Value> value = read_field(result, i, column);
@@ -266,9 +270,10 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
                                                std::chrono::milliseconds statement_timeout) {
     std::string text(url.view());
     const std::string seconds = std::to_string((connect_timeout.count() + 999) / 1000);
-    // A later dbname would not override the URL's other settings; ours stand in front, so that the URL may override.
-    const char *const names[] = {"connect_timeout", "application_name", "tcp_user_timeout", "client_encoding", "dbname",
-                                 nullptr};
+    // A later dbname would not override the URL's other settings; ours stand in front, so that the URL may
+    // override.
+    const char *const names[] = {"connect_timeout", "application_name", "tcp_user_timeout",
+                                 "client_encoding", "dbname",           nullptr};
     const char *const values[] = {seconds.c_str(), "nexusd", "10000", "UTF8", text.c_str(), nullptr};
     std::unique_ptr<PGconn, Finish> connection(PQconnectdbParams(names, values, 1));
     wipe(text);
@@ -278,7 +283,8 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
         return fail(Error{Errc::kStoreUnavailable, "the database is not available", {}, 1});
     }
 
-    PQsetNoticeProcessor(connection.get(), [](void *, const char *) {}, nullptr);  // may quote values
+    PQsetNoticeProcessor(
+        connection.get(), [](void *, const char *) {}, nullptr);  // may quote values
     PQsetnonblocking(connection.get(), 1);
     auto session = std::make_unique<PostgresSession>(std::move(connection), statement_timeout);
     const std::string milliseconds = std::to_string(statement_timeout.count());

@@ -7,9 +7,11 @@ namespace nexus::control::store {
 
 namespace {
 
-#define NEXUS_PROVIDER_COLUMNS                                                                                   \
-    "id, name, auth_type, auth_header, client_id, client_secret_box, client_secret_version, auth_url, token_url, " \
-    "issuer, enable_discovery, scopes, api_base_url, user_info_endpoint, params, allowed_hosts, description, "   \
+#define NEXUS_PROVIDER_COLUMNS                                                                          \
+    "id, name, auth_type, auth_header, client_id, client_secret_box, client_secret_version, auth_url, " \
+    "token_url, "                                                                                       \
+    "issuer, enable_discovery, scopes, api_base_url, user_info_endpoint, params, allowed_hosts, "       \
+    "description, "                                                                                     \
     "category, revision, created_at, updated_at, deleted_at"
 #define NEXUS_SELECT_PROVIDER "SELECT " NEXUS_PROVIDER_COLUMNS " FROM provider_profiles "
 
@@ -49,8 +51,9 @@ tl::unexpected<Error> not_found() {
 }
 
 tl::unexpected<Error> name_taken_or(const Error &error) {
-    return error.errc == Errc::kConflict ? fail(Errc::kProviderExists, "a provider of that name exists", "name")
-                                         : fail(error);
+    return error.errc == Errc::kConflict
+               ? fail(Errc::kProviderExists, "a provider of that name exists", "name")
+               : fail(error);
 }
 
 Result<Provider> first(const Result<Rows> &rows) {
@@ -65,13 +68,31 @@ Result<Provider> first(const Result<Rows> &rows) {
 namespace providers {
 
 Result<void> create(Executor &sql, const Provider &p) {
-    Result<Rows> inserted = sql.execute(
-        "INSERT INTO provider_profiles (" NEXUS_PROVIDER_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-        "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
-        {p.id, p.name, p.auth_type, p.auth_header, p.client_id, bytes_or_null(p.client_secret_box),
-         p.client_secret_version, p.auth_url, p.token_url, p.issuer, flag(p.enable_discovery), store::list(p.scopes),
-         p.api_base_url, p.user_info_endpoint, p.params, store::list(p.allowed_hosts), p.description, p.category,
-         p.revision, p.created_at, p.updated_at, p.deleted_at});
+    Result<Rows> inserted = sql.execute("INSERT INTO provider_profiles (" NEXUS_PROVIDER_COLUMNS
+                                        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+                                        "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+                                        {p.id,
+                                         p.name,
+                                         p.auth_type,
+                                         p.auth_header,
+                                         p.client_id,
+                                         bytes_or_null(p.client_secret_box),
+                                         p.client_secret_version,
+                                         p.auth_url,
+                                         p.token_url,
+                                         p.issuer,
+                                         flag(p.enable_discovery),
+                                         store::list(p.scopes),
+                                         p.api_base_url,
+                                         p.user_info_endpoint,
+                                         p.params,
+                                         store::list(p.allowed_hosts),
+                                         p.description,
+                                         p.category,
+                                         p.revision,
+                                         p.created_at,
+                                         p.updated_at,
+                                         p.deleted_at});
     if (!inserted) {
         return name_taken_or(inserted.error());
     }
@@ -87,8 +108,9 @@ Result<Provider> get_any(Executor &sql, std::string_view id) {
 }
 
 Result<Provider> get_by_name(Executor &sql, std::string_view name) {
-    Result<Rows> rows = sql.execute(NEXUS_SELECT_PROVIDER "WHERE lower(name) = lower($1) AND deleted_at = 0 "
-                                                          "ORDER BY CASE WHEN name = $1 THEN 0 ELSE 1 END LIMIT 2",
+    Result<Rows> rows = sql.execute(NEXUS_SELECT_PROVIDER
+                                    "WHERE lower(name) = lower($1) AND deleted_at = 0 "
+                                    "ORDER BY CASE WHEN name = $1 THEN 0 ELSE 1 END LIMIT 2",
                                     {text(name)});
     Result<Provider> found = first(rows);
     if (found && found->name != name && rows->rows.size() > 1) {
@@ -107,8 +129,9 @@ Result<ProviderPage> list(Executor &sql, int64_t limit, std::string_view cursor)
         after = std::move(*parsed);
     }
     limit = bounded_limit(limit);
-    Result<Rows> rows = sql.execute(
-        NEXUS_SELECT_PROVIDER "WHERE deleted_at = 0 AND name > $1 ORDER BY name LIMIT $2", {after, limit + 1});
+    Result<Rows> rows =
+        sql.execute(NEXUS_SELECT_PROVIDER "WHERE deleted_at = 0 AND name > $1 ORDER BY name LIMIT $2",
+                    {after, limit + 1});
     if (!rows) {
         return fail(rows.error());
     }
@@ -135,9 +158,25 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
         "enable_discovery = $12, scopes = $13, api_base_url = $14, user_info_endpoint = $15, params = $16, "
         "allowed_hosts = $17, description = $18, category = $19, updated_at = $20, revision = revision + 1 "
         "WHERE id = $1 AND revision = $2 AND deleted_at = 0",
-        {p.id, expected_revision, p.name, p.auth_type, p.auth_header, p.client_id, bytes_or_null(p.client_secret_box),
-         p.client_secret_version, p.auth_url, p.token_url, p.issuer, flag(p.enable_discovery), store::list(p.scopes),
-         p.api_base_url, p.user_info_endpoint, p.params, store::list(p.allowed_hosts), p.description, p.category,
+        {p.id,
+         expected_revision,
+         p.name,
+         p.auth_type,
+         p.auth_header,
+         p.client_id,
+         bytes_or_null(p.client_secret_box),
+         p.client_secret_version,
+         p.auth_url,
+         p.token_url,
+         p.issuer,
+         flag(p.enable_discovery),
+         store::list(p.scopes),
+         p.api_base_url,
+         p.user_info_endpoint,
+         p.params,
+         store::list(p.allowed_hosts),
+         p.description,
+         p.category,
          p.updated_at});
     if (!updated) {
         return name_taken_or(updated.error());
@@ -152,10 +191,10 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
 }
 
 Result<void> soft_delete(Executor &sql, std::string_view id, UnixMs now) {
-    Result<Rows> updated =
-        sql.execute("UPDATE provider_profiles SET deleted_at = $2, updated_at = $2, revision = revision + 1 "
-                    "WHERE id = $1 AND deleted_at = 0",
-                    {text(id), now});
+    Result<Rows> updated = sql.execute(
+        "UPDATE provider_profiles SET deleted_at = $2, updated_at = $2, revision = revision + 1 "
+        "WHERE id = $1 AND deleted_at = 0",
+        {text(id), now});
     if (!updated) {
         return fail(updated.error());
     }

@@ -15,7 +15,8 @@ struct Provider {
     std::string auth_type = "oauth2";
     std::string auth_header;
     std::string client_id;
-    std::string client_secret_box;    // sealed; "" = none. Place: provider_profiles, id, client_secret, secret_version
+    std::string
+        client_secret_box;  // sealed; "" = none. Place: provider_profiles, id, client_secret, secret_version
     int64_t client_secret_version = 0;
     std::string auth_url;
     std::string token_url;
@@ -47,12 +48,14 @@ Result<void> create(Executor &sql, const Provider &provider);
 Result<Provider> get(Executor &sql, std::string_view id);
 /// Deleted ones too: tokens of their connections are still described by them. errors kProviderNotFound
 Result<Provider> get_any(Executor &sql, std::string_view id);
-/// Exact name, else the one name that equals it without regard to case. errors kProviderNotFound, kProviderAmbiguous
+/// Exact name, else the one name that equals it without regard to case. errors kProviderNotFound,
+/// kProviderAmbiguous
 Result<Provider> get_by_name(Executor &sql, std::string_view name);
 /// Ordered by name. limit 1..1000; cursor "" = from the start. errors kInvalidRequest (cursor)
 Result<ProviderPage> list(Executor &sql, int64_t limit, std::string_view cursor);
-/// Writes all but id, created_at and deleted_at where the revision still is `expected_revision`; the stored revision
-/// becomes expected_revision + 1. errors kProviderNotFound, kConflict (changed underneath), kProviderExists (name)
+/// Writes all but id, created_at and deleted_at where the revision still is `expected_revision`; the stored
+/// revision becomes expected_revision + 1. errors kProviderNotFound, kConflict (changed underneath),
+/// kProviderExists (name)
 Result<void> replace(Executor &sql, const Provider &provider, int64_t expected_revision);
 /// errors kProviderNotFound
 Result<void> soft_delete(Executor &sql, std::string_view id, UnixMs now);

@@ -1,5 +1,6 @@
-// The schema, step by step. One text for both databases: BIGINT, TEXT and BYTEA (SQLite gives the last one NUMERIC
-// affinity, which leaves blobs alone). Times are Unix ms, 0 = not set; "" = not set; lists and params are JSON texts.
+// The schema, step by step. One text for both databases: BIGINT, TEXT and BYTEA (SQLite gives the last one
+// NUMERIC affinity, which leaves blobs alone). Times are Unix ms, 0 = not set; "" = not set; lists and params
+// are JSON texts.
 #include <array>
 
 #include "control_plane/store/migrations.h"

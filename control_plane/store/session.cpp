@@ -1,4 +1,5 @@
-// What callers and logs learn of a failed statement: never its values, which a database's own message may quote.
+// What callers and logs learn of a failed statement: never its values, which a database's own message may
+// quote.
 #include "control_plane/store/session.h"
 
 #include "control_plane/log/log.h"

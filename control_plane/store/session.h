@@ -1,4 +1,5 @@
-// One connection to a database, as the drivers implement it and the pool hands it out. Used by one thread at a time.
+// One connection to a database, as the drivers implement it and the pool hands it out. Used by one thread at
+// a time.
 #pragma once
 
 #include <chrono>
@@ -42,7 +43,8 @@ public:
     void forget_failure() noexcept { failure_ = Failure::kNone; }
 
 protected:
-    /// Remembers the failure and makes the error that callers see; `code` (SQLSTATE or such) goes to the log only.
+    /// Remembers the failure and makes the error that callers see; `code` (SQLSTATE or such) goes to the log
+    /// only.
     tl::unexpected<Error> failed(Failure failure, std::string_view code, std::string_view sql);
 
     Failure failure_ = Failure::kNone;

@@ -1,4 +1,5 @@
-// SQLite 3: WAL, foreign keys, secure_delete, full synchronisation (a rotated refresh token must survive a power cut).
+// SQLite 3: WAL, foreign keys, secure_delete, full synchronisation (a rotated refresh token must survive a
+// power cut).
 #include "control_plane/store/sqlite.h"
 
 #include <fcntl.h>
@@ -82,7 +83,10 @@ class SqliteSession final : public Session {
 public:
     SqliteSession(std::unique_ptr<sqlite3, CloseDatabase> database, std::chrono::milliseconds wait,
                   std::shared_ptr<WriterLock> writers)
-        : database_(std::move(database)), wait_(wait), writers_(std::move(writers)), writing_(*writers_, std::defer_lock) {}
+        : database_(std::move(database)),
+          wait_(wait),
+          writers_(std::move(writers)),
+          writing_(*writers_, std::defer_lock) {}
 
     ~SqliteSession() override {
         statements_.clear();  // before the database they belong to
@@ -154,8 +158,8 @@ private:
             return cached->second.get();
         }
         sqlite3_stmt *made = nullptr;
-        if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                               &made, nullptr) != SQLITE_OK ||
+        if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                               SQLITE_PREPARE_PERSISTENT, &made, nullptr) != SQLITE_OK ||
             made == nullptr) {
             return nullptr;
         }
@@ -220,7 +224,8 @@ Result<std::unique_ptr<Session>> open_sqlite(const std::string &path, std::chron
     }
     sqlite3_busy_timeout(opened, static_cast<int>(busy_timeout.count()));
     constexpr const char *kSettings =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA "
+        "secure_delete = ON;"
         "PRAGMA trusted_schema = OFF;";
     if (sqlite3_exec(opened, kSettings, nullptr, nullptr, nullptr) != SQLITE_OK) {
         return fail(Errc::kStoreUnavailable, "the SQLite file is damaged, locked or no database");

@@ -4,8 +4,9 @@
 namespace nexus::control::store::tokens {
 
 Result<Token> get(Executor &sql, std::string_view connection_id) {
-    Result<Rows> rows = sql.execute("SELECT connection_id, box, version, updated_at FROM tokens WHERE connection_id = $1",
-                                    {text(connection_id)});
+    Result<Rows> rows =
+        sql.execute("SELECT connection_id, box, version, updated_at FROM tokens WHERE connection_id = $1",
+                    {text(connection_id)});
     if (!rows) {
         return fail(rows.error());
     }
@@ -38,12 +39,14 @@ Result<int64_t> next_version(Executor &sql, std::string_view connection_id) {
 Result<void> put(Transaction &sql, const Token &token) {
     Result<Rows> written =
         token.version == 1
-            ? sql.execute("INSERT INTO tokens (connection_id, box, version, updated_at) VALUES ($1, $2, $3, $4) "
-                          "ON CONFLICT (connection_id) DO NOTHING",
-                          {token.connection_id, Bytes{token.box}, token.version, token.updated_at})
-            : sql.execute("UPDATE tokens SET box = $2, version = $3, updated_at = $4 "
-                          "WHERE connection_id = $1 AND version = $3 - 1",
-                          {token.connection_id, Bytes{token.box}, token.version, token.updated_at});
+            ? sql.execute(
+                  "INSERT INTO tokens (connection_id, box, version, updated_at) VALUES ($1, $2, $3, $4) "
+                  "ON CONFLICT (connection_id) DO NOTHING",
+                  {token.connection_id, Bytes{token.box}, token.version, token.updated_at})
+            : sql.execute(
+                  "UPDATE tokens SET box = $2, version = $3, updated_at = $4 "
+                  "WHERE connection_id = $1 AND version = $3 - 1",
+                  {token.connection_id, Bytes{token.box}, token.version, token.updated_at});
     if (!written) {
         return fail(written.error());
     }

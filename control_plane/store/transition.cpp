@@ -32,7 +32,8 @@ Result<Connection> recorded(Transaction &sql, Result<Connection> changed, audit:
 
 }  // namespace
 
-Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event, UnixMs now) {
+Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event,
+                               UnixMs now) {
     if (Result<void> created = connections::create(sql, connection); !created) {
         return created;
     }
@@ -41,11 +42,13 @@ Result<void> create_connection(Transaction &sql, const Connection &connection, a
 
 Result<Connection> change_connection(Transaction &sql, std::string_view id, int64_t expected_generation,
                                      const ConnectionChange &change, audit::Event event, UnixMs now) {
-    return recorded(sql, connections::change(sql, id, expected_generation, change, now), std::move(event), now);
+    return recorded(sql, connections::change(sql, id, expected_generation, change, now), std::move(event),
+                    now);
 }
 
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                  const ConnectionChange &change, audit::Event event, UnixMs now) {
+Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                  int64_t epoch, const ConnectionChange &change, audit::Event event,
+                                  UnixMs now) {
     return recorded(sql, connections::commit_refresh(sql, id, expected_generation, epoch, change, now),
                     std::move(event), now);
 }

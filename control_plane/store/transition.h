@@ -1,5 +1,5 @@
-// Changes that edges must see: the row, the audit event and the outbox row in one transaction. Services use these
-// rather than the repositories' bare writes; after the commit they tell the outbox drainer (cache/).
+// Changes that edges must see: the row, the audit event and the outbox row in one transaction. Services use
+// these rather than the repositories' bare writes; after the commit they tell the outbox drainer (cache/).
 #pragma once
 
 #include "control_plane/audit/event.h"
@@ -11,15 +11,17 @@ namespace nexus::control::store {
 
 /// The event's connection_id, workspace_id and provider_id are filled in from the connection.
 /// errors as connections::create
-Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event, UnixMs now);
+Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event,
+                               UnixMs now);
 
 /// connections::change + outbox + audit. errors as connections::change
 Result<Connection> change_connection(Transaction &sql, std::string_view id, int64_t expected_generation,
                                      const ConnectionChange &change, audit::Event event, UnixMs now);
 
 /// connections::commit_refresh + outbox + audit. errors as connections::commit_refresh
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation, int64_t epoch,
-                                  const ConnectionChange &change, audit::Event event, UnixMs now);
+Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                  int64_t epoch, const ConnectionChange &change, audit::Event event,
+                                  UnixMs now);
 
 /// Outbox rows for all keys of the agent + audit, after agents::update, revoke, add_key or revoke_key.
 Result<void> publish_agent(Transaction &sql, const Agent &agent, audit::Event event, UnixMs now);

@@ -1,4 +1,5 @@
-// What goes into and comes out of SQL: null, 64-bit integer, text, bytes. Nothing else, so both drivers agree.
+// What goes into and comes out of SQL: null, 64-bit integer, text, bytes. Nothing else, so both drivers
+// agree.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,12 @@ struct Bytes {
 
 using Value = std::variant<std::monostate, int64_t, std::string, Bytes>;
 
-inline Value text(std::string_view text) { return std::string(text); }
-inline Value flag(bool set) { return int64_t{set}; }
+inline Value text(std::string_view text) {
+    return std::string(text);
+}
+inline Value flag(bool set) {
+    return int64_t{set};
+}
 /// "" is stored as NULL: a column for a box that is not there.
 inline Value bytes_or_null(std::string_view bytes) {
     return bytes.empty() ? Value{} : Value{Bytes{std::string(bytes)}};
@@ -35,7 +40,8 @@ struct Rows {
     bool empty() const { return rows.empty(); }
 };
 
-/// Reads a row's columns in order. A wrong type or a missing column sticks and shows in `finish`; nothing is trusted.
+/// Reads a row's columns in order. A wrong type or a missing column sticks and shows in `finish`; nothing is
+/// trusted.
 class RowReader {
 public:
     explicit RowReader(const Row &row) : row_(row) {}
@@ -45,7 +51,7 @@ public:
     std::string text();
     std::vector<std::string> list();  // a JSON array of strings
     std::string bytes();
-    std::string bytes_or_empty();     // NULL is ""
+    std::string bytes_or_empty();  // NULL is ""
 
     /// errors kStoreUnavailable: the row is not what the schema promises
     Result<void> finish() const;
@@ -57,7 +63,8 @@ private:
     bool broken_ = false;
 };
 
-/// A JSON array of strings, as list columns hold it. Texts that are not UTF-8 become null, which `list` refuses.
+/// A JSON array of strings, as list columns hold it. Texts that are not UTF-8 become null, which `list`
+/// refuses.
 Value list(const std::vector<std::string> &texts);
 
 }  // namespace nexus::control::store

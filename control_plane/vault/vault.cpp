@@ -1,4 +1,5 @@
-// The associated data of a box: every part of its place, each with its length in front, so that no two places share it.
+// The associated data of a box: every part of its place, each with its length in front, so that no two places
+// share it.
 #include "control_plane/vault/vault.h"
 
 namespace nexus::control {

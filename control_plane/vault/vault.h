@@ -1,5 +1,6 @@
-// The vault: seals one field of one database row with the vault keyring, bound to its place, so that a ciphertext
-// moved to another row, field or table, or put back from an older version, is refused. Knows no SQL.
+// The vault: seals one field of one database row with the vault keyring, bound to its place, so that a
+// ciphertext moved to another row, field or table, or put back from an older version, is refused. Knows no
+// SQL.
 #pragma once
 
 #include <cstdint>

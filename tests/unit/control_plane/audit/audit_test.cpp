@@ -1,7 +1,7 @@
 #include "control_plane/audit/event.h"
 
-#include <functional>
 #include <gtest/gtest.h>
+#include <functional>
 
 #include "shared/encoding/hex.h"
 

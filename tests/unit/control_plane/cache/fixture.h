@@ -21,7 +21,8 @@ protected:
 
     static std::shared_ptr<const crypto::Keyring> new_keyring() {
         const Secret key(encoding::base64_encode(crypto::random_bytes(32)));
-        return std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64("CACHE_KEY", key, Secret()));
+        return std::make_shared<const crypto::Keyring>(
+            *crypto::Keyring::from_base64("CACHE_KEY", key, Secret()));
     }
     RedisTarget target(int database = 0, std::string_view password = "") const {
         RedisTarget target;
@@ -31,7 +32,8 @@ protected:
         return target;
     }
     std::unique_ptr<RedisWriter> writer(RedisOptions options = {}) const {
-        return std::make_unique<RedisWriter>(target(), keys_, [] { return UnixMs{1000}; }, options);
+        return std::make_unique<RedisWriter>(
+            target(), keys_, [] { return UnixMs{1000}; }, options);
     }
     static record::TokenRecord token(uint64_t generation, const std::string &id = kId) {
         record::TokenRecord record;

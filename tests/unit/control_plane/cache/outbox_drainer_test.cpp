@@ -44,7 +44,8 @@ protected:
             system_now_ms, options, &metrics_);
     }
     void enqueue(const std::string &id, int64_t generation) {
-        ASSERT_TRUE(store::outbox::enqueue(*database_, redis::EventKind::kToken, id, generation, system_now_ms()));
+        ASSERT_TRUE(
+            store::outbox::enqueue(*database_, redis::EventKind::kToken, id, generation, system_now_ms()));
     }
     bool eventually(const std::function<bool()> &condition) {
         const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -139,7 +140,8 @@ TEST_F(OutboxDrainerTest, ManyRowsGoInBatches) {
         for (int i = 0; i < 250; ++i) {
             std::string id = kId;
             id.replace(0, 4, std::to_string(1000 + i));
-            if (Result<void> queued = store::outbox::enqueue(sql, redis::EventKind::kToken, id, 1, 1); !queued) {
+            if (Result<void> queued = store::outbox::enqueue(sql, redis::EventKind::kToken, id, 1, 1);
+                !queued) {
                 return queued;
             }
         }
@@ -149,9 +151,8 @@ TEST_F(OutboxDrainerTest, ManyRowsGoInBatches) {
     own->start();
     EXPECT_TRUE(eventually([&] { return depth() == 0; }));
     EXPECT_EQ(rebuilt_, 250);
-    EXPECT_TRUE(eventually([&] {
-        return metrics_.render().find("nexus_cache_outbox_depth 0") != std::string::npos;
-    }));
+    EXPECT_TRUE(eventually(
+        [&] { return metrics_.render().find("nexus_cache_outbox_depth 0") != std::string::npos; }));
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <hiredis/hiredis.h>
+#include <sys/time.h>
 #include <memory>
 #include <string>
-#include <sys/time.h>
 #include <vector>
 
 namespace nexus::test {
@@ -50,11 +50,13 @@ private:
         if (reply != nullptr) {
             answer.type = reply->type;
             answer.integer = reply->integer;
-            answer.text = reply->str == nullptr ? "" : std::string(reply->str, static_cast<size_t>(reply->len));
+            answer.text =
+                reply->str == nullptr ? "" : std::string(reply->str, static_cast<size_t>(reply->len));
             for (size_t i = 0; i < reply->elements; ++i) {
                 const redisReply *element = reply->element[i];
                 answer.elements.emplace_back(
-                    element->str == nullptr ? "" : std::string(element->str, static_cast<size_t>(element->len)));
+                    element->str == nullptr ? ""
+                                            : std::string(element->str, static_cast<size_t>(element->len)));
             }
         }
         return answer;

@@ -1,11 +1,11 @@
 #include "control_plane/config/config.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
 
 #include "shared/crypto/random.h"
 #include "shared/encoding/base64.h"
@@ -13,11 +13,16 @@
 namespace nexus::control {
 namespace {
 
-std::string new_key() { return encoding::base64_encode(crypto::random_bytes(32)); }
+std::string new_key() {
+    return encoding::base64_encode(crypto::random_bytes(32));
+}
 
 Environment good() {
-    return {{"BASE_URL", "https://nexus.example.com/"}, {"ENCRYPTION_KEY", new_key()}, {"CACHE_KEY", new_key()},
-            {"STATE_KEY", new_key()},                   {"API_KEY", new_key()}};
+    return {{"BASE_URL", "https://nexus.example.com/"},
+            {"ENCRYPTION_KEY", new_key()},
+            {"CACHE_KEY", new_key()},
+            {"STATE_KEY", new_key()},
+            {"API_KEY", new_key()}};
 }
 
 std::vector<ConfigProblem> problems(const Environment &environment) {
@@ -65,8 +70,8 @@ TEST(Config, ReportsAllProblemsAtOnce) {
         names.push_back(problem.variable);
         EXPECT_TRUE(problem.sentence.starts_with(problem.variable + " ")) << problem.sentence;
     }
-    EXPECT_THAT(names, testing::UnorderedElementsAre("BASE_URL", "PORT", "LISTEN", "ENCRYPTION_KEY", "CACHE_KEY",
-                                                     "STATE_KEY", "API_KEY", "LOG_LEVEL"));
+    EXPECT_THAT(names, testing::UnorderedElementsAre("BASE_URL", "PORT", "LISTEN", "ENCRYPTION_KEY",
+                                                     "CACHE_KEY", "STATE_KEY", "API_KEY", "LOG_LEVEL"));
 }
 
 struct BadCase {
@@ -105,9 +110,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"Database", "DATABASE_URL", "mysql://hunter2", "sqlite:PATH or postgresql"},
         BadCase{"Memory", "DATABASE_URL", "sqlite::memory:", "file"},
         BadCase{"RemoteWithoutTls", "DATABASE_URL", "postgresql://u:hunter2@db.example.com/n", "sslmode"},
-        BadCase{"RemotePreferTls", "DATABASE_URL", "postgresql://u:hunter2@db.example.com/n?sslmode=prefer", "sslmode"},
-        BadCase{"OneOfTwoRemote", "DATABASE_URL", "postgresql://u:hunter2@localhost,db.example.com/n", "sslmode"},
-        BadCase{"HostAddress", "DATABASE_URL", "postgresql://u:hunter2@localhost/n?hostaddr=192.0.2.1", "sslmode"},
+        BadCase{"RemotePreferTls", "DATABASE_URL", "postgresql://u:hunter2@db.example.com/n?sslmode=prefer",
+                "sslmode"},
+        BadCase{"OneOfTwoRemote", "DATABASE_URL", "postgresql://u:hunter2@localhost,db.example.com/n",
+                "sslmode"},
+        BadCase{"HostAddress", "DATABASE_URL", "postgresql://u:hunter2@localhost/n?hostaddr=192.0.2.1",
+                "sslmode"},
         BadCase{"Service", "DATABASE_URL", "postgresql:///n?service=hunter2", "service"},
         BadCase{"BrokenDatabaseUrl", "DATABASE_URL", "postgresql://hunter2:%zz@/", "connection URL"},
         BadCase{"RedisTls", "REDIS_URL", "rediss://:hunter2@redis.example.com", "TLS"},
@@ -118,7 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"Egress", "EGRESS_ALLOWED_CIDRS", "10.0.0.0/99", "networks"},
         BadCase{"ReturnDomainUrl", "ALLOWED_RETURN_DOMAINS", "https://app.example", "without scheme"},
         BadCase{"ReturnDomainStar", "ALLOWED_RETURN_DOMAINS", "*", "without scheme"},
-        BadCase{"Level", "LOG_LEVEL", "loud", "debug"}, BadCase{"Flag", "ENFORCE_DB_SSL", "maybe", "true or false"},
+        BadCase{"Level", "LOG_LEVEL", "loud", "debug"},
+        BadCase{"Flag", "ENFORCE_DB_SSL", "maybe", "true or false"},
         BadCase{"CaFile", "EGRESS_CA_FILE", "/nonexistent/ca.pem", "cannot be read"},
         BadCase{"Threads", "WORKER_THREADS", "0", "1 to 256"}),
     [](const auto &test) { return std::string{test.param.name}; });
@@ -126,7 +135,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Config, PurposesDoNotShareKeys) {
     Environment environment = good();
     environment["CACHE_KEY"] = environment["ENCRYPTION_KEY"];
-    EXPECT_THAT(sentence(environment), testing::HasSubstr("CACHE_KEY must be another key than ENCRYPTION_KEY"));
+    EXPECT_THAT(sentence(environment),
+                testing::HasSubstr("CACHE_KEY must be another key than ENCRYPTION_KEY"));
     environment = good();
     environment["STATE_KEYS_PREVIOUS"] = environment["CACHE_KEY"];
     EXPECT_THAT(sentence(environment), testing::HasSubstr("STATE_KEY must be another key than CACHE_KEY"));

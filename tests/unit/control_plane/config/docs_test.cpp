@@ -1,6 +1,6 @@
 // docs/configuration.md says what the program does: the same variables, defaults and meanings.
-#include <fstream>
 #include <gtest/gtest.h>
+#include <fstream>
 #include <sstream>
 
 #include "control_plane/config/config.h"
@@ -10,9 +10,10 @@ namespace {
 
 std::string row_of(const Variable &variable) {
     const std::string name = "`" + std::string(variable.name) + "`" + (variable.secret ? " *" : "");
-    const std::string fallback = variable.required                ? "required"
-                                 : variable.default_value.empty() ? ""
-                                                                  : "`" + std::string(variable.default_value) + "`";
+    const std::string fallback = variable.required ? "required"
+                                 : variable.default_value.empty()
+                                     ? ""
+                                     : "`" + std::string(variable.default_value) + "`";
     return "| " + name + " | " + fallback + " | " + std::string(variable.meaning) + " |";
 }
 

@@ -9,8 +9,8 @@ TEST(IsLoopbackHost, KnowsLoopbackOnly) {
     for (const char *host : {"localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"}) {
         EXPECT_TRUE(is_loopback_host(host)) << host;
     }
-    for (const char *host : {"", "localhost.example.com", "128.0.0.1", "127.0.0.1.example.com", "::2", "0.0.0.0",
-                             "2130706433", "127.1"}) {
+    for (const char *host : {"", "localhost.example.com", "128.0.0.1", "127.0.0.1.example.com", "::2",
+                             "0.0.0.0", "2130706433", "127.1"}) {
         EXPECT_FALSE(is_loopback_host(host)) << host;
     }
 }
@@ -19,27 +19,32 @@ TEST(ParseBaseUrl, KeepsPathWithoutTrailingSlash) {
     EXPECT_EQ(parse_base_url("https://a.example/nexus//")->text, "https://a.example/nexus");
     EXPECT_EQ(parse_base_url("http://localhost:8090")->host_port, "localhost:8090");
     EXPECT_EQ(parse_base_url("http://[::1]:8090")->text, "http://[::1]:8090");
-    for (const char *url : {"ftp://a", "https://", "https://a b", "https://a/#x", "http://127.0.0.1.example.com", "x"}) {
+    for (const char *url :
+         {"ftp://a", "https://", "https://a b", "https://a/#x", "http://127.0.0.1.example.com", "x"}) {
         EXPECT_FALSE(parse_base_url(url)) << url;
     }
 }
 
 TEST(ParseRedisUrl, ReadsAllParts) {
-    const Result<RedisTarget> target = parse_redis_url(Secret(std::string_view("redis://app:p%40ss@[::1]:6380/2")));
+    const Result<RedisTarget> target =
+        parse_redis_url(Secret(std::string_view("redis://app:p%40ss@[::1]:6380/2")));
     ASSERT_TRUE(target);
     EXPECT_EQ(target->host, "::1");
     EXPECT_EQ(target->port, 6380);
     EXPECT_EQ(target->database, 2);
     EXPECT_EQ(target->username.view(), "app");
     EXPECT_EQ(target->password.view(), "p@ss");
-    for (const char *url : {"redis://", "redis://host:99999", "redis://u:%zz@h", "unix:relative", "unix:/a?x=1"}) {
+    for (const char *url :
+         {"redis://", "redis://host:99999", "redis://u:%zz@h", "unix:relative", "unix:/a?x=1"}) {
         EXPECT_FALSE(parse_redis_url(Secret(std::string_view(url)))) << url;
     }
 }
 
 TEST(ParseDatabaseUrl, TakesSqlitePaths) {
-    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:/var/lib/n.db")), true)->path, "/var/lib/n.db");
-    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:///var/lib/n.db")), true)->path, "/var/lib/n.db");
+    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:/var/lib/n.db")), true)->path,
+              "/var/lib/n.db");
+    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:///var/lib/n.db")), true)->path,
+              "/var/lib/n.db");
     EXPECT_FALSE(parse_database_url(Secret(std::string_view("sqlite:file:x?mode=memory")), true));
 }
 

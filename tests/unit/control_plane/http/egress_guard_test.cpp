@@ -20,9 +20,9 @@ bool allows(const EgressGuard &guard, const char *text, bool is_plain = false) {
 
 TEST(EgressGuard, DeniesWhatIsPrivate) {
     const EgressGuard guard({});
-    for (const char *address : {"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-                                "0.0.0.0", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-                                "64:ff9b::7f00:1", "224.0.0.1"}) {
+    for (const char *address : {"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+                                "100.64.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1",
+                                "::ffff:169.254.169.254", "64:ff9b::7f00:1", "224.0.0.1"}) {
         EXPECT_FALSE(allows(guard, address)) << address;
     }
     EXPECT_TRUE(allows(guard, "8.8.8.8"));
@@ -44,9 +44,9 @@ TEST(IsSaneUrl, TakesHttpAndHttpsOnly) {
     EXPECT_FALSE(is_plain);
     EXPECT_TRUE(is_sane_url("http://[::1]:8080/", is_plain));
     EXPECT_TRUE(is_plain);
-    for (const char *url : {"", "a.example", "/x", "ftp://a/", "file:///etc/passwd", "gopher://a/", "https://",
-                            "https://u:p@a.example/", "https://u@a.example/", "https://a.example/#f",
-                            "https://a.example/a b", "https://a.example/\r\nX: y"}) {
+    for (const char *url : {"", "a.example", "/x", "ftp://a/", "file:///etc/passwd", "gopher://a/",
+                            "https://", "https://u:p@a.example/", "https://u@a.example/",
+                            "https://a.example/#f", "https://a.example/a b", "https://a.example/\r\nX: y"}) {
         EXPECT_FALSE(is_sane_url(url, is_plain)) << url;
     }
 }

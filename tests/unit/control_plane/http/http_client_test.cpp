@@ -1,9 +1,9 @@
 #include "control_plane/http/http_client.h"
 
-#include <chrono>
-#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <chrono>
+#include <cstdlib>
 
 #include "control_plane/metrics/metrics.h"
 #include "tests/unit/control_plane/http/scripted_server.h"
@@ -16,8 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-constexpr const char *kOk = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Two: a\r\nConnection: close\r\n"
-                            "Content-Length: 2\r\n\r\n{}";
+constexpr const char *kOk =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Two: a\r\nConnection: close\r\n"
+    "Content-Length: 2\r\n\r\n{}";
 
 HttpClientOptions options(const std::string &allowed = "127.0.0.1/32") {
     HttpClientOptions made;
@@ -91,11 +92,12 @@ TEST(HttpClient, PrivateAddressesAreDeniedBeforeAnyConnection) {
     Metrics metrics;
     const HttpClient client(options("10.0.0.0/8"), &metrics);
     const std::string port = std::to_string(server.port());
-    for (const std::string &url : {"http://127.0.0.1:" + port + "/", "https://127.0.0.1:" + port + "/",
-                                   "http://localhost:" + port + "/", "https://[::1]:" + port + "/",
-                                   "https://[::ffff:127.0.0.1]:" + port + "/", "https://2130706433:" + port + "/",
-                                   std::string("https://169.254.169.254/latest/meta-data"),
-                                   std::string("ftp://127.0.0.1/"), std::string("https://u:hunter2@127.0.0.1/")}) {
+    for (const std::string &url :
+         {"http://127.0.0.1:" + port + "/", "https://127.0.0.1:" + port + "/",
+          "http://localhost:" + port + "/", "https://[::1]:" + port + "/",
+          "https://[::ffff:127.0.0.1]:" + port + "/", "https://2130706433:" + port + "/",
+          std::string("https://169.254.169.254/latest/meta-data"), std::string("ftp://127.0.0.1/"),
+          std::string("https://u:hunter2@127.0.0.1/")}) {
         const Result<HttpResponse> response = client.send(get(url));
         ASSERT_FALSE(response) << url;
         EXPECT_EQ(response.error().errc, Errc::kEgressDenied) << url;
@@ -117,7 +119,8 @@ TEST(HttpClient, ASilentServerCostsTheTimeout) {
 }
 
 TEST(HttpClient, AnEndlessBodyOrHeadIsCut) {
-    test::ScriptedServer body("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + std::string(3 * 1024 * 1024, 'x'));
+    test::ScriptedServer body("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" +
+                              std::string(3 * 1024 * 1024, 'x'));
     EXPECT_EQ(HttpClient(options()).send(get(body.url())).error().errc, Errc::kProviderUnavailable);
     test::ScriptedServer head("HTTP/1.1 200 OK\r\n" + [] {
         std::string lines;
@@ -130,7 +133,8 @@ TEST(HttpClient, AnEndlessBodyOrHeadIsCut) {
 }
 
 TEST(HttpClient, ExactlyTheLimitIsFine) {
-    test::ScriptedServer server("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + std::string(1024 * 1024, 'x'));
+    test::ScriptedServer server("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" +
+                                std::string(1024 * 1024, 'x'));
     const Result<HttpResponse> response = HttpClient(options()).send(get(server.url()));
     ASSERT_TRUE(response);
     EXPECT_EQ(response->body.size(), 1024u * 1024u);
@@ -165,22 +169,26 @@ TEST(HttpClient, ARefusedConnectionIsUnavailable) {
 class TlsServer {
 public:
     TlsServer() {
-        test::ChildProcess made({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                                 "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days",
-                                 "1", "-keyout", dir_.path() + "/key.pem", "-out", ca_file()},
-                                "/dev/null", false);
+        test::ChildProcess made(
+            {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1", "-keyout",
+             dir_.path() + "/key.pem", "-out", ca_file()},
+            "/dev/null", false);
         EXPECT_EQ(made.wait(), 0);
         {
             const test::ScriptedServer probe("x");  // a port that is free
             port_ = probe.port();
         }
-        server_ = test::ChildProcess({"openssl", "s_server", "-www", "-quiet", "-accept", std::to_string(port_), "-cert",
-                                      ca_file(), "-key", dir_.path() + "/key.pem"},
-                                     "/dev/null", false);
+        server_ =
+            test::ChildProcess({"openssl", "s_server", "-www", "-quiet", "-accept", std::to_string(port_),
+                                "-cert", ca_file(), "-key", dir_.path() + "/key.pem"},
+                               "/dev/null", false);
     }
     ~TlsServer() { server_.stop(); }
     std::string ca_file() const { return dir_.path() + "/cert.pem"; }
-    std::string url(const std::string &host) const { return "https://" + host + ":" + std::to_string(port_) + "/"; }
+    std::string url(const std::string &host) const {
+        return "https://" + host + ":" + std::to_string(port_) + "/";
+    }
 
     /// The first answer that is not "connection refused": the server needs a moment.
     Result<HttpResponse> ask(const std::string &host, const std::string &ca) const {
@@ -190,7 +198,8 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + 10s;
         while (true) {
             Result<HttpResponse> response = client.send(get(url(host)));
-            const bool is_starting = !response && response.error().detail.find("connect") != std::string::npos;
+            const bool is_starting =
+                !response && response.error().detail.find("connect") != std::string::npos;
             if (!is_starting || std::chrono::steady_clock::now() > deadline) {
                 return response;
             }

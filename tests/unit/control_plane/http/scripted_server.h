@@ -2,12 +2,12 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <atomic>
 #include <mutex>
 #include <string>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 
 namespace nexus::test {
 

@@ -25,17 +25,17 @@ TEST_P(Refused, IsRefusedWithoutQuotingIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Json, Refused,
-    testing::Values(RefusedCase{"Empty", "", Errc::kInvalidJson}, RefusedCase{"Garbage", "canary", Errc::kInvalidJson},
-                    RefusedCase{"Array", "[1]", Errc::kInvalidJson}, RefusedCase{"Text", "\"x\"", Errc::kInvalidJson},
-                    RefusedCase{"DuplicateMember", R"({"canary":1,"canary":2})", Errc::kInvalidJson},
-                    RefusedCase{"NestedDuplicate", R"({"a":{"canary":1,"canary":2}})", Errc::kInvalidJson},
-                    RefusedCase{"TrailingText", "{} canary", Errc::kInvalidJson},
-                    RefusedCase{"Nul", R"({"a":"\u0000"})", Errc::kInvalidJson},
-                    RefusedCase{"NotUtf8", "{\"a\":\"\xff\"}", Errc::kInvalidJson},
-                    RefusedCase{"HugeNumber", R"({"a":99999999999999999999})", Errc::kInvalidJson},
-                    RefusedCase{"TooDeep", std::string(100000, '[') + std::string(100000, ']'), Errc::kInvalidJson},
-                    RefusedCase{"TooLarge", "{\"a\":\"" + std::string(1024 * 1024, 'x') + "\"}",
-                                Errc::kPayloadTooLarge}),
+    testing::Values(
+        RefusedCase{"Empty", "", Errc::kInvalidJson}, RefusedCase{"Garbage", "canary", Errc::kInvalidJson},
+        RefusedCase{"Array", "[1]", Errc::kInvalidJson}, RefusedCase{"Text", "\"x\"", Errc::kInvalidJson},
+        RefusedCase{"DuplicateMember", R"({"canary":1,"canary":2})", Errc::kInvalidJson},
+        RefusedCase{"NestedDuplicate", R"({"a":{"canary":1,"canary":2}})", Errc::kInvalidJson},
+        RefusedCase{"TrailingText", "{} canary", Errc::kInvalidJson},
+        RefusedCase{"Nul", R"({"a":"\u0000"})", Errc::kInvalidJson},
+        RefusedCase{"NotUtf8", "{\"a\":\"\xff\"}", Errc::kInvalidJson},
+        RefusedCase{"HugeNumber", R"({"a":99999999999999999999})", Errc::kInvalidJson},
+        RefusedCase{"TooDeep", std::string(100000, '[') + std::string(100000, ']'), Errc::kInvalidJson},
+        RefusedCase{"TooLarge", "{\"a\":\"" + std::string(1024 * 1024, 'x') + "\"}", Errc::kPayloadTooLarge}),
     [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(Parse, BracketsInsideStringsAreNotDepth) {
@@ -43,7 +43,8 @@ TEST(Parse, BracketsInsideStringsAreNotDepth) {
 }
 
 TEST(ObjectReader, ReadsEveryType) {
-    const Value object = *parse_object(R"({"s":"text","n":7,"b":true,"l":["a","b"],"o":{"x":1},"k":"hidden","z":null})");
+    const Value object =
+        *parse_object(R"({"s":"text","n":7,"b":true,"l":["a","b"],"o":{"x":1},"k":"hidden","z":null})");
     ObjectReader in(object);
     EXPECT_EQ(in.required_string("s"), "text");
     EXPECT_EQ(in.integer_or("n", 0, 1, 10), 7);
@@ -111,7 +112,11 @@ TEST(ObjectReader, BoundsTextsListsAndNumbers) {
 
 TEST(Value, BuildsInOrderAndPrints) {
     Value object = Value::object();
-    object.set("z", "1").set("a", 2).set("t", true).set("s", Secret(std::string_view("x"))).set("l", std::vector<std::string>{"p"});
+    object.set("z", "1")
+        .set("a", 2)
+        .set("t", true)
+        .set("s", Secret(std::string_view("x")))
+        .set("l", std::vector<std::string>{"p"});
     EXPECT_EQ(object.dump_text(), R"({"z":"1","a":2,"t":true,"s":"x","l":["p"]})");
     EXPECT_EQ(object.dump_canonical(), R"({"a":2,"l":["p"],"s":"x","t":true,"z":"1"})");
     object.erase("z");

@@ -1,9 +1,9 @@
 #include "control_plane/log/log.h"
 
-#include <array>
 #include <gtest/gtest.h>
-#include <type_traits>
 #include <unistd.h>
+#include <array>
+#include <type_traits>
 
 #include "control_plane/json/json.h"
 
@@ -14,9 +14,11 @@ static_assert(!std::is_constructible_v<Field, std::string_view, Secret>);
 static_assert(!std::is_constructible_v<Field, std::string_view, const Secret &>);
 
 TEST(FormatLine, IsOneJsonObject) {
-    const std::string line = format_line(Level::kInfo, "started", {{"port", 8080}, {"ok", true}, {"name", "a"}}, 1234);
-    EXPECT_EQ(line, R"({"time":"1970-01-01T00:00:01.234Z","level":"info","event":"started","port":8080,"ok":true,)"
-                    R"("name":"a"})");
+    const std::string line =
+        format_line(Level::kInfo, "started", {{"port", 8080}, {"ok", true}, {"name", "a"}}, 1234);
+    EXPECT_EQ(line,
+              R"({"time":"1970-01-01T00:00:01.234Z","level":"info","event":"started","port":8080,"ok":true,)"
+              R"("name":"a"})");
 }
 
 TEST(FormatLine, NothingBreaksOutOfAString) {

@@ -13,13 +13,13 @@ TEST(Metrics, RendersWhatHappened) {
     metrics.outbox_depth(3);
     metrics.cache_write("token", "written");
     const std::string text = metrics.render();
-    for (const char *line : {"nexus_http_requests_total{method=\"GET\",route=\"/connections/{id}/token\",status=\"200\"} 1",
-                             "nexus_http_requests_total{method=\"other\",route=\"none\",status=\"404\"} 1",
-                             "token_refresh_total{provider=\"google\",result=\"success\"} 1",
-                             "token_refresh_duration_seconds_count{provider=\"google\"} 1",
-                             "nexus_cache_outbox_depth 3",
-                             "nexus_cache_writes_total{kind=\"token\",result=\"written\"} 1",
-                             "oauth_consents_created_total 0"}) {
+    for (const char *line :
+         {"nexus_http_requests_total{method=\"GET\",route=\"/connections/{id}/token\",status=\"200\"} 1",
+          "nexus_http_requests_total{method=\"other\",route=\"none\",status=\"404\"} 1",
+          "token_refresh_total{provider=\"google\",result=\"success\"} 1",
+          "token_refresh_duration_seconds_count{provider=\"google\"} 1", "nexus_cache_outbox_depth 3",
+          "nexus_cache_writes_total{kind=\"token\",result=\"written\"} 1",
+          "oauth_consents_created_total 0"}) {
         EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
     }
 }

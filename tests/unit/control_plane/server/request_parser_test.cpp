@@ -11,7 +11,8 @@ constexpr RequestLimits kLimits{512, 64, 8};
 
 TEST(RequestParser, ReadsARequestByteByByte) {
     const std::string text =
-        "POST /a%20b/c?x=1&y=a+b HTTP/1.1\r\nHost: h\r\nX-API-Key:  secret \r\nContent-Length: 5\r\n\r\nhello";
+        "POST /a%20b/c?x=1&y=a+b HTTP/1.1\r\nHost: h\r\nX-API-Key:  secret \r\nContent-Length: "
+        "5\r\n\r\nhello";
     RequestParser parser(kLimits);
     for (size_t i = 0; i + 1 < text.size(); ++i) {
         ASSERT_EQ(parser.feed(text.substr(i, 1)), Status::kMore) << i;
@@ -60,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(KeepAliveCase{"Http11", "GET / HTTP/1.1\r\n\r\n", true},
                     KeepAliveCase{"Http11Close", "GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n", false},
                     KeepAliveCase{"Http10", "GET / HTTP/1.0\r\n\r\n", false},
-                    KeepAliveCase{"Http10KeepAlive", "GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n", true}),
+                    KeepAliveCase{"Http10KeepAlive", "GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n",
+                                  true}),
     [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(RequestParser, SeesSurplusAndExpectation) {
@@ -68,7 +70,8 @@ TEST(RequestParser, SeesSurplusAndExpectation) {
     ASSERT_EQ(pipelined.feed("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), Status::kDone);
     EXPECT_TRUE(pipelined.has_surplus());
     RequestParser waiting(kLimits);
-    ASSERT_EQ(waiting.feed("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"), Status::kMore);
+    ASSERT_EQ(waiting.feed("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
+              Status::kMore);
     EXPECT_TRUE(waiting.take_wants_continue());
     EXPECT_FALSE(waiting.take_wants_continue());
     EXPECT_EQ(waiting.feed("ok"), Status::kDone);
@@ -90,7 +93,8 @@ TEST_P(RefusedRequest, IsRefused) {
 INSTANTIATE_TEST_SUITE_P(
     RequestParser, RefusedRequest,
     testing::Values(
-        RefusedCase{"Garbage", "nonsense\r\n\r\n"}, RefusedCase{"TlsHello", std::string("\x16\x03\x01\r\n\r\n")},
+        RefusedCase{"Garbage", "nonsense\r\n\r\n"},
+        RefusedCase{"TlsHello", std::string("\x16\x03\x01\r\n\r\n")},
         RefusedCase{"NoVersion", "GET /\r\n\r\n"}, RefusedCase{"Http2", "PRI * HTTP/2.0\r\n\r\n"},
         RefusedCase{"AbsoluteForm", "GET http://h/ HTTP/1.1\r\n\r\n"},
         RefusedCase{"BlankInTarget", "GET /a b HTTP/1.1\r\n\r\n"},
@@ -113,8 +117,9 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"ChunkedAndLength",
                     "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
         RefusedCase{"LargeHead", "GET / HTTP/1.1\r\nA: " + std::string(600, 'x')},
-        RefusedCase{"ManyHeaders", "GET / HTTP/1.1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\n"
-                                   "A: 1\r\n\r\n"},
+        RefusedCase{"ManyHeaders",
+                    "GET / HTTP/1.1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\nA: 1\r\n"
+                    "A: 1\r\n\r\n"},
         RefusedCase{"LargeBody", "POST / HTTP/1.1\r\nContent-Length: 65\r\n\r\n", Errc::kPayloadTooLarge},
         RefusedCase{"EndlessBody", "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
                     Errc::kPayloadTooLarge}),

@@ -57,9 +57,11 @@ TEST_F(RouterTest, SaysWhatIsWrong) {
 }
 
 TEST_F(RouterTest, AnExceptionIsABareInternalError) {
-    router_.add("GET", "/throw", [](const Request &) -> Result<Response> { throw std::runtime_error("hunter2"); });
+    router_.add("GET", "/throw",
+                [](const Request &) -> Result<Response> { throw std::runtime_error("hunter2"); });
     router_.add("GET", "/throw-int", [](const Request &) -> Result<Response> { throw 7; });
-    router_.add("GET", "/fail", [](const Request &) -> Result<Response> { return fail(Errc::kSealBroken, "hunter2"); });
+    router_.add("GET", "/fail",
+                [](const Request &) -> Result<Response> { return fail(Errc::kSealBroken, "hunter2"); });
     for (const char *path : {"/throw", "/throw-int", "/fail"}) {
         const Response response = ask("GET", path);
         EXPECT_EQ(response.status, 500) << path;
@@ -68,7 +70,8 @@ TEST_F(RouterTest, AnExceptionIsABareInternalError) {
 }
 
 TEST_F(RouterTest, ErrorsCarryTheirHeaders) {
-    router_.add("GET", "/401", [](const Request &) -> Result<Response> { return fail(Errc::kMissingApiKey, "no key"); });
+    router_.add("GET", "/401",
+                [](const Request &) -> Result<Response> { return fail(Errc::kMissingApiKey, "no key"); });
     router_.add("GET", "/503", [](const Request &) -> Result<Response> {
         return fail(Error{Errc::kTokenUnavailable, "later", "id", 7});
     });

@@ -2,12 +2,12 @@
 #include "control_plane/server/server.h"
 
 #include <arpa/inet.h>
-#include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
+#include <atomic>
+#include <thread>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
@@ -122,7 +122,8 @@ protected:
     void wait_until_in_flight(int count) {
         const std::string wanted = "nexus_http_requests_in_flight " + std::to_string(count) + "\n";
         const auto deadline = std::chrono::steady_clock::now() + 10s;
-        while (metrics_.render().find(wanted) == std::string::npos && std::chrono::steady_clock::now() < deadline) {
+        while (metrics_.render().find(wanted) == std::string::npos &&
+               std::chrono::steady_clock::now() < deadline) {
             std::this_thread::yield();
         }
     }
@@ -137,7 +138,8 @@ TEST_F(ServerTest, AnswersSeveralRequestsOnOneConnection) {
     start();
     Client client(server_->port());
     for (int i = 0; i < 3; ++i) {
-        const std::string answer = client.ask("GET /hello HTTP/1.1\r\nHost: h\r\nX-Request-Id: abc-1\r\n\r\n");
+        const std::string answer =
+            client.ask("GET /hello HTTP/1.1\r\nHost: h\r\nX-Request-Id: abc-1\r\n\r\n");
         EXPECT_THAT(answer, HasSubstr("200 OK"));
         EXPECT_THAT(answer, HasSubstr("hi 127.0.0.1 abc-1"));
         EXPECT_THAT(answer, HasSubstr("X-Request-Id: abc-1"));
@@ -184,8 +186,8 @@ TEST_F(ServerTest, CarriesLargeBodiesBothWays) {
 TEST_F(ServerTest, ATooLargeBodyIsOneErrorAndTheEnd) {
     start();
     Client client(server_->port());
-    client.send("POST /echo HTTP/1.1\r\nContent-Length: 10485760\r\n\r\n" + std::string(10 * 1024 * 1024, 'x') +
-                "GET /hello HTTP/1.1\r\n\r\n");
+    client.send("POST /echo HTTP/1.1\r\nContent-Length: 10485760\r\n\r\n" +
+                std::string(10 * 1024 * 1024, 'x') + "GET /hello HTTP/1.1\r\n\r\n");
     const std::string answers = client.drain();
     EXPECT_THAT(answers, HasSubstr("HTTP/1.1 413 "));
     EXPECT_THAT(answers, HasSubstr(R"("error":"payload_too_large")"));
@@ -196,7 +198,8 @@ TEST_F(ServerTest, AMalformedRequestGetsTheErrorBody) {
     start();
     Client client(server_->port());
     client.send("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
-    EXPECT_THAT(client.drain(), testing::AllOf(HasSubstr("HTTP/1.1 400 "), HasSubstr(R"("error":"invalid_request")")));
+    EXPECT_THAT(client.drain(),
+                testing::AllOf(HasSubstr("HTTP/1.1 400 "), HasSubstr(R"("error":"invalid_request")")));
 }
 
 TEST_F(ServerTest, TellsAWaitingClientToContinue) {
@@ -226,7 +229,8 @@ TEST_F(ServerTest, AFullQueueIsRefusedAtOnce) {
     wait_until_waiting(1);
     queued.send("GET /hello HTTP/1.1\r\n\r\n");
     wait_until_in_flight(2);
-    EXPECT_THAT(refused.ask("GET /hello HTTP/1.1\r\n\r\n"), testing::AllOf(HasSubstr("503 "), HasSubstr("overloaded"), HasSubstr("Retry-After: 1")));
+    EXPECT_THAT(refused.ask("GET /hello HTTP/1.1\r\n\r\n"),
+                testing::AllOf(HasSubstr("503 "), HasSubstr("overloaded"), HasSubstr("Retry-After: 1")));
     release();
     EXPECT_THAT(working.receive(), HasSubstr("waited"));
     EXPECT_THAT(queued.receive(), HasSubstr("hi "));
@@ -270,8 +274,9 @@ TEST_F(ServerTest, ManyClientsAtOnce) {
             Client client(server_->port());
             for (int round = 0; round < 50; ++round) {
                 const std::string body = std::to_string(i) + "/" + std::to_string(round);
-                const std::string answer = client.ask("POST /echo HTTP/1.1\r\nContent-Length: " +
-                                                      std::to_string(body.size()) + "\r\n\r\n" + body);
+                const std::string answer =
+                    client.ask("POST /echo HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
+                               "\r\n\r\n" + body);
                 good += answer.ends_with("\r\n\r\n" + body) ? 1 : 0;
             }
         });
@@ -280,7 +285,8 @@ TEST_F(ServerTest, ManyClientsAtOnce) {
         thread.join();
     }
     EXPECT_EQ(good, 400);
-    EXPECT_THAT(metrics_.render(), HasSubstr(R"(nexus_http_requests_total{method="POST",route="/echo",status="200"} 400)"));
+    EXPECT_THAT(metrics_.render(),
+                HasSubstr(R"(nexus_http_requests_total{method="POST",route="/echo",status="200"} 400)"));
 }
 
 TEST_F(ServerTest, ASilentClientIsCutOff) {

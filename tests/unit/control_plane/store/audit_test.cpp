@@ -11,8 +11,8 @@ class AuditTest : public StoreTest {
 protected:
     void append(int count) {
         for (int i = 0; i < count; ++i) {
-            ASSERT_TRUE(audit_log::append(*database_, {"token_retrieved", "ws", "c1", "p1", "agent:a", "", "", ""},
-                                          1000 + i));
+            ASSERT_TRUE(audit_log::append(
+                *database_, {"token_retrieved", "ws", "c1", "p1", "agent:a", "", "", ""}, 1000 + i));
         }
     }
     void tamper(const std::string &sql) { ASSERT_TRUE(database_->execute(sql)) << sql; }

@@ -13,7 +13,8 @@ using connection::State;
 
 class ConnectionsTest : public StoreTest {
 protected:
-    Result<Connection> change(const Connection &connection, int64_t generation, const ConnectionChange &change) {
+    Result<Connection> change(const Connection &connection, int64_t generation,
+                              const ConnectionChange &change) {
         return database_->transact([&](Transaction &sql) {
             return connections::change(sql, connection.id, generation, change, 2000);
         });
@@ -107,9 +108,8 @@ TEST_P(ConnectionsTest, AFlowIsUsedOnce) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 6; ++i) {
         threads.emplace_back([&] {
-            const Result<Connection> taken = database_->transact([&](Transaction &sql) {
-                return connections::take_flow(sql, made.id, "flow-1", 2000);
-            });
+            const Result<Connection> taken = database_->transact(
+                [&](Transaction &sql) { return connections::take_flow(sql, made.id, "flow-1", 2000); });
             winners += taken && taken->code_verifier_box == made.code_verifier_box ? 1 : 0;
             losers += !taken && taken.error().errc == Errc::kInvalidState ? 1 : 0;
         });
@@ -128,12 +128,13 @@ TEST_P(ConnectionsTest, AFlowExpiresAndIsNamedExactly) {
     EXPECT_TRUE(connections::peek_flow(*database_, made.id, "flow-1", 600999));
     EXPECT_FALSE(connections::peek_flow(*database_, made.id, "flow-1", 601000));
     EXPECT_FALSE(connections::peek_flow(*database_, made.id, "flow-2", 2000));
-    ASSERT_TRUE(database_->transact([&](Transaction &sql) {
-        return connections::take_flow(sql, made.id, "flow-1", 2000);
-    }));
+    ASSERT_TRUE(database_->transact(
+        [&](Transaction &sql) { return connections::take_flow(sql, made.id, "flow-1", 2000); }));
     EXPECT_FALSE(connections::peek_flow(*database_, made.id, "", 2000));
-    ASSERT_TRUE(connections::start_flow(*database_, made.id, Flow{"flow-2", 700000, "box", "n", "r", {"s"}}, 3000));
-    EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_scopes, std::vector<std::string>{"s"});
+    ASSERT_TRUE(
+        connections::start_flow(*database_, made.id, Flow{"flow-2", 700000, "box", "n", "r", {"s"}}, 3000));
+    EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_scopes,
+              std::vector<std::string>{"s"});
 }
 
 TEST_P(ConnectionsTest, OneHoldsTheRefreshLease) {
@@ -177,8 +178,9 @@ TEST_P(ConnectionsTest, ATransitionWritesAuditAndOutboxOrNothing) {
     to_active.state = State::kActive;
     const auto transition = [&](int64_t generation) {
         return database_->transact([&](Transaction &sql) {
-            return change_connection(sql, made.id, generation, to_active,
-                                     {std::string(audit::kConnectionActivated), "", "", "", "system", "", "", ""}, 2000);
+            return change_connection(
+                sql, made.id, generation, to_active,
+                {std::string(audit::kConnectionActivated), "", "", "", "system", "", "", ""}, 2000);
         });
     };
     ASSERT_FALSE(transition(9));

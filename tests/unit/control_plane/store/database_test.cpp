@@ -1,6 +1,6 @@
+#include <sys/stat.h>
 #include <atomic>
 #include <limits>
-#include <sys/stat.h>
 #include <thread>
 
 #include "tests/unit/control_plane/store/fixture.h"
@@ -31,8 +31,9 @@ TEST_P(DatabaseTest, EveryTypeComesBackAsItWas) {
     for (const int64_t n : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
                             std::numeric_limits<int64_t>::max()}) {
         const std::string key = std::to_string(n);
-        ASSERT_TRUE(database_->execute("INSERT INTO t (k, n, s, b) VALUES ($1, $2, $3, $4)",
-                                       {key, n, std::string("'; DROP TABLE t; -- \xc3\xa9"), Bytes{all_bytes}}));
+        ASSERT_TRUE(
+            database_->execute("INSERT INTO t (k, n, s, b) VALUES ($1, $2, $3, $4)",
+                               {key, n, std::string("'; DROP TABLE t; -- \xc3\xa9"), Bytes{all_bytes}}));
         Result<Rows> rows = database_->execute("SELECT n, s, b FROM t WHERE k = $1", {key});
         ASSERT_TRUE(rows);
         ASSERT_EQ(rows->rows.size(), 1u);
@@ -40,7 +41,8 @@ TEST_P(DatabaseTest, EveryTypeComesBackAsItWas) {
     }
     ASSERT_TRUE(database_->execute("INSERT INTO t (k, n, s, b) VALUES ($1, $2, $3, $4)",
                                    {text("null"), Value{}, Value{}, Value{}}));
-    Result<Rows> rows = database_->execute("SELECT n, s, b FROM t WHERE k = $1 AND n IS NULL", {text("null")});
+    Result<Rows> rows =
+        database_->execute("SELECT n, s, b FROM t WHERE k = $1 AND n IS NULL", {text("null")});
     ASSERT_TRUE(rows);
     EXPECT_EQ(rows->rows[0], (Row{Value{}, Value{}, Value{}}));
 }
@@ -63,8 +65,8 @@ TEST_P(DatabaseTest, BadSqlIsAnUnavailableStoreWithoutItsText) {
     Result<Rows> rows = database_->execute("SELECT canary FROM nowhere WHERE x = $1", {text("hunter2")});
     ASSERT_FALSE(rows);
     EXPECT_EQ(rows.error().errc, Errc::kStoreUnavailable);
-    EXPECT_THAT(rows.error().message, testing::Not(testing::AnyOf(testing::HasSubstr("canary"),
-                                                                  testing::HasSubstr("hunter2"))));
+    EXPECT_THAT(rows.error().message,
+                testing::Not(testing::AnyOf(testing::HasSubstr("canary"), testing::HasSubstr("hunter2"))));
 }
 
 TEST_P(DatabaseTest, AnErrorRollsBack) {
@@ -79,9 +81,9 @@ TEST_P(DatabaseTest, AnErrorRollsBack) {
 
 TEST_P(DatabaseTest, AnExceptionRollsBack) {
     EXPECT_THROW(static_cast<void>(database_->transact([](Transaction &sql) -> Result<void> {
-        EXPECT_TRUE(sql.execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
-        throw std::runtime_error("x");
-    })),
+                     EXPECT_TRUE(sql.execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
+                     throw std::runtime_error("x");
+                 })),
                  std::runtime_error);
     EXPECT_EQ(number("a"), -1);
     EXPECT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
@@ -167,7 +169,8 @@ TEST_P(DatabaseTest, APoolIsBoundedAndWaitsNoLongerThanTold) {
 }
 
 TEST_P(DatabaseTest, ForeignKeysHold) {
-    Result<void> made = connections::create(*database_, make_connection("00000000-0000-4000-8000-000000000000"));
+    Result<void> made =
+        connections::create(*database_, make_connection("00000000-0000-4000-8000-000000000000"));
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().errc, Errc::kConflict);
 }

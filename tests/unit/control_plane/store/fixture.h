@@ -39,6 +39,6 @@ Connection make_connection(const std::string &provider_id);
 
 }  // namespace nexus::control::store
 
-#define NEXUS_ON_BOTH_DATABASES(suite)                                                                       \
+#define NEXUS_ON_BOTH_DATABASES(suite)                                                                      \
     INSTANTIATE_TEST_SUITE_P(Store, suite, testing::Values(DatabaseKind::kSqlite, DatabaseKind::kPostgres), \
                              kind_name)

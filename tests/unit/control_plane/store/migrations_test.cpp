@@ -41,8 +41,8 @@ TEST_P(MigrationsTest, ANewerDatabaseIsRefused) {
 }
 
 TEST_P(MigrationsTest, AFailingOneLeavesNothingBehind) {
-    const Migration broken[] = {all_migrations()[0],
-                                {2, "broken", "CREATE TABLE half (n BIGINT); INSERT INTO nowhere VALUES (1);"}};
+    const Migration broken[] = {
+        all_migrations()[0], {2, "broken", "CREATE TABLE half (n BIGINT); INSERT INTO nowhere VALUES (1);"}};
     const std::unique_ptr<Session> own = session();
     EXPECT_FALSE(apply_next(*own, broken, 0));
     EXPECT_FALSE(database_->execute("SELECT n FROM half"));

@@ -33,7 +33,8 @@ TEST_F(OutageTest, ADeadServerIsUnavailableAndItsReturnIsNoticed) {
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().errc, Errc::kStoreUnavailable);
     own_.start();
-    EXPECT_EQ(connections::get(*database_, "none").error().errc, Errc::kConnectionNotFound);  // at the first try
+    EXPECT_EQ(connections::get(*database_, "none").error().errc,
+              Errc::kConnectionNotFound);  // at the first try
 }
 
 TEST_F(OutageTest, AStoppedServerCostsNoMoreThanTheDeadline) {

@@ -98,7 +98,9 @@ TEST_P(RecordsTest, TokensAreReplacedInOrder) {
     const Connection connection = add_connection();
     EXPECT_EQ(tokens::get(*database_, connection.id).error().errc, Errc::kTokenUnavailable);
     const auto put = [&](int64_t version, const std::string &box) {
-        return in_transaction([&](Transaction &sql) { return tokens::put(sql, {connection.id, box, version, 1}); });
+        return in_transaction([&](Transaction &sql) {
+            return tokens::put(sql, {connection.id, box, version, 1});
+        });
     };
     EXPECT_EQ(*tokens::next_version(*database_, connection.id), 1);
     EXPECT_TRUE(put(1, std::string("\0one", 4)));
@@ -131,17 +133,23 @@ TEST_P(RecordsTest, KeysAndAgentsAreRevoked) {
     const Agent agent = add_agent();
     ASSERT_TRUE(add_key(agent, "key1", std::string(64, 'a')));
     ASSERT_TRUE(add_key(agent, "key2", std::string(64, 'b')));
-    EXPECT_EQ(in_transaction([&](Transaction &sql) { return agents::revoke_key(sql, agent.id, "key9", 2000); })
-                  .error()
-                  .errc,
-              Errc::kAgentNotFound);
-    EXPECT_EQ(in_transaction([&](Transaction &sql) { return agents::revoke_key(sql, agent.id, "key1", 2000); })
-                  ->generation,
+    EXPECT_EQ(
+        in_transaction([&](Transaction &sql) { return agents::revoke_key(sql, agent.id, "key9", 2000); })
+            .error()
+            .errc,
+        Errc::kAgentNotFound);
+    EXPECT_EQ(in_transaction([&](Transaction &sql) {
+                  return agents::revoke_key(sql, agent.id, "key1", 2000);
+              })->generation,
               4);
     EXPECT_FALSE(agents::find_by_key(*database_, std::string(64, 'a'))->is_active(3000));
     EXPECT_TRUE(agents::find_by_key(*database_, std::string(64, 'b'))->is_active(3000));
-    EXPECT_EQ(in_transaction([&](Transaction &sql) { return agents::revoke(sql, agent.id, 4000); })->revoked_at, 4000);
-    EXPECT_EQ(in_transaction([&](Transaction &sql) { return agents::revoke(sql, agent.id, 5000); })->revoked_at, 4000);
+    EXPECT_EQ(
+        in_transaction([&](Transaction &sql) { return agents::revoke(sql, agent.id, 4000); })->revoked_at,
+        4000);
+    EXPECT_EQ(
+        in_transaction([&](Transaction &sql) { return agents::revoke(sql, agent.id, 5000); })->revoked_at,
+        4000);
     EXPECT_FALSE(agents::find_by_key(*database_, std::string(64, 'b'))->is_active(4500));
     EXPECT_EQ(add_key(agent, "key3", std::string(64, 'c')).error().errc, Errc::kAgentNotFound);
     EXPECT_EQ(agents::list_keys(*database_, agent.id)->size(), 2u);

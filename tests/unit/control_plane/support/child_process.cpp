@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <pwd.h>
-#include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <stdexcept>
 #include <utility>
 
 namespace nexus::test {
@@ -39,7 +39,8 @@ Identity nobody_if_root() {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string> &command, const std::string &log_path, bool as_nobody) {
+ChildProcess::ChildProcess(const std::vector<std::string> &command, const std::string &log_path,
+                           bool as_nobody) {
     std::vector<char *> arguments;
     for (const std::string &argument : command) {
         arguments.push_back(const_cast<char *>(argument.c_str()));
@@ -67,7 +68,9 @@ ChildProcess &ChildProcess::operator=(ChildProcess &&other) noexcept {
     return *this;
 }
 
-ChildProcess::~ChildProcess() { stop(SIGKILL); }
+ChildProcess::~ChildProcess() {
+    stop(SIGKILL);
+}
 
 void ChildProcess::signal(int number) const {
     if (pid_ > 0) {

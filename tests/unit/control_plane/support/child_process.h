@@ -1,9 +1,9 @@
 // A child process, ended by its pid; it also ends should the test die.
 #pragma once
 
+#include <sys/types.h>
 #include <csignal>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace nexus::test {

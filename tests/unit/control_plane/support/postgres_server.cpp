@@ -1,13 +1,13 @@
 #include "tests/unit/control_plane/support/postgres_server.h"
 
+#include <pwd.h>
+#include <unistd.h>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <pwd.h>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
-#include <unistd.h>
 
 namespace nexus::test {
 
@@ -40,8 +40,8 @@ PostgresServer::PostgresServer() : bin_(find_bin()) {
         }
     }
     const std::string log = dir_.path() + "/initdb.log";
-    ChildProcess initdb({bin_ + "/initdb", "-D", dir_.path() + "/data", "-A", "trust", "-U", "test", "-E", "UTF8",
-                         "--locale=C.UTF-8", "--no-sync"},
+    ChildProcess initdb({bin_ + "/initdb", "-D", dir_.path() + "/data", "-A", "trust", "-U", "test", "-E",
+                         "UTF8", "--locale=C.UTF-8", "--no-sync"},
                         log, true);
     if (initdb.wait() != 0) {
         throw std::runtime_error("initdb failed: " + content(log));
@@ -49,7 +49,9 @@ PostgresServer::PostgresServer() : bin_(find_bin()) {
     start();
 }
 
-PostgresServer::~PostgresServer() { stop(); }
+PostgresServer::~PostgresServer() {
+    stop();
+}
 
 void PostgresServer::start() {
     const std::string log = dir_.path() + "/postgres.log";
@@ -71,12 +73,14 @@ void PostgresServer::start() {
 }
 
 bool PostgresServer::answers() const {
-    ChildProcess probe({bin_ + "/pg_isready", "-q", "-h", dir_.path(), "-U", "test", "-d", "postgres"}, "/dev/null",
-                       false);
+    ChildProcess probe({bin_ + "/pg_isready", "-q", "-h", dir_.path(), "-U", "test", "-d", "postgres"},
+                       "/dev/null", false);
     return probe.wait() == 0;
 }
 
-std::string PostgresServer::url() const { return "postgresql://test@/postgres?host=" + dir_.path(); }
+std::string PostgresServer::url() const {
+    return "postgresql://test@/postgres?host=" + dir_.path();
+}
 
 std::string PostgresServer::url(const std::string &schema) const {
     return url() + "&options=-csearch_path%3D" + schema;

@@ -1,12 +1,12 @@
 #include "tests/unit/control_plane/support/redis_server.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <thread>
-#include <unistd.h>
 
 namespace nexus::test {
 
@@ -29,11 +29,14 @@ RedisServer::RedisServer(std::string password)
     start();
 }
 
-RedisServer::~RedisServer() { stop(); }
+RedisServer::~RedisServer() {
+    stop();
+}
 
 void RedisServer::start() {
-    std::vector<std::string> command{"redis-server", "--port", "0", "--unixsocket", socket_path_, "--save", "",
-                                     "--appendonly", "no", "--dir", dir_.path()};
+    std::vector<std::string> command{"redis-server", "--port", "0",        "--unixsocket",
+                                     socket_path_,   "--save", "",         "--appendonly",
+                                     "no",           "--dir",  dir_.path()};
     if (!password_.empty()) {
         command.insert(command.end(), {"--requirepass", password_});
     }

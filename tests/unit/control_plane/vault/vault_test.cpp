@@ -8,12 +8,13 @@
 namespace nexus::control {
 namespace {
 
-std::string new_key() { return encoding::base64_encode(crypto::random_bytes(32)); }
+std::string new_key() {
+    return encoding::base64_encode(crypto::random_bytes(32));
+}
 
 Vault make_vault(const std::string &current, const std::string &previous = "") {
-    return Vault(std::make_shared<const crypto::Keyring>(
-        *crypto::Keyring::from_base64("ENCRYPTION_KEY", Secret(std::string_view(current)),
-                                      Secret(std::string_view(previous)))));
+    return Vault(std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64(
+        "ENCRYPTION_KEY", Secret(std::string_view(current)), Secret(std::string_view(previous)))));
 }
 
 constexpr Place kPlace{"tokens", "row-1", "credentials", 7};
