@@ -1,0 +1,73 @@
+// Everything at once, for ten seconds: clients that come and leave, Redis stopped and restarted, reloads, killed workers,
+// a control plane that fails, hangs and dawdles, a zone that is too small. No answer may ever hold another's token, and no
+// worker may die by itself. NEXUS_CHAOS_SECONDS makes it longer.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
+import { accessTokenOf, startEdge } from '../support/edge.mjs';
+import { post } from '../support/http.mjs';
+import { waitFor } from '../support/wait.mjs';
+
+const seconds = Number(process.env.NEXUS_CHAOS_SECONDS ?? 10);
+const oneOf = (list) => list[Math.floor(Math.random() * list.length)];
+
+test('chaos', { timeout: (seconds + 60) * 1000 }, async (t) => {
+  const edge = await startEdge(t, {
+    workers: 3, zone: '256k', cache: 'max_ttl=300ms negative_ttl=100ms', redis: 'timeout=30ms',
+    controlPlane: 'timeout=500ms', logLevel: 'info', allow: /worker process \d+ exited on signal 9/,
+  });
+  await edge.subscribed();
+  const records = [];
+  for (let i = 0; i < 40; i++) {
+    const record = await edge.write({ token: `${i}-${'x'.repeat(i * 300)}` });
+    records.push(record);
+    edge.controlPlane.put(record.id, record.sealed);
+  }
+  edge.controlPlane.answer = (call) => {
+    const known = edge.controlPlane.known(call);
+    return oneOf([{ hang: true }, { status: 500 }, { ...known, delay: delay(100) }, ...Array(17).fill(known)]);
+  };
+
+  let over = false;
+  let answered = 0;
+  const client = async () => {
+    while (!over) {
+      const { id, token } = oneOf(records);
+      const kind = Math.random();
+      const request = kind < 0.1 ? edge.token(randomUUID())
+        : kind < 0.2 ? post(`${edge.url}/refresh/${id}`, { body: '' })
+          : edge.token(id, { timeout: kind < 0.3 ? 5 : 15_000 });   // some leave early
+      const answer = await request.catch(() => undefined);           // their worker may be killed
+      if (answer?.status === 200) {
+        answered++;
+        assert.equal(accessTokenOf(answer), token);
+      } else if (answer) {
+        assert.ok([404, 503].includes(answer.status), `${answer.status} ${answer.text}`);
+      }
+    }
+  };
+  const clients = Promise.all(Array.from({ length: 24 }, client));
+  clients.catch(() => { over = true; });
+
+  const disturbances = [
+    async () => { edge.redis.pause(); await delay(1200); edge.redis.resume(); },
+    () => edge.nginx.reload(),
+    () => edge.redis.restart(),
+    () => Promise.all(records.map(({ id }) => edge.event(id, oneOf([1, 2])))),
+    () => process.kill(oneOf(edge.nginx.workers()), 'SIGKILL'),
+    () => Promise.all(records.map(({ redisKey, sealed, px }) => edge.redis.set(redisKey, sealed, { px }))),
+  ];
+  for (let i = 0, end = performance.now() + seconds * 1000; performance.now() < end && !over; i++) {
+    await disturbances[i % disturbances.length]();
+    await delay(200);
+  }
+  over = true;
+  await clients;
+  assert.ok(answered > 100, `${answered} answers`);
+
+  // And then all is well again.
+  edge.controlPlane.answer = edge.controlPlane.known;
+  const { id, token } = records[0];
+  await waitFor('good answers', async () => accessTokenOf(await edge.token(id)) === token);
+});
