@@ -1,4 +1,5 @@
-// nexusd: reads the configuration, starts the parts (daemon/), serves until SIGTERM or SIGINT. Holds no rule of its own.
+// nexusd: reads the configuration, starts the parts (daemon/), serves until SIGTERM or SIGINT. Holds no rule
+// of its own.
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -32,7 +33,8 @@ void print_help() {
         config_help().c_str(), kExitConfig);
 }
 
-// Memory with master keys in it must not end up in a core file, nor be read by another process of the same user.
+// Memory with master keys in it must not end up in a core file, nor be read by another process of the same
+// user.
 void make_undumpable() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     prctl(PR_SET_DUMPABLE, 0);
@@ -120,7 +122,8 @@ int run(std::string_view command) {
     store::DatabaseOptions options;
     options.pool_size = config->database_pool;
     Metrics metrics;
-    Result<std::unique_ptr<store::Database>> database = store::Database::open(config->database, options, &metrics);
+    Result<std::unique_ptr<store::Database>> database =
+        store::Database::open(config->database, options, &metrics);
     if (!database) {
         return fail_start("database", database.error());
     }

@@ -12,8 +12,8 @@ constexpr int64_t kMaxKeyLifetimeS = 10LL * 365 * 24 * 3600;
 std::vector<std::string> grant_names(uint32_t grants) {
     using record::Grant;
     std::vector<std::string> names;
-    for (Grant grant : {Grant::kTokenUse, Grant::kTokenRead, Grant::kConnectionCreate, Grant::kConnectionRefresh,
-                        Grant::kAdmin}) {
+    for (Grant grant : {Grant::kTokenUse, Grant::kTokenRead, Grant::kConnectionCreate,
+                        Grant::kConnectionRefresh, Grant::kAdmin}) {
         if ((grants & static_cast<uint32_t>(grant)) != 0) {
             names.emplace_back(to_string(grant));
         }
@@ -74,7 +74,8 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     }
     wish.connections = reader.strings_or_empty("connections", 256, 64);
     wish.providers = reader.strings_or_empty("providers", 256, 255);
-    wish.key_expires_at = expiry_from(reader.integer_or("key_expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    wish.key_expires_at =
+        expiry_from(reader.integer_or("key_expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -126,12 +127,14 @@ Result<Response> remove(ApiContext &context, const Request &request, const Calle
 
 // The body may be absent.
 Result<Response> add_key(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<json::Value> body = request.body.empty() ? Result<json::Value>{json::Value::object()} : request.json_body();
+    Result<json::Value> body =
+        request.body.empty() ? Result<json::Value>{json::Value::object()} : request.json_body();
     if (!body) {
         return fail(body.error());
     }
     json::ObjectReader reader(*body);
-    UnixMs expires_at = expiry_from(reader.integer_or("expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    UnixMs expires_at =
+        expiry_from(reader.integer_or("expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -159,7 +162,8 @@ Routes agent_routes(ApiContext &context) {
         };
     };
     auto plain = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
+        return
+            [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
     };
     return {
         {"POST", "/admin/agents", Access::kControl, with_caller(create)},

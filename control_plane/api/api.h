@@ -1,5 +1,5 @@
-// nexusd's routes. Handlers parse, call a service, render; one file per group of routes. docs/rest-api.md describes
-// each route, and a test holds it against this table.
+// nexusd's routes. Handlers parse, call a service, render; one file per group of routes. docs/rest-api.md
+// describes each route, and a test holds it against this table.
 #pragma once
 
 #include <string_view>

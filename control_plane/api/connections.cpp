@@ -28,7 +28,8 @@ json::Value connection_json(const ConnectionView &view) {
     if (connection.last_refreshed_at != 0) {
         out.set("last_refreshed_at", to_rfc3339(connection.last_refreshed_at));
     }
-    out.set("created_at", to_rfc3339(connection.created_at)).set("updated_at", to_rfc3339(connection.updated_at));
+    out.set("created_at", to_rfc3339(connection.created_at))
+        .set("updated_at", to_rfc3339(connection.updated_at));
     return out;
 }
 
@@ -43,8 +44,8 @@ Result<ConnectionQuery> read_query(const Request &request) {
     ConnectionQuery query;
     query.limit = paging->limit;
     query.cursor = paging->cursor;
-    for (auto [name, into] : {std::pair{"workspace_id", &query.workspace_id}, std::pair{"provider", &query.provider},
-                              std::pair{"state", &query.state}}) {
+    for (auto [name, into] : {std::pair{"workspace_id", &query.workspace_id},
+                              std::pair{"provider", &query.provider}, std::pair{"state", &query.state}}) {
         Result<std::optional<std::string>> value = request.query_parameter(name);
         if (!value) {
             return fail(value.error());
@@ -73,9 +74,8 @@ Result<Response> list(ApiContext &context, const Request &request) {
 Routes connection_routes(ApiContext &context) {
     auto list_all = [&context](const Request &request, const Caller &) { return list(context, request); };
     auto get = [&context](const Request &request, const Caller &) -> Result<Response> {
-        return context.connections.get(std::string{request.path_parameter("id")}).map([](const ConnectionView &view) {
-            return Response::json(200, connection_json(view));
-        });
+        return context.connections.get(std::string{request.path_parameter("id")})
+            .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
     };
     auto revoke = [&context](const Request &request, const Caller &caller) -> Result<Response> {
         return context.connections.revoke(caller, std::string{request.path_parameter("id")})

@@ -55,8 +55,8 @@ bool is_sha256_hex(std::string_view text) {
 
 // 404, not 401: the edge's own key is good, the key it asks about is not known.
 Response unknown_agent_key(const Request &request) {
-    Response response = error_response(
-        Error{Errc::kInvalidApiKey, "no agent has this key", {}, 0}, request.request_id);
+    Response response =
+        error_response(Error{Errc::kInvalidApiKey, "no agent has this key", {}, 0}, request.request_id);
     response.status = 404;
     std::erase_if(response.headers, [](const auto &header) { return header.first == "WWW-Authenticate"; });
     return response;
@@ -94,7 +94,9 @@ Routes edge_routes(ApiContext &context) {
     auto forced = [&context](const Request &request, const Caller &caller) {
         return refresh(context, request, caller);
     };
-    auto caller_record = [&context](const Request &request, const Caller &) { return agent(context, request); };
+    auto caller_record = [&context](const Request &request, const Caller &) {
+        return agent(context, request);
+    };
     return {
         {"GET", "/edge/tokens/{id}", Access::kEdge, token},
         {"POST", "/edge/tokens/{id}/refresh", Access::kEdge, forced},

@@ -1,5 +1,5 @@
-// Routes that start and finish flows: consent, callback, capture. The latter two are for browsers: a signed state is
-// their ticket.
+// Routes that start and finish flows: consent, callback, capture. The latter two are for browsers: a signed
+// state is their ticket.
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
 
@@ -30,7 +30,8 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
 // Workspace: the agent's own; a control-plane key names it.
 Result<Response> request_connection(ApiContext &context, const Request &request, const Caller &caller) {
     if (!caller.may(record::Grant::kConnectionCreate) || !caller.agent.connections.empty()) {
-        return fail(Errc::kInsufficientGrant, "this needs the grant connection:create, not narrowed to connections");
+        return fail(Errc::kInsufficientGrant,
+                    "this needs the grant connection:create, not narrowed to connections");
     }
     Result<json::Value> body = request.json_body();
     if (!body) {
@@ -121,7 +122,9 @@ Routes flow_routes(ApiContext &context) {
             return handler(context, request, caller);
         };
     };
-    auto schema = [&context](const Request &request, const Caller &) { return capture_schema(context, request); };
+    auto schema = [&context](const Request &request, const Caller &) {
+        return capture_schema(context, request);
+    };
     Routes routes{
         {"POST", "/auth/consent-spec", Access::kControl, with_caller(consent_spec)},
         {"POST", "/v1/request-connection", Access::kGateway, with_caller(request_connection)},

@@ -82,7 +82,8 @@ Result<Caller> Gate::admit(const Request &request, Access access) const {
         return fail(Errc::kInvalidApiKey, "several credentials were sent");
     }
     // X-Nexus-Agent means something on /v1 only; elsewhere a control-plane key speaks for itself.
-    std::string_view agent = access == Access::kGateway ? request.header("x-nexus-agent") : std::string_view{};
+    std::string_view agent =
+        access == Access::kGateway ? request.header("x-nexus-agent") : std::string_view{};
     Result<Authenticated> who =
         authenticator_.authenticate({*key, agent, request.client_ip, request.header("user-agent")});
     if (!who) {

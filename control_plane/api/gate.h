@@ -1,4 +1,5 @@
-// Who may enter which route: keys, scopes and networks. What a caller may do with an object is the services' business.
+// Who may enter which route: keys, scopes and networks. What a caller may do with an object is the services'
+// business.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@ enum class Access : uint8_t {
     kPublic,   // no key: probes, metrics, and flows that a signed state opens
     kControl,  // control-plane key of scope full
     kEdge,     // control-plane key of scope edge or full
-    kGateway,  // an agent: by its own key, or named in X-Nexus-Agent beside an edge or full key; or a full key itself
+    kGateway,  // an agent: by its own key, or named in X-Nexus-Agent beside an edge or full key; or a full
+               // key itself
 };
 
 using CallerHandler = std::function<Result<Response>(const Request &, const Caller &)>;

@@ -1,4 +1,5 @@
-// Routes that read and refresh tokens: the gateway API for agents, and the broker's own for control-plane keys.
+// Routes that read and refresh tokens: the gateway API for agents, and the broker's own for control-plane
+// keys.
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
 

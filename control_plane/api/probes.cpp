@@ -24,7 +24,9 @@ Routes probe_routes(ApiContext &context) {
     auto health = [](const Request &, const Caller &) -> Result<Response> {
         return Response::json(200, json::Value::object().set("status", "healthy"));
     };
-    auto ready = [&context](const Request &, const Caller &) -> Result<Response> { return readiness(context); };
+    auto ready = [&context](const Request &, const Caller &) -> Result<Response> {
+        return readiness(context);
+    };
     auto metrics = [&context](const Request &, const Caller &) -> Result<Response> {
         return Response::text(200, context.metrics.render(), "text/plain; version=0.0.4; charset=utf-8");
     };

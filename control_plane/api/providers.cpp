@@ -90,7 +90,8 @@ Result<Response> get(ApiContext &context, const Request &request) {
 Result<Response> get_by_name(ApiContext &context, const Request &request) {
     return context.providers.get_by_name(std::string{request.path_parameter("name")})
         .map([](const store::Provider &provider) {
-            return Response::json(200, json::Value::object().set("id", provider.id).set("name", provider.name));
+            return Response::json(200,
+                                  json::Value::object().set("id", provider.id).set("name", provider.name));
         });
 }
 
@@ -103,24 +104,31 @@ Result<Response> replace(ApiContext &context, const Request &request, const Call
     if (!profile) {
         return fail(profile.error());
     }
-    return context.providers.replace(caller, *id, *profile).map([](const ProviderService::Replaced &replaced) {
-        std::string_view message = replaced.changed ? "Provider profile updated" : "Provider profile unchanged";
-        json::Value body = changed_json(replaced.provider, message);
-        body.set("changed", replaced.changed);
-        return Response::json(200, body);
-    });
+    return context.providers.replace(caller, *id, *profile)
+        .map([](const ProviderService::Replaced &replaced) {
+            std::string_view message =
+                replaced.changed ? "Provider profile updated" : "Provider profile unchanged";
+            json::Value body = changed_json(replaced.provider, message);
+            body.set("changed", replaced.changed);
+            return Response::json(200, body);
+        });
 }
 
 Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
     return provider_id(request)
         .and_then([&](const std::string &id) { return context.providers.remove(caller, id); })
-        .map([] { return Response::json(200, json::Value::object().set("message", "Provider profile deleted")); });
+        .map([] {
+            return Response::json(200, json::Value::object().set("message", "Provider profile deleted"));
+        });
 }
 
 Result<Response> remove_by_name(ApiContext &context, const Request &request, const Caller &caller) {
     return context.providers.get_by_name(std::string{request.path_parameter("name")})
-        .and_then([&](const store::Provider &provider) { return context.providers.remove(caller, provider.id); })
-        .map([] { return Response::json(200, json::Value::object().set("message", "Provider profile deleted")); });
+        .and_then(
+            [&](const store::Provider &provider) { return context.providers.remove(caller, provider.id); })
+        .map([] {
+            return Response::json(200, json::Value::object().set("message", "Provider profile deleted"));
+        });
 }
 
 }  // namespace
@@ -150,9 +158,12 @@ Routes provider_routes(ApiContext &context) {
         };
     };
     auto plain = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
+        return
+            [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
     };
-    auto metadata = [&context](const Request &, const Caller &caller) { return provider_metadata(context, caller); };
+    auto metadata = [&context](const Request &, const Caller &caller) {
+        return provider_metadata(context, caller);
+    };
     return {
         {"POST", "/providers", Access::kControl, with_caller(create)},
         {"GET", "/providers", Access::kControl, plain(list)},

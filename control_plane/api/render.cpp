@@ -44,7 +44,8 @@ Result<Paging> read_paging(const Request &request, int64_t default_limit) {
     if (*limit) {
         const std::string &text = **limit;
         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), paging.limit);
-        if (error != std::errc{} || end != text.data() + text.size() || paging.limit < 1 || paging.limit > 1000) {
+        if (error != std::errc{} || end != text.data() + text.size() || paging.limit < 1 ||
+            paging.limit > 1000) {
             return fail(Errc::kInvalidRequest, "parameter limit must be a number from 1 to 1000", "limit");
         }
     }
@@ -58,7 +59,8 @@ Result<std::string> required_query(const Request &request, std::string_view name
         return fail(value.error());
     }
     if (!*value || (*value)->empty()) {
-        return fail(Errc::kMissingFields, "parameter " + std::string{name} + " is required", std::string{name});
+        return fail(Errc::kMissingFields, "parameter " + std::string{name} + " is required",
+                    std::string{name});
     }
     return std::move(**value);
 }

@@ -28,8 +28,9 @@ int agent_create(const Client &client, const Output &output, const AgentCreateOp
         return 0;
     }
     json::Value key = agent->get("key");
-    std::printf("agent %s (%s) in workspace %s: %s\n", text(*agent, "name").c_str(), text(*agent, "id").c_str(),
-                text(*agent, "workspace_id").c_str(), join(agent->get("grants")).c_str());
+    std::printf("agent %s (%s) in workspace %s: %s\n", text(*agent, "name").c_str(),
+                text(*agent, "id").c_str(), text(*agent, "workspace_id").c_str(),
+                join(agent->get("grants")).c_str());
     std::printf("key   %s\n", text(key, "secret").c_str());
     std::printf("The key is shown this once; the control plane keeps its SHA-256 only.\n");
     return 0;
@@ -47,8 +48,8 @@ int agent_list(const Client &client, const Output &output, const std::string &wo
     json::Value all = json::Value::array();
     std::vector<std::vector<std::string>> rows;
     for (json::Value &agent : *agents) {
-        rows.push_back({text(agent, "id"), text(agent, "name"), text(agent, "workspace_id"), text(agent, "state"),
-                        join(agent.get("grants"))});
+        rows.push_back({text(agent, "id"), text(agent, "name"), text(agent, "workspace_id"),
+                        text(agent, "state"), join(agent.get("grants"))});
         all.append(std::move(agent));
     }
     if (output.json) {

@@ -32,8 +32,9 @@ std::string sentence_of(const json::Value &body, int status) {
     if (message.empty()) {
         return "the answer was status " + std::to_string(status);
     }
-    return detail.empty() || message.find(detail) != std::string::npos ? message
-                                                                        : message + " (" + std::string{detail} + ")";
+    return detail.empty() || message.find(detail) != std::string::npos
+               ? message
+               : message + " (" + std::string{detail} + ")";
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ Client::Client(std::string url, Secret api_key)
     }
 }
 
-Result<Client::Answer> Client::call(std::string_view method, const std::string &path, const json::Value *body) const {
+Result<Client::Answer> Client::call(std::string_view method, const std::string &path,
+                                    const json::Value *body) const {
     HttpRequest request;
     request.method = method;
     request.url = url_ + path;

@@ -19,9 +19,9 @@ public:
 
     struct Answer {
         int status = 0;
-        json::Value body;          // null if it is no JSON
-        std::string code;          // the `error` member of a failure
-        std::string message;       // the sentence for a person
+        json::Value body;     // null if it is no JSON
+        std::string code;     // the `error` member of a failure
+        std::string message;  // the sentence for a person
         bool ok() const { return status >= 200 && status < 300; }
     };
     /// Any status is an answer. errors kControlPlaneUnavailable: nobody answered

@@ -1,4 +1,5 @@
-// nexusctl's commands. Each returns the exit code: 0 done, 1 failed. Results go to stdout, problems to stderr.
+// nexusctl's commands. Each returns the exit code: 0 done, 1 failed. Results go to stdout, problems to
+// stderr.
 #pragma once
 
 #include <string>

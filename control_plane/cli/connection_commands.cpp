@@ -20,7 +20,7 @@ std::string connection_path(const std::string &id) {
 void print_connection(const json::Value &connection) {
     for (const std::string &name : connection.names()) {
         json::Value value = connection.get(name);
-        std::string shown = value.is_string() ? std::string{value.as_string()}
+        std::string shown = value.is_string()  ? std::string{value.as_string()}
                             : value.is_array() ? join(value)
                                                : value.dump_text();
         std::printf("%-18s %s\n", name.c_str(), shown.c_str());
@@ -77,8 +77,9 @@ int connect(const Client &client, const Output &output, const ConnectOptions &op
 
 int connection_list(const Client &client, const Output &output, const ConnectionListOptions &options) {
     std::string path = "/connections";
-    for (const auto &[name, value] : {std::pair{"workspace_id", options.workspace},
-                                      std::pair{"provider", options.provider}, std::pair{"state", options.state}}) {
+    for (const auto &[name, value] :
+         {std::pair{"workspace_id", options.workspace}, std::pair{"provider", options.provider},
+          std::pair{"state", options.state}}) {
         if (!value.empty()) {
             path = with_query(path, {{name, value}});
         }
@@ -90,8 +91,9 @@ int connection_list(const Client &client, const Output &output, const Connection
     json::Value all = json::Value::array();
     std::vector<std::vector<std::string>> rows;
     for (json::Value &connection : *connections) {
-        rows.push_back({text(connection, "id"), text(connection, "workspace_id"), text(connection, "provider"),
-                        text(connection, "state"), text(connection, "expires_at")});
+        rows.push_back({text(connection, "id"), text(connection, "workspace_id"),
+                        text(connection, "provider"), text(connection, "state"),
+                        text(connection, "expires_at")});
         all.append(std::move(connection));
     }
     if (output.json) {

@@ -37,7 +37,8 @@ struct Line {
 
 void add_provider(CLI::App &app, Line &line) {
     CLI::App *provider = app.add_subcommand("provider", "Provider profiles")->require_subcommand(1);
-    CLI::App *apply = provider->add_subcommand("apply", "Create or replace the providers of a manifest, by name");
+    CLI::App *apply =
+        provider->add_subcommand("apply", "Create or replace the providers of a manifest, by name");
     apply->add_option("-f,--file", line.file, "YAML manifest; ${NAME} in values comes from the environment")
         ->required();
     line.choose(apply, [&line](const Client &client, const Output &output) {
@@ -73,7 +74,8 @@ void add_agent(CLI::App &app, Line &line) {
 }
 
 void add_connect(CLI::App &app, Line &line) {
-    CLI::App *start = app.add_subcommand("connect", "Start a connection and print the URL a person must open");
+    CLI::App *start =
+        app.add_subcommand("connect", "Start a connection and print the URL a person must open");
     start->add_option("--provider", line.connect.provider, "Provider name")->required();
     start->add_option("--workspace", line.connect.workspace, "Workspace of the connection")->required();
     start->add_option("--user", line.connect.user, "Whose account it is")->required();
@@ -81,7 +83,8 @@ void add_connect(CLI::App &app, Line &line) {
         ->delimiter(',');
     start->add_option("--return-url", line.connect.return_url, "Where the browser goes afterwards");
     start->add_flag("--wait", line.connect.wait, "Wait until the connection is active");
-    start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")->check(CLI::PositiveNumber);
+    start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")
+        ->check(CLI::PositiveNumber);
     line.choose(start, [&line](const Client &client, const Output &output) {
         return connect(client, output, line.connect);
     });
@@ -92,7 +95,8 @@ void add_connection(CLI::App &app, Line &line) {
     CLI::App *list = connection->add_subcommand("list", "List connections, newest first");
     list->add_option("--workspace", line.connections.workspace, "Only of this workspace");
     list->add_option("--provider", line.connections.provider, "Only of this provider");
-    list->add_option("--state", line.connections.state, "pending, active, attention, failed, expired or revoked");
+    list->add_option("--state", line.connections.state,
+                     "pending, active, attention, failed, expired or revoked");
     line.choose(list, [&line](const Client &client, const Output &output) {
         return connection_list(client, output, line.connections);
     });
@@ -110,8 +114,9 @@ void add_connection(CLI::App &app, Line &line) {
 
 int run(int argc, char **argv) {
     json::install_wiping_allocator();
-    CLI::App app("nexusctl: administers Nexus Edge.\n"
-                 "Environment: NEXUS_URL (default http://127.0.0.1:8080), API_KEY or API_KEY_FILE, NEXUS_CA_FILE.");
+    CLI::App app(
+        "nexusctl: administers Nexus Edge.\n"
+        "Environment: NEXUS_URL (default http://127.0.0.1:8080), API_KEY or API_KEY_FILE, NEXUS_CA_FILE.");
     app.set_version_flag("--version", "nexusctl " + std::string{kVersion});
     app.require_subcommand(1);
     Line line;

@@ -15,8 +15,8 @@ tl::unexpected<Error> refuse(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 
-// Plain true and false are booleans; plain numbers count only inside a credential schema, since everything else of a
-// profile is text. What comes out of a variable is always text.
+// Plain true and false are booleans; plain numbers count only inside a credential schema, since everything
+// else of a profile is text. What comes out of a variable is always text.
 Result<json::Value> scalar(const YAML::Node &node, const Lookup &lookup, bool numbers) {
     const std::string &text = node.Scalar();
     bool plain = node.Tag() == "?";
@@ -28,7 +28,9 @@ Result<json::Value> scalar(const YAML::Node &node, const Lookup &lookup, bool nu
     if (plain && numbers && error == std::errc{} && end == text.data() + text.size()) {
         return json::Value::integer(number);
     }
-    return expand_variables(text, lookup).map([](const std::string &value) { return json::Value::string(value); });
+    return expand_variables(text, lookup).map([](const std::string &value) {
+        return json::Value::string(value);
+    });
 }
 
 Result<json::Value> to_json(const YAML::Node &node, const Lookup &lookup, bool numbers, int depth);
@@ -50,7 +52,8 @@ Result<json::Value> map(const YAML::Node &node, const Lookup &lookup, bool numbe
     for (const auto &entry : node) {
         const std::string &name = entry.first.Scalar();
         if (out.contains(name)) {
-            return refuse("line " + std::to_string(entry.first.Mark().line + 1) + ": " + name + " comes twice");
+            return refuse("line " + std::to_string(entry.first.Mark().line + 1) + ": " + name +
+                          " comes twice");
         }
         if (entry.second.IsNull()) {
             continue;
@@ -79,7 +82,8 @@ Result<json::Value> to_json(const YAML::Node &node, const Lookup &lookup, bool n
 }
 
 Result<std::vector<ManifestProvider>> read_document(const YAML::Node &document, const Lookup &lookup) {
-    if (!document.IsMap() || document.size() != 1 || !document["providers"] || !document["providers"].IsSequence()) {
+    if (!document.IsMap() || document.size() != 1 || !document["providers"] ||
+        !document["providers"].IsSequence()) {
         return refuse("the manifest must have one member: providers, a list");
     }
     std::vector<ManifestProvider> out;

@@ -1,5 +1,6 @@
-// The manifest of `nexusctl provider apply` (reference 1.13): YAML with a `providers` list. ${NAME} in a value is
-// replaced from the environment after parsing, so that no value can change the manifest's structure; $$ is a dollar.
+// The manifest of `nexusctl provider apply` (reference 1.13): YAML with a `providers` list. ${NAME} in a
+// value is replaced from the environment after parsing, so that no value can change the manifest's structure;
+// $$ is a dollar.
 #pragma once
 
 #include <functional>

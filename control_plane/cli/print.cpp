@@ -13,9 +13,9 @@ namespace {
 // What a terminal could take for a command stays out.
 std::string printable(std::string_view value) {
     std::string out{value};
-    std::replace_if(out.begin(), out.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    }, '?');
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+        '?');
     return out;
 }
 

@@ -14,8 +14,8 @@ HttpClientOptions http_options(const Config &config) {
 
 }  // namespace
 
-Process::Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr<store::Database> the_database,
-                 StateSigner the_signer)
+Process::Process(const Config &the_config, Metrics &the_metrics,
+                 std::unique_ptr<store::Database> the_database, StateSigner the_signer)
     : config(the_config),
       metrics(the_metrics),
       database(std::move(the_database)),
@@ -27,8 +27,9 @@ Process::Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr
       discovery(fetch, clock, &metrics),
       records(*database, vault, clock),
       redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),
-      drainer(*database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
-              clock, DrainerOptions{}, &metrics),
+      drainer(
+          *database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
+          clock, DrainerOptions{}, &metrics),
       audit(*database, clock, &metrics),
       janitor(*database, clock),
       refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
@@ -41,7 +42,7 @@ Process::Process(const Config &the_config, Metrics &the_metrics, std::unique_ptr
       connections(*database, drainer, clock),
       authenticator(*database, config.control_keys, clock),
       gate(authenticator, config.allowed_cidrs),
-      context{config,    *database, redis,    drainer, metrics, clock,   providers, consents,
-              callbacks, captures,  tokens,   records, agents,  connections} {}
+      context{config,   *database, redis,    drainer, metrics, clock,  providers,
+              consents, callbacks, captures, tokens,  records, agents, connections} {}
 
 }  // namespace nexus::control

@@ -1,4 +1,5 @@
-// The parts of nexusd, wired: everything that lives as long as the process serves. Also for tests that need the whole.
+// The parts of nexusd, wired: everything that lives as long as the process serves. Also for tests that need
+// the whole.
 #pragma once
 
 #include "control_plane/api/api.h"

@@ -29,9 +29,19 @@ std::string authorization_url(const AuthorizationRequest &request) {
 }
 
 bool is_protocol_parameter(std::string_view name) noexcept {
-    constexpr std::array<std::string_view, 13> kOwned{
-        "response_type", "client_id", "client_secret", "redirect_uri",          "scope",   "state",      "nonce",
-        "code",          "error",     "code_challenge", "code_challenge_method", "request", "request_uri"};
+    constexpr std::array<std::string_view, 13> kOwned{"response_type",
+                                                      "client_id",
+                                                      "client_secret",
+                                                      "redirect_uri",
+                                                      "scope",
+                                                      "state",
+                                                      "nonce",
+                                                      "code",
+                                                      "error",
+                                                      "code_challenge",
+                                                      "code_challenge_method",
+                                                      "request",
+                                                      "request_uri"};
     return std::find(kOwned.begin(), kOwned.end(), name) != kOwned.end();
 }
 

@@ -18,7 +18,8 @@ Place client_secret_place(const store::Provider &provider) {
     return {"provider_profiles", provider.id, "client_secret", provider.client_secret_version};
 }
 
-Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault &vault, Discovery &discovery) {
+Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault &vault,
+                                   Discovery &discovery) {
     OAuthClient client;
     client.client_id = provider.client_id;
     client.auth = client_auth(provider);

@@ -1,5 +1,5 @@
-// Our registration at a provider, ready for use: endpoints resolved (configured ones win over discovery, which
-// belongs to the pinned issuer only) and the client secret opened.
+// Our registration at a provider, ready for use: endpoints resolved (configured ones win over discovery,
+// which belongs to the pinned issuer only) and the client secret opened.
 #pragma once
 
 #include <string>

@@ -11,7 +11,8 @@ namespace nexus::control {
 namespace {
 
 bool is_loopback_host(std::string_view host) {
-    bool loopback_v4 = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
+    bool loopback_v4 =
+        host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
     return host == "localhost" || host == "::1" || loopback_v4 || host.ends_with(".localhost");
 }
 
@@ -29,7 +30,8 @@ Result<void> check_return_url(std::string_view url, const HostRules &allowed) {
         return net::host_rule_matches(rule, parsed->host, parsed->port);
     });
     if (!covered) {
-        return fail(Errc::kReturnUrlNotAllowed, "return_url is not among ALLOWED_RETURN_DOMAINS", "return_url");
+        return fail(Errc::kReturnUrlNotAllowed, "return_url is not among ALLOWED_RETURN_DOMAINS",
+                    "return_url");
     }
     return {};
 }

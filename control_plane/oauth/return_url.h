@@ -9,7 +9,8 @@
 
 namespace nexus::control {
 
-/// url    absolute http(s) URL whose host and port an ALLOWED_RETURN_DOMAINS rule covers; plain http for loopback
+/// url    absolute http(s) URL whose host and port an ALLOWED_RETURN_DOMAINS rule covers; plain http for
+/// loopback
 ///        hosts only
 /// errors kReturnUrlNotAllowed; kInvalidRequest (no such URL)
 Result<void> check_return_url(std::string_view url, const HostRules &allowed);

@@ -1,5 +1,5 @@
-// The `state` parameter: what the browser carries from the consent to the callback. Signed, ten minutes, single
-// use (the store consumes its jti in the callback's transaction). Nothing in it is secret.
+// The `state` parameter: what the browser carries from the consent to the callback. Signed, ten minutes,
+// single use (the store consumes its jti in the callback's transaction). Nothing in it is secret.
 //
 //   base64url(JSON) "." base64url(HMAC-SHA-256(state key, JSON))
 //   JSON: {"kid","jti","workspace_id","provider_id","connection_id","iat"}   iat in Unix milliseconds
@@ -34,7 +34,8 @@ public:
     static Result<StateSigner> create(std::vector<Secret> keys);
 
     std::string sign(const StateClaims &claims) const;
-    /// errors kInvalidState: malformed, unknown key, wrong signature, from the future, or older than ten minutes
+    /// errors kInvalidState: malformed, unknown key, wrong signature, from the future, or older than ten
+    /// minutes
     Result<StateClaims> verify(std::string_view token, UnixMs now) const;
 
 private:

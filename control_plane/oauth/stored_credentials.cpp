@@ -16,7 +16,8 @@ Place place_of(std::string_view connection_id, int64_t version) {
 }  // namespace
 
 const Secret *StoredCredentials::find(std::string_view name) const noexcept {
-    auto found = std::find_if(usage.begin(), usage.end(), [&](const auto &entry) { return entry.first == name; });
+    auto found =
+        std::find_if(usage.begin(), usage.end(), [&](const auto &entry) { return entry.first == name; });
     return found == usage.end() ? nullptr : &found->second;
 }
 

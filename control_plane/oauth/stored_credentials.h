@@ -1,5 +1,5 @@
-// What a connection's box in the vault holds: the usage credentials, and the refresh token apart from them, so that
-// whoever renders usage credentials has no refresh token in hand.
+// What a connection's box in the vault holds: the usage credentials, and the refresh token apart from them,
+// so that whoever renders usage credentials has no refresh token in hand.
 #pragma once
 
 #include <string>
@@ -14,8 +14,9 @@
 namespace nexus::control {
 
 struct StoredCredentials {
-    std::vector<std::pair<std::string, Secret>> usage;  // access_token, token_type, ...; or what a person typed in
-    Secret refresh_token;                               // empty = none
+    std::vector<std::pair<std::string, Secret>>
+        usage;             // access_token, token_type, ...; or what a person typed in
+    Secret refresh_token;  // empty = none
 
     const Secret *find(std::string_view name) const noexcept;  // nullptr if absent
 };

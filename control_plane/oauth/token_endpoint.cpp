@@ -9,7 +9,8 @@ FormField field(std::string name, std::string_view value) {
     return FormField{std::move(name), Secret{value}};
 }
 
-// Exactly one way of client authentication (RFC 6749 section 2.3). For Basic, id and secret are form-encoded first.
+// Exactly one way of client authentication (RFC 6749 section 2.3). For Basic, id and secret are form-encoded
+// first.
 void authenticate(const OAuthClient &client, HttpRequest &request, std::vector<FormField> &form) {
     if (client.auth == ClientAuth::kSecretBasic) {
         std::string encoded = form_encode(client.client_secret.view());

@@ -1,4 +1,5 @@
-// Talks to a token endpoint: code exchange (RFC 6749 section 4.1.3, RFC 7636 section 4.5) and refresh (section 6).
+// Talks to a token endpoint: code exchange (RFC 6749 section 4.1.3, RFC 7636 section 4.5) and refresh
+// (section 6).
 #pragma once
 
 #include <functional>

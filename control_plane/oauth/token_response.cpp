@@ -62,9 +62,8 @@ std::optional<int64_t> read_expires_in(const json::Value &value) {
 }
 
 bool is_sane_token(std::string_view text) {
-    return text.size() <= kMaxTokenBytes && std::all_of(text.begin(), text.end(), [](char c) {
-        return c >= 0x20 && c < 0x7f;
-    });
+    return text.size() <= kMaxTokenBytes &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
 std::string read_token_type(const json::Value &object) {

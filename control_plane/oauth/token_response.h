@@ -1,5 +1,5 @@
-// Reads a token endpoint's answer (RFC 6749 sections 5.1 and 5.2) and says what it means. The provider's text goes no
-// further than this file: outcomes carry codes from a fixed list.
+// Reads a token endpoint's answer (RFC 6749 sections 5.1 and 5.2) and says what it means. The provider's text
+// goes no further than this file: outcomes carry codes from a fixed list.
 #pragma once
 
 #include <cstdint>

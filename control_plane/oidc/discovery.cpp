@@ -74,8 +74,9 @@ Result<HttpResponse> Discovery::get(const std::string &url) const {
     }
     if (response->status != 200) {
         Errc errc = response->status >= 500 || response->status == 429 ? Errc::kProviderUnavailable
-                                                                        : Errc::kProviderError;
-        return fail(errc, "the provider's discovery answered with status " + std::to_string(response->status));
+                                                                       : Errc::kProviderError;
+        return fail(errc,
+                    "the provider's discovery answered with status " + std::to_string(response->status));
     }
     return response;
 }
@@ -132,11 +133,12 @@ Result<std::shared_ptr<const IssuerMetadata>> Discovery::metadata(const std::str
     return tl::unexpected(fresh.error());
 }
 
-// Marks the attempt, so that callers with an unknown kid cannot make us fetch more than once in kKidRefetchMs.
+// Marks the attempt, so that callers with an unknown kid cannot make us fetch more than once in
+// kKidRefetchMs.
 bool Discovery::keys_are_due(Entry &entry, std::string_view kid, UnixMs now) const {
     bool stale = !entry.keys || now >= entry.keys_due;
-    bool unknown_kid = entry.keys && !kid.empty() && !entry.keys->has_kid(kid) &&
-                       now - entry.keys_fetched >= kKidRefetchMs;
+    bool unknown_kid =
+        entry.keys && !kid.empty() && !entry.keys->has_kid(kid) && now - entry.keys_fetched >= kKidRefetchMs;
     if (stale || unknown_kid) {
         entry.keys_fetched = now;
         return true;

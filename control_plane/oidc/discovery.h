@@ -1,6 +1,6 @@
-// OpenID Connect Discovery 1.0 and key sets, cached in this process. The issuer is the configured one, always: a
-// document that names another is refused. Outage serves what is known. Concurrent callers of one issuer may fetch it
-// twice; both answers are equal, and nothing waits under the lock.
+// OpenID Connect Discovery 1.0 and key sets, cached in this process. The issuer is the configured one,
+// always: a document that names another is refused. Outage serves what is known. Concurrent callers of one
+// issuer may fetch it twice; both answers are equal, and nothing waits under the lock.
 #pragma once
 
 #include <functional>
@@ -50,7 +50,7 @@ public:
     Result<std::shared_ptr<const JwkSet>> keys(const std::string &issuer, std::string_view kid);
 
     static constexpr UnixMs kFreshMs = 60 * 60 * 1000;
-    static constexpr UnixMs kRetryMs = 30 * 1000;       // after a failed refetch of something known
+    static constexpr UnixMs kRetryMs = 30 * 1000;  // after a failed refetch of something known
     static constexpr UnixMs kKidRefetchMs = 30 * 1000;
     static constexpr size_t kMaxIssuers = 1024;
 

@@ -21,7 +21,8 @@ tl::unexpected<Error> refuse(std::string why) {
     return fail(Errc::kInvalidIdToken, "id_token refused: " + std::move(why));
 }
 
-// aud is one string or an array of them; azp must be us where it is given, and must be given with several aud.
+// aud is one string or an array of them; azp must be us where it is given, and must be given with several
+// aud.
 bool is_for_client(const json::Value &claims, std::string_view client_id) {
     json::Value aud = claims.get("aud");
     json::Value azp = claims.get("azp");
@@ -123,7 +124,8 @@ Result<JoseHeader> parse_jose_header(std::string_view token) {
     return header;
 }
 
-Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys, const IdTokenExpectation &expected) {
+Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys,
+                                 const IdTokenExpectation &expected) {
     Result<JoseHeader> header = parse_jose_header(token);
     if (!header) {
         return tl::unexpected(header.error());

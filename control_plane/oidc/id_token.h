@@ -1,5 +1,6 @@
-// Verifies an id_token (OpenID Connect Core section 3.1.3.7): signature by the pinned issuer's keys, then the claims.
-// Where the keys come from is discovery.h's business; nothing in the token is believed before its signature is.
+// Verifies an id_token (OpenID Connect Core section 3.1.3.7): signature by the pinned issuer's keys, then the
+// claims. Where the keys come from is discovery.h's business; nothing in the token is believed before its
+// signature is.
 #pragma once
 
 #include <optional>
@@ -31,11 +32,12 @@ struct IdClaims {
     std::string subject;
 };
 
-/// Reads the header alone, to learn which key is needed. errors kInvalidIdToken: malformed, `crit`, or an algorithm
-/// that is not allowed
+/// Reads the header alone, to learn which key is needed. errors kInvalidIdToken: malformed, `crit`, or an
+/// algorithm that is not allowed
 Result<JoseHeader> parse_jose_header(std::string_view token);
 
 /// errors kInvalidIdToken, with a message that names the check and never the token
-Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys, const IdTokenExpectation &expected);
+Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys,
+                                 const IdTokenExpectation &expected);
 
 }  // namespace nexus::control

@@ -56,8 +56,8 @@ bool has_usable_size(const cjose_jwk_t *key, std::string_view kty) {
 }  // namespace
 
 const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexcept {
-    const auto *found =
-        std::find_if(kAlgorithms.begin(), kAlgorithms.end(), [&](const auto &entry) { return entry.name == name; });
+    const auto *found = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
+                                     [&](const auto &entry) { return entry.name == name; });
     return found == kAlgorithms.end() ? nullptr : found;
 }
 

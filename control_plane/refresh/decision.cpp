@@ -11,7 +11,8 @@ bool is_nearly_expired(const store::Connection &connection, UnixMs now) noexcept
     return connection.expires_at != 0 && now + kExpiryMarginMs >= connection.expires_at;
 }
 
-RefreshDecision decide_refresh(const store::Connection &connection, const RefreshWish &wish, UnixMs now) noexcept {
+RefreshDecision decide_refresh(const store::Connection &connection, const RefreshWish &wish,
+                               UnixMs now) noexcept {
     if (connection.state != connection::State::kActive) {
         return RefreshDecision::kServe;
     }
@@ -25,7 +26,8 @@ RefreshDecision decide_refresh(const store::Connection &connection, const Refres
         return RefreshDecision::kNotRefreshable;
     }
     bool has_newer = wish.above_generation && connection.generation > *wish.above_generation;
-    bool just_refreshed = connection.last_refreshed_at != 0 && now - connection.last_refreshed_at < kJoinWindowMs;
+    bool just_refreshed =
+        connection.last_refreshed_at != 0 && now - connection.last_refreshed_at < kJoinWindowMs;
     if ((has_newer || just_refreshed) && !is_nearly_expired(connection, now)) {
         return RefreshDecision::kServe;
     }

@@ -1,4 +1,5 @@
-// The rules of refreshing, as pure functions of a connection's row and the clock. Doing it is refresher.h's business.
+// The rules of refreshing, as pure functions of a connection's row and the clock. Doing it is refresher.h's
+// business.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +28,10 @@ enum class RefreshDecision : uint8_t {
     kNotRefreshable,  // forced, and there is nothing to refresh with
 };
 
-bool is_expired(const store::Connection &connection, UnixMs now) noexcept;      // past its hard expiry
+bool is_expired(const store::Connection &connection, UnixMs now) noexcept;  // past its hard expiry
 bool is_nearly_expired(const store::Connection &connection, UnixMs now) noexcept;
 
-RefreshDecision decide_refresh(const store::Connection &connection, const RefreshWish &wish, UnixMs now) noexcept;
+RefreshDecision decide_refresh(const store::Connection &connection, const RefreshWish &wish,
+                               UnixMs now) noexcept;
 
 }  // namespace nexus::control

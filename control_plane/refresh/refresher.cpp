@@ -26,7 +26,9 @@ audit::Event event_of(std::string_view type, std::string_view reason) {
 }
 
 Error unavailable(int64_t retry_after_s) {
-    return Error{Errc::kTokenUnavailable, "the token cannot be refreshed right now", {},
+    return Error{Errc::kTokenUnavailable,
+                 "the token cannot be refreshed right now",
+                 {},
                  std::max<int64_t>(1, retry_after_s)};
 }
 
@@ -39,8 +41,9 @@ tl::unexpected<Error> not_refreshable(const store::Provider &provider) {
 
 }  // namespace
 
-Refresher::Refresher(store::Database &database, const Vault &vault, Discovery &discovery, TokenEndpoint endpoint,
-                     OutboxDrainer &drainer, Clock clock, Metrics *metrics, RefresherOptions options)
+Refresher::Refresher(store::Database &database, const Vault &vault, Discovery &discovery,
+                     TokenEndpoint endpoint, OutboxDrainer &drainer, Clock clock, Metrics *metrics,
+                     RefresherOptions options)
     : database_(database),
       vault_(vault),
       discovery_(discovery),
@@ -90,7 +93,7 @@ Result<store::Connection> Refresher::refresh_once(const std::string &connection_
             return fail(epoch.error());
         }
         if (*epoch) {
-            bool had_unstored = has_unstored(connection_id);
+            bool had_unstored = unstored_.contains(connection_id);
             Result<store::Connection> row = run_leased(*connection, wish, **epoch);
             if (row && had_unstored && is_nearly_expired(*row, clock_())) {
                 continue;  // what was kept has died meanwhile; its refresh token is good
@@ -156,19 +159,15 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
         give_back(attempt);
         return fail(loaded.error());
     }
-    if (std::optional<Unstored> kept = take_unstored(attempt)) {
-        Result<store::Connection> stored = commit_tokens(attempt, kept->credentials, kept->change);
-        if (!stored && stored.error().errc == Errc::kStoreUnavailable) {
-            keep_unstored(attempt, std::move(kept->credentials), kept->change);
-        }
-        return finish(attempt, stored);
+    std::optional<Unstored> kept =
+        unstored_.take(attempt.connection.id, attempt.connection.generation, attempt.token_version);
+    if (kept) {
+        return store_or_keep(attempt, std::move(kept->credentials), kept->change);
     }
     Result<OAuthClient> client = resolve_client(attempt.provider, vault_, discovery_);
     if (!client) {
         give_back(attempt);
-        bool transient = client.error().errc == Errc::kProviderUnavailable;
-        return transient ? later(attempt, "discovery_unavailable", client.error().retry_after_s)
-                         : misconfigured(attempt, "discovery_failed");
+        return unresolved(attempt, client.error());
     }
     log::debug("refresh_started", {{"connection_id", connection.id}, {"epoch", epoch}});
     auto start = std::chrono::steady_clock::now();
@@ -180,6 +179,20 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
         metrics_->token_refresh(attempt.provider.name, ok ? "success" : response.reason, seconds);
     }
     return apply(attempt, std::move(response), *client);
+}
+
+// Discovery failed, which says nothing about the connection; or our own vault did, which is nobody else's
+// business.
+tl::unexpected<Error> Refresher::unresolved(const Attempt &attempt, const Error &error) {
+    switch (error.errc) {
+        case Errc::kProviderUnavailable:
+            return later(attempt, "discovery_unavailable", error.retry_after_s);
+        case Errc::kProviderError:
+        case Errc::kEgressDenied:
+            return misconfigured(attempt, "discovery_failed");
+        default:
+            return fail(error);
+    }
 }
 
 Result<void> Refresher::load(Attempt &attempt) {
@@ -204,7 +217,8 @@ Result<void> Refresher::load(Attempt &attempt) {
     return {};
 }
 
-Result<store::Connection> Refresher::apply(Attempt &attempt, TokenResponse response, const OAuthClient &client) {
+Result<store::Connection> Refresher::apply(Attempt &attempt, TokenResponse response,
+                                           const OAuthClient &client) {
     switch (response.outcome) {
         case TokenOutcome::kTokens:
             return store_tokens(attempt, std::move(response), client);
@@ -233,9 +247,15 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
     if (response.scope) {
         change.scopes = split_scopes(*response.scope);
     }
+    return store_or_keep(attempt, std::move(credentials), change);
+}
+
+Result<store::Connection> Refresher::store_or_keep(const Attempt &attempt, StoredCredentials credentials,
+                                                   const store::ConnectionChange &change) {
     Result<store::Connection> row = commit_tokens(attempt, credentials, change);
     if (!row && row.error().errc == Errc::kStoreUnavailable) {
-        keep_unstored(attempt, std::move(credentials), change);
+        unstored_.keep(attempt.connection.id, Unstored{attempt.connection.generation, attempt.token_version,
+                                                       std::move(credentials), change});
     }
     return finish(attempt, row);
 }
@@ -245,7 +265,8 @@ Result<store::Connection> Refresher::finish(const Attempt &attempt, const Result
         return superseded(attempt);
     }
     if (!row) {
-        log::error("refresh_not_stored", {{"connection_id", attempt.connection.id}, {"reason", row.error().message}});
+        log::error("refresh_not_stored",
+                   {{"connection_id", attempt.connection.id}, {"reason", row.error().message}});
         return row;
     }
     backoff_.succeeded(attempt.connection.id);
@@ -254,38 +275,11 @@ Result<store::Connection> Refresher::finish(const Attempt &attempt, const Result
     return row;
 }
 
-// The database went away between the provider's answer and the commit. The next refresh of this connection here stores
-// what is kept, instead of sending a refresh token that the provider has replaced.
-void Refresher::keep_unstored(const Attempt &attempt, StoredCredentials credentials,
-                              const store::ConnectionChange &change) {
-    std::lock_guard lock(unstored_mutex_);
-    if (unstored_.size() < kMaxUnstored) {
-        unstored_.insert_or_assign(attempt.connection.id, Unstored{attempt.connection.generation, attempt.token_version,
-                                                                   std::move(credentials), change});
-    }
-}
-
-std::optional<Refresher::Unstored> Refresher::take_unstored(const Attempt &attempt) {
-    std::lock_guard lock(unstored_mutex_);
-    auto found = unstored_.find(attempt.connection.id);
-    if (found == unstored_.end()) {
-        return std::nullopt;
-    }
-    Unstored kept = std::move(found->second);
-    unstored_.erase(found);
-    bool follows = kept.generation == attempt.connection.generation && kept.token_version == attempt.token_version;
-    return follows ? std::optional<Unstored>{std::move(kept)} : std::nullopt;
-}
-
-bool Refresher::has_unstored(const std::string &connection_id) {
-    std::lock_guard lock(unstored_mutex_);
-    return unstored_.contains(connection_id);
-}
-
-Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt, const StoredCredentials &credentials,
+Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt,
+                                                   const StoredCredentials &credentials,
                                                    const store::ConnectionChange &change) {
-    Result<store::Token> token = seal_credentials(vault_, attempt.connection.id, attempt.token_version + 1,
-                                                  credentials, clock_());
+    Result<store::Token> token =
+        seal_credentials(vault_, attempt.connection.id, attempt.token_version + 1, credentials, clock_());
     if (!token) {
         return fail(token.error());
     }
@@ -295,8 +289,9 @@ Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt, const
             if (Result<void> written = store::tokens::put(sql, *token); !written) {
                 return fail(written.error());
             }
-            return store::commit_refresh(sql, attempt.connection.id, attempt.connection.generation, attempt.epoch,
-                                         change, event_of(audit::kTokenRefreshed, {}), clock_());
+            return store::commit_refresh(sql, attempt.connection.id, attempt.connection.generation,
+                                         attempt.epoch, change, event_of(audit::kTokenRefreshed, {}),
+                                         clock_());
         });
         bool again = !row && row.error().errc == Errc::kStoreUnavailable && tries < options_.commit_attempts;
         if (!again) {
@@ -307,13 +302,15 @@ Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt, const
     }
 }
 
-// A refreshed id_token need not come, and a bad one must not cost us a rotated refresh token: it is only left out.
+// A refreshed id_token need not come, and a bad one must not cost us a rotated refresh token: it is only left
+// out.
 void Refresher::keep_id_token(const Attempt &attempt, const OAuthClient &client, Secret id_token,
                               StoredCredentials &credentials) const {
     if (id_token.empty() || client.issuer.empty()) {
         return;
     }
-    Result<IdClaims> claims = id_tokens_.verify(id_token.view(), client.issuer, client.client_id, std::nullopt);
+    Result<IdClaims> claims =
+        id_tokens_.verify(id_token.view(), client.issuer, client.client_id, std::nullopt);
     const std::string &subject = attempt.connection.account_subject;
     if (!claims || (!subject.empty() && claims->subject != subject)) {
         log::warn("refreshed_id_token_refused", {{"connection_id", attempt.connection.id}});
@@ -335,8 +332,8 @@ Result<store::Connection> Refresher::dead_grant(Attempt &attempt) {
         store::ConnectionChange change;
         change.state = connection::State::kAttention;
         change.attention_reason = "invalid_grant";
-        return store::commit_refresh(sql, attempt.connection.id, attempt.connection.generation, attempt.epoch, change,
-                                     event_of(audit::kTokenRefreshFatal, "invalid_grant"), clock_());
+        return store::commit_refresh(sql, attempt.connection.id, attempt.connection.generation, attempt.epoch,
+                                     change, event_of(audit::kTokenRefreshFatal, "invalid_grant"), clock_());
     });
     if (!row && row.error().errc == Errc::kConflict) {
         return superseded(attempt);
@@ -355,7 +352,8 @@ Result<store::Connection> Refresher::superseded(const Attempt &attempt) {
     return store::connections::get(database_, attempt.connection.id);
 }
 
-tl::unexpected<Error> Refresher::later(const Attempt &attempt, const std::string &reason, int64_t retry_after_s) {
+tl::unexpected<Error> Refresher::later(const Attempt &attempt, const std::string &reason,
+                                       int64_t retry_after_s) {
     note(attempt, audit::kTokenRefreshFailed, reason);
     return fail(backoff_.failed(attempt.connection.id, unavailable(retry_after_s), clock_()));
 }

@@ -1,6 +1,6 @@
-// Refreshes a connection on demand: one provider call at a time for the fleet (in this process by joining the flight,
-// between processes by the lease in the row), the outcome written by compare-and-set with audit and outbox. Which
-// answer means what is token_response.h's business, when to refresh is decision.h's.
+// Refreshes a connection on demand: one provider call at a time for the fleet (in this process by joining the
+// flight, between processes by the lease in the row), the outcome written by compare-and-set with audit and
+// outbox. Which answer means what is token_response.h's business, when to refresh is decision.h's.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@
 #include "control_plane/oidc/id_token_verifier.h"
 #include "control_plane/refresh/decision.h"
 #include "control_plane/refresh/single_flight.h"
+#include "control_plane/refresh/unstored_tokens.h"
 #include "control_plane/store/transition.h"
 
 namespace nexus::control {
@@ -47,26 +48,21 @@ private:
         StoredCredentials credentials;
         UnixMs asked_at = 0;  // when the request to the provider was sent
     };
-    /// Tokens that the provider gave while the database was away: the refresh token in them exists nowhere else.
-    struct Unstored {
-        int64_t generation = 0;  // of the row, and version of its token, that they follow
-        int64_t token_version = 0;
-        StoredCredentials credentials;
-        store::ConnectionChange change;
-    };
     Result<store::Connection> refresh_once(const std::string &connection_id, const RefreshWish &wish);
     Result<store::Connection> expire(const store::Connection &connection);
     Result<store::Connection> wait_for_other(const store::Connection &seen);
-    Result<store::Connection> run_leased(const store::Connection &connection, const RefreshWish &wish, int64_t epoch);
+    Result<store::Connection> run_leased(const store::Connection &connection, const RefreshWish &wish,
+                                         int64_t epoch);
+    tl::unexpected<Error> unresolved(const Attempt &attempt, const Error &error);
     Result<void> load(Attempt &attempt);
     Result<store::Connection> apply(Attempt &attempt, TokenResponse response, const OAuthClient &client);
-    Result<store::Connection> store_tokens(Attempt &attempt, TokenResponse response, const OAuthClient &client);
+    Result<store::Connection> store_tokens(Attempt &attempt, TokenResponse response,
+                                           const OAuthClient &client);
     Result<store::Connection> commit_tokens(const Attempt &attempt, const StoredCredentials &credentials,
                                             const store::ConnectionChange &change);
     Result<store::Connection> finish(const Attempt &attempt, const Result<store::Connection> &row);
-    void keep_unstored(const Attempt &attempt, StoredCredentials credentials, const store::ConnectionChange &change);
-    std::optional<Unstored> take_unstored(const Attempt &attempt);
-    bool has_unstored(const std::string &connection_id);
+    Result<store::Connection> store_or_keep(const Attempt &attempt, StoredCredentials credentials,
+                                            const store::ConnectionChange &change);
     Result<store::Connection> dead_grant(Attempt &attempt);
     Result<store::Connection> superseded(const Attempt &attempt);
     tl::unexpected<Error> later(const Attempt &attempt, const std::string &reason, int64_t retry_after_s);
@@ -88,10 +84,7 @@ private:
     std::string owner_;
     SingleFlight flights_;
     Backoff backoff_;
-    std::mutex unstored_mutex_;
-    std::map<std::string, Unstored> unstored_;  // by connection id; at most kMaxUnstored
-
-    static constexpr size_t kMaxUnstored = 10000;
+    UnstoredTokens unstored_;
 };
 
 }  // namespace nexus::control

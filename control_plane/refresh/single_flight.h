@@ -1,5 +1,6 @@
-// One refresh per connection in this process: the first caller runs it, others wait for its outcome. Also remembers
-// failures for as long as the provider asked us to stay away, so that callers in a loop do not become its load.
+// One refresh per connection in this process: the first caller runs it, others wait for its outcome. Also
+// remembers failures for as long as the provider asked us to stay away, so that callers in a loop do not
+// become its load.
 #pragma once
 
 #include <chrono>
@@ -42,9 +43,9 @@ class Backoff {
 public:
     /// The failure that still counts, with retry_after_s set; nullopt = the provider may be asked.
     std::optional<Error> current(const std::string &key, UnixMs now);
-    /// After a failure of the provider's: kFirstMs, doubling to kLastMs while failures follow each other; more if the
-    /// provider asked for more. After a refusal of our configuration (kProviderError): kRefusedMs.
-    /// returns what `current` would
+    /// After a failure of the provider's: kFirstMs, doubling to kLastMs while failures follow each other;
+    /// more if the provider asked for more. After a refusal of our configuration (kProviderError):
+    /// kRefusedMs. returns what `current` would
     Error failed(const std::string &key, Error error, UnixMs now);
     void succeeded(const std::string &key);
 

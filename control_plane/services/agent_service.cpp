@@ -72,7 +72,8 @@ Result<uint32_t> parse_grants(const std::vector<std::string> &names) {
     for (const std::string &name : names) {
         std::optional<record::Grant> grant = record::parse_grant(name);
         if (!grant) {
-            return refuse("grants", "must hold token:use, token:read, connection:create, connection:refresh or admin");
+            return refuse("grants",
+                          "must hold token:use, token:read, connection:create, connection:refresh or admin");
         }
         bits |= static_cast<uint32_t>(*grant);
     }
@@ -230,7 +231,8 @@ Result<NewKey> AgentService::add_key(const Caller &caller, const std::string &id
     return key;
 }
 
-Result<void> AgentService::remove_key(const Caller &caller, const std::string &id, const std::string &key_id) {
+Result<void> AgentService::remove_key(const Caller &caller, const std::string &id,
+                                      const std::string &key_id) {
     Result<std::string> canonical = canonical_agent_id(id);
     if (!canonical) {
         return fail(canonical.error());

@@ -8,11 +8,9 @@
 namespace nexus::control {
 
 AuditQueue::AuditQueue(store::Database &database, Clock clock, Metrics *metrics, AuditQueueOptions options)
-    : database_(database),
-      clock_(std::move(clock)),
-      metrics_(metrics),
-      options_(options),
-      thread_([this] { run(); }) {}
+    : database_(database), clock_(std::move(clock)), metrics_(metrics), options_(options), thread_([this] {
+          run();
+      }) {}
 
 AuditQueue::~AuditQueue() {
     stop();

@@ -1,5 +1,6 @@
-// Audit events of reads, written in batches off the read path (DESIGN 7). Events of changes do not come here: they are
-// rows of the change's own transaction. A full queue makes the caller write, so that nothing is lost silently.
+// Audit events of reads, written in batches off the read path (DESIGN 7). Events of changes do not come here:
+// they are rows of the change's own transaction. A full queue makes the caller write, so that nothing is lost
+// silently.
 #pragma once
 
 #include <chrono>
@@ -30,7 +31,8 @@ public:
     AuditQueue &operator=(const AuditQueue &) = delete;
 
     void push(audit::Event event);
-    /// Writes what is there, then ends; while the database is away, what is left is logged as lost (a number).
+    /// Writes what is there, then ends; while the database is away, what is left is logged as lost (a
+    /// number).
     void stop();
 
 private:

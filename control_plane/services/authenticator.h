@@ -1,5 +1,5 @@
-// Turns a presented key into a caller. Control-plane keys are compared in constant time, agents' keys are found by
-// their SHA-256. Which routes a caller may enter is api/'s business.
+// Turns a presented key into a caller. Control-plane keys are compared in constant time, agents' keys are
+// found by their SHA-256. Which routes a caller may enter is api/'s business.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@
 namespace nexus::control {
 
 struct Presented {
-    std::string_view key;       // X-API-Key, or the Bearer token
+    std::string_view key;           // X-API-Key, or the Bearer token
     std::string_view on_behalf_of;  // X-Nexus-Agent: believed beside a control-plane key only
     std::string_view ip_address;
     std::string_view user_agent;
@@ -32,7 +32,8 @@ public:
     Authenticator(store::Database &database, std::span<const ControlKey> keys, Clock clock)
         : database_(database), keys_(keys), clock_(std::move(clock)) {}
 
-    /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked; X-Nexus-Agent names no living
+    /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked; X-Nexus-Agent names no
+    /// living
     ///        agent, or comes with an agent's key); kStoreUnavailable
     Result<Authenticated> authenticate(const Presented &presented) const;
 

@@ -17,21 +17,20 @@ namespace nexus::control {
 
 namespace {
 
-// Error codes of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6 go on to return_url; anything else
-// that a provider (or whoever sent the browser) says becomes "oauth_error".
+// Error codes of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6 go on to return_url;
+// anything else that a provider (or whoever sent the browser) says becomes "oauth_error".
 std::string known_error(std::string_view code) {
     constexpr std::array<std::string_view, 11> kCodes{
-        "access_denied",       "invalid_request", "unauthorized_client",     "unsupported_response_type",
-        "invalid_scope",       "server_error",    "temporarily_unavailable", "interaction_required",
-        "login_required",      "consent_required", "account_selection_required"};
+        "access_denied",  "invalid_request",  "unauthorized_client",       "unsupported_response_type",
+        "invalid_scope",  "server_error",     "temporarily_unavailable",   "interaction_required",
+        "login_required", "consent_required", "account_selection_required"};
     bool known = std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
     return std::string{known ? code : "oauth_error"};
 }
 
 std::string success_url(const store::Connection &connection, const store::Provider &provider) {
-    return with_query(connection.return_url, {{"status", "success"},
-                                              {"connection_id", connection.id},
-                                              {"provider", provider.name}});
+    return with_query(connection.return_url,
+                      {{"status", "success"}, {"connection_id", connection.id}, {"provider", provider.name}});
 }
 
 }  // namespace
@@ -56,7 +55,8 @@ Result<std::string> CallbackService::finish(const Caller &caller, const Callback
         log::warn("state_refused");  // not audited: anyone can send us rubbish, rows are for what was ours
         return fail(claims.error());
     }
-    // Used up before anything else happens: a second callback with this state gets nothing, not even an exchange.
+    // Used up before anything else happens: a second callback with this state gets nothing, not even an
+    // exchange.
     Flow flow;
     Result<store::Connection> taken = database_.transact([&](store::Transaction &sql) {
         return store::connections::take_flow(sql, claims->connection_id, claims->jti, clock_());
@@ -66,7 +66,8 @@ Result<std::string> CallbackService::finish(const Caller &caller, const Callback
         return fail(taken.error());
     }
     flow.connection = std::move(*taken);
-    if (Result<void> allowed = check_return_url(flow.connection.return_url, config_.allowed_return_domains); !allowed) {
+    if (Result<void> allowed = check_return_url(flow.connection.return_url, config_.allowed_return_domains);
+        !allowed) {
         return fail(Errc::kReturnUrlNotAllowed, "the connection's return_url is not allowed any more");
     }
     Result<store::Provider> provider = store::providers::get(database_, flow.connection.provider_id);
@@ -76,32 +77,34 @@ Result<std::string> CallbackService::finish(const Caller &caller, const Callback
                     : fail_flow(caller, flow, audit::kOauthError, "server_error");
     }
     flow.provider = std::move(*provider);
+    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
+    if (input.iss && !flow.provider.issuer.empty() && *input.iss != flow.provider.issuer) {
+        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
+    }
     if (input.error) {
         return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
     }
     if (!input.code || input.code->empty() || input.code->size() > 4096) {
         return fail_flow(caller, flow, audit::kOauthError, "missing_params");
     }
-    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
-    if (input.iss && !flow.provider.issuer.empty() && *input.iss != flow.provider.issuer) {
-        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
-    }
     Result<OAuthClient> client = resolve_client(flow.provider, vault_, discovery_);
     if (client && client->iss_in_response && !input.iss) {
         return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
     }
-    Result<void> done = client ? exchange_and_store(caller, flow, *client, *input.code) : fail(client.error());
+    Result<void> done =
+        client ? exchange_and_store(caller, flow, *client, *input.code) : fail(client.error());
     if (!done) {
         bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
-        std::string_view type = bad_identity ? audit::kIdTokenVerificationFailed : audit::kTokenExchangeFailed;
+        std::string_view type =
+            bad_identity ? audit::kIdTokenVerificationFailed : audit::kTokenExchangeFailed;
         log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", done.error().message}});
         return fail_flow(caller, flow, type, bad_identity ? "invalid_id_token" : "token_exchange_failed");
     }
     return success_url(flow.connection, flow.provider);
 }
 
-Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow, const OAuthClient &client,
-                                                 const std::string &code) {
+Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow,
+                                                 const OAuthClient &client, const std::string &code) {
     Result<Grant> grant = exchange(flow, client, code);
     if (!grant) {
         return fail(grant.error());
@@ -111,7 +114,8 @@ Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flo
 
 Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const OAuthClient &client,
                                                          const std::string &code) {
-    Result<Secret> verifier = vault_.open(code_verifier_place(flow.connection), flow.connection.code_verifier_box);
+    Result<Secret> verifier =
+        vault_.open(code_verifier_place(flow.connection), flow.connection.code_verifier_box);
     if (!verifier) {
         return fail(verifier.error());
     }
@@ -134,6 +138,8 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     grant.change.refreshable = !grant.credentials.refresh_token.empty();
     if (response.scope) {
         grant.change.scopes = split_scopes(*response.scope);
+    } else if (!flow.connection.flow_scopes.empty()) {
+        grant.change.scopes = flow.connection.flow_scopes;  // RFC 6749 section 5.1: as asked for
     }
     if (Result<void> checked = check_identity(flow, client, std::move(id_token), grant); !checked) {
         return fail(checked.error());
@@ -141,8 +147,8 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     return grant;
 }
 
-// With a pinned issuer, a flow that asked for `openid` must bring a good id_token. Without one, an id_token cannot be
-// verified and is not kept.
+// With a pinned issuer, a flow that asked for `openid` must bring a good id_token. Without one, an id_token
+// cannot be verified and is not kept.
 Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client, Secret id_token,
                                              Grant &grant) {
     bool asked = !flow.connection.nonce.empty();
@@ -170,23 +176,25 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
 }
 
 Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const Grant &grant) {
-    Result<store::Connection> row = database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-        const store::Connection &connection = flow.connection;
-        Result<int64_t> version = store::tokens::next_version(sql, connection.id);
-        if (!version) {
-            return fail(version.error());
-        }
-        UnixMs now = clock_();
-        Result<store::Token> token = seal_credentials(vault_, connection.id, *version, grant.credentials, now);
-        if (!token) {
-            return fail(token.error());
-        }
-        if (Result<void> written = store::tokens::put(sql, *token); !written) {
-            return fail(written.error());
-        }
-        return store::change_connection(sql, connection.id, connection.generation, grant.change,
-                                        caller.event(audit::kOauthFlowCompleted), now);
-    });
+    Result<store::Connection> row =
+        database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+            const store::Connection &connection = flow.connection;
+            Result<int64_t> version = store::tokens::next_version(sql, connection.id);
+            if (!version) {
+                return fail(version.error());
+            }
+            UnixMs now = clock_();
+            Result<store::Token> token =
+                seal_credentials(vault_, connection.id, *version, grant.credentials, now);
+            if (!token) {
+                return fail(token.error());
+            }
+            if (Result<void> written = store::tokens::put(sql, *token); !written) {
+                return fail(written.error());
+            }
+            return store::change_connection(sql, connection.id, connection.generation, grant.change,
+                                            caller.event(audit::kOauthFlowCompleted), now);
+        });
     if (!row) {
         return fail(row.error());
     }
@@ -207,7 +215,8 @@ std::string CallbackService::fail_flow(const Caller &caller, const Flow &flow, s
             store::ConnectionChange change;
             change.state = connection::State::kFailed;
             change.attention_reason = std::string{error};
-            return store::change_connection(sql, connection.id, connection.generation, change, event, clock_())
+            return store::change_connection(sql, connection.id, connection.generation, change, event,
+                                            clock_())
                 .map([](const store::Connection &) {});
         }
         event.connection_id = connection.id;
@@ -216,7 +225,8 @@ std::string CallbackService::fail_flow(const Caller &caller, const Flow &flow, s
         return store::audit_log::append(sql, event, clock_());
     });
     if (!recorded) {
-        log::error("flow_end_not_recorded", {{"connection_id", connection.id}, {"reason", recorded.error().message}});
+        log::error("flow_end_not_recorded",
+                   {{"connection_id", connection.id}, {"reason", recorded.error().message}});
     }
     drainer_.notify();
     return with_query(connection.return_url,

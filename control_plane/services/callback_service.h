@@ -26,9 +26,9 @@ struct CallbackInput {
 
 class CallbackService {
 public:
-    CallbackService(store::Database &database, const Vault &vault, Discovery &discovery, const StateSigner &signer,
-                    TokenEndpoint endpoint, OutboxDrainer &drainer, const Config &config, Clock clock,
-                    Metrics *metrics);
+    CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
+                    const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
+                    const Config &config, Clock clock, Metrics *metrics);
 
     /// returns the URL to send the browser to: return_url with status=success or status=error&error=...
     /// errors kInvalidState, kReturnUrlNotAllowed, kStoreUnavailable: nowhere to send it

@@ -19,12 +19,14 @@ bool Caller::may(record::Grant grant) const noexcept {
     return kind == Kind::kControl || (kind == Kind::kAgent && record::has_grant(agent.grants, grant));
 }
 
-bool Caller::may_see(std::string_view workspace_id, std::string_view connection_id, std::string_view provider) const {
+bool Caller::may_see(std::string_view workspace_id, std::string_view connection_id,
+                     std::string_view provider) const {
     if (kind == Kind::kControl) {
         return true;
     }
     return kind == Kind::kAgent && agent.workspace_id == workspace_id &&
-           is_listed_or_open(agent.connections, connection_id) && is_listed_or_open(agent.providers, provider);
+           is_listed_or_open(agent.connections, connection_id) &&
+           is_listed_or_open(agent.providers, provider);
 }
 
 bool Caller::may_use_provider(std::string_view provider) const {

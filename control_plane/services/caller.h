@@ -22,8 +22,10 @@ struct Caller {
 
     /// A control-plane key may do everything here; an agent what its grants say; a person nothing.
     bool may(record::Grant grant) const noexcept;
-    /// Is the connection within reach: any for a control-plane key; for an agent its workspace's, narrowed by its lists.
-    bool may_see(std::string_view workspace_id, std::string_view connection_id, std::string_view provider) const;
+    /// Is the connection within reach: any for a control-plane key; for an agent its workspace's, narrowed by
+    /// its lists.
+    bool may_see(std::string_view workspace_id, std::string_view connection_id,
+                 std::string_view provider) const;
     bool may_use_provider(std::string_view provider) const;
 
     /// An audit event of this caller's.

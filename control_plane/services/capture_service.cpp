@@ -50,15 +50,16 @@ Result<Captured> CaptureService::capture(const Caller &caller, const std::string
     if (!usage) {
         return fail(usage.error());
     }
-    Result<store::Connection> row = store_credentials(caller, *flow, StoredCredentials{std::move(*usage), Secret{}});
+    Result<store::Connection> row =
+        store_credentials(caller, *flow, StoredCredentials{std::move(*usage), Secret{}});
     if (!row) {
         return fail(row.error());
     }
     log::info("credential_captured", {{"connection_id", row->id}, {"generation", row->generation}});
     (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
-    std::string url = with_query(row->return_url, {{"status", "success"},
-                                                   {"connection_id", row->id},
-                                                   {"provider", flow->provider.name}});
+    std::string url =
+        with_query(row->return_url,
+                   {{"status", "success"}, {"connection_id", row->id}, {"provider", flow->provider.name}});
     return Captured{row->id, std::move(url)};
 }
 

@@ -1,4 +1,5 @@
-// Static credentials (API keys, passwords) that a person types in: the form's schema, and taking what was typed.
+// Static credentials (API keys, passwords) that a person types in: the form's schema, and taking what was
+// typed.
 #pragma once
 
 #include <string>
@@ -26,8 +27,8 @@ struct Captured {
 
 class CaptureService {
 public:
-    CaptureService(store::Database &database, const Vault &vault, const StateSigner &signer, OutboxDrainer &drainer,
-                   const Config &config, Clock clock)
+    CaptureService(store::Database &database, const Vault &vault, const StateSigner &signer,
+                   OutboxDrainer &drainer, const Config &config, Clock clock)
         : database_(database),
           vault_(vault),
           signer_(signer),

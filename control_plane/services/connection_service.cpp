@@ -39,7 +39,8 @@ Result<ConnectionViewPage> ConnectionService::list(const ConnectionQuery &query)
         return fail(provider_id.error());
     }
     filter.provider_id = std::move(*provider_id);
-    Result<store::ConnectionPage> page = store::connections::list(database_, filter, query.limit, query.cursor);
+    Result<store::ConnectionPage> page =
+        store::connections::list(database_, filter, query.limit, query.cursor);
     if (!page) {
         return fail(page.error());
     }
@@ -83,15 +84,16 @@ Result<ConnectionView> ConnectionService::revoke(const Caller &caller, const std
             return view;
         }
         const store::Connection &before = view->connection;
-        Result<store::Connection> row = database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-            if (Result<void> erased = store::tokens::erase(sql, before.id); !erased) {
-                return fail(erased.error());
-            }
-            store::ConnectionChange change;
-            change.state = connection::State::kRevoked;
-            return store::change_connection(sql, before.id, before.generation, change,
-                                            caller.event(audit::kConnectionRevoked), clock_());
-        });
+        Result<store::Connection> row =
+            database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+                if (Result<void> erased = store::tokens::erase(sql, before.id); !erased) {
+                    return fail(erased.error());
+                }
+                store::ConnectionChange change;
+                change.state = connection::State::kRevoked;
+                return store::change_connection(sql, before.id, before.generation, change,
+                                                caller.event(audit::kConnectionRevoked), clock_());
+            });
         bool moved = !row && row.error().errc == Errc::kConflict && attempt < kRevokeAttempts;
         if (moved) {
             continue;  // a refresh came between; the newer row is revoked instead

@@ -20,8 +20,8 @@ namespace {
 
 bool is_plain_text(std::string_view text) {
     return text.size() <= 255 && std::none_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+               return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+           });
 }
 
 }  // namespace
@@ -32,10 +32,13 @@ Place code_verifier_place(const store::Connection &connection) {
 
 Result<void> ConsentService::check(const ConsentRequest &request) const {
     if (!is_plain_text(request.workspace_id) || !is_plain_text(request.user_id)) {
-        return fail(Errc::kInvalidRequest, "workspace_id and user_id are at most 255 bytes, without control characters");
+        return fail(Errc::kInvalidRequest,
+                    "workspace_id and user_id are at most 255 bytes, without control characters");
     }
-    if (request.scopes.size() > 100 || !std::all_of(request.scopes.begin(), request.scopes.end(), is_scope_token)) {
-        return fail(Errc::kInvalidRequest, "member scopes must hold scope tokens (RFC 6749 section 3.3)", "scopes");
+    if (request.scopes.size() > 100 ||
+        !std::all_of(request.scopes.begin(), request.scopes.end(), is_scope_token)) {
+        return fail(Errc::kInvalidRequest, "member scopes must hold scope tokens (RFC 6749 section 3.3)",
+                    "scopes");
     }
     return check_return_url(request.return_url, config_.allowed_return_domains);
 }
@@ -48,8 +51,9 @@ Result<store::Provider> ConsentService::find_provider(const Caller &caller, cons
         request.provider_id.empty()
             ? store::providers::get_by_name(database_, request.provider_name)
             : store::providers::get(database_, encoding::to_lower_ascii(request.provider_id));
-    if (provider && !caller.may_use_provider(provider->name)) {
-        return fail(Errc::kProviderNotFound, "no such provider");
+    bool unknown = !provider && provider.error().errc == Errc::kProviderNotFound;
+    if (unknown || (provider && !caller.may_use_provider(provider->name))) {
+        return fail(Errc::kProviderNotFound, "no such provider");  // one answer: names cannot be probed
     }
     return provider;
 }
@@ -69,6 +73,7 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     connection.user_id = request.user_id;
     connection.provider_id = provider->id;
     connection.scopes = request.scopes.empty() ? provider->scopes : request.scopes;
+    connection.flow_scopes = connection.scopes;
     connection.return_url = request.return_url;
     connection.flow_id = crypto::random_uuid();
     connection.flow_expires_at = now + kStateLifetimeMs;
@@ -106,7 +111,8 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     return Consent{std::move(*url), std::move(state), connection.scopes, provider->id, connection.id};
 }
 
-Result<std::string> ConsentService::authorization(const store::Provider &provider, const store::Connection &connection,
+Result<std::string> ConsentService::authorization(const store::Provider &provider,
+                                                  const store::Connection &connection,
                                                   const std::string &state, const Secret &verifier) {
     Result<OAuthClient> client = resolve_client(provider, vault_, discovery_);
     if (!client) {

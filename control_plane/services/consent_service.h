@@ -17,7 +17,7 @@ class Metrics;
 struct ConsentRequest {
     std::string workspace_id;
     std::string user_id;
-    std::string provider_id;    // one of the two
+    std::string provider_id;  // one of the two
     std::string provider_name;
     std::string return_url;
     std::vector<std::string> scopes;  // empty = the profile's
@@ -33,8 +33,8 @@ struct Consent {
 
 class ConsentService {
 public:
-    ConsentService(store::Database &database, const Vault &vault, Discovery &discovery, const StateSigner &signer,
-                   const Config &config, Clock clock, Metrics *metrics)
+    ConsentService(store::Database &database, const Vault &vault, Discovery &discovery,
+                   const StateSigner &signer, const Config &config, Clock clock, Metrics *metrics)
         : database_(database),
           vault_(vault),
           discovery_(discovery),
@@ -43,7 +43,8 @@ public:
           clock_(std::move(clock)),
           metrics_(metrics) {}
 
-    /// errors kInvalidRequest, kReturnUrlNotAllowed, kProviderNotFound, kProviderAmbiguous, kInvalidProviderId,
+    /// errors kInvalidRequest, kReturnUrlNotAllowed, kProviderNotFound, kProviderAmbiguous,
+    /// kInvalidProviderId,
     ///        kUnsupportedAuthType, kProviderError, kProviderUnavailable (discovery), kStoreUnavailable
     Result<Consent> start(const Caller &caller, const ConsentRequest &request);
 

@@ -25,9 +25,8 @@ std::vector<std::string> strings_of(const json::Value &array) {
 }
 
 bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 }  // namespace
@@ -100,7 +99,8 @@ Result<std::vector<std::pair<std::string, Secret>>> read_credentials(const Crede
     json::ObjectReader reader(credentials, "credentials");
     std::vector<std::pair<std::string, Secret>> out;
     for (const std::string &name : schema.properties) {
-        bool required = std::find(schema.required.begin(), schema.required.end(), name) != schema.required.end();
+        bool required =
+            std::find(schema.required.begin(), schema.required.end(), name) != schema.required.end();
         std::optional<Secret> value;
         if (required) {
             value = reader.required_secret(name, kMaxCredentialBytes);

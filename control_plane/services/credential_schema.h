@@ -1,5 +1,5 @@
-// Which credentials a person is asked for (params.credential_schema, a small part of JSON Schema): named strings,
-// some of them required. What is submitted must fit; nothing else gets in (reference D8).
+// Which credentials a person is asked for (params.credential_schema, a small part of JSON Schema): named
+// strings, some of them required. What is submitted must fit; nothing else gets in (reference D8).
 #pragma once
 
 #include <string>
@@ -24,7 +24,8 @@ struct CredentialSchema {
 inline constexpr size_t kMaxCredentials = 32;
 inline constexpr size_t kMaxCredentialBytes = 8192;
 
-/// errors kInvalidRequest: not {"type":"object","properties":{name:{"type":"string",...}},"required":[name...]}
+/// errors kInvalidRequest: not
+/// {"type":"object","properties":{name:{"type":"string",...}},"required":[name...]}
 Result<void> check_credential_schema(const json::Value &schema);
 
 /// The given schema, or the one that the strategy implies: every field it uses, all required.

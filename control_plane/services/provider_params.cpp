@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMaxParamsBytes = 16 * 1024;
 constexpr std::array<std::string_view, 2> kFlags{"skip_scope_on_auth", "skip_scope_on_exchange"};
-constexpr std::array<std::string_view, 6> kStrategyMembers{"header_name", "credential_field", "value_prefix",
-                                                           "param_name",  "username_field",   "password_field"};
+constexpr std::array<std::string_view, 6> kStrategyMembers{
+    "header_name", "credential_field", "value_prefix", "param_name", "username_field", "password_field"};
 
 template <size_t N>
 bool is_one_of(const std::array<std::string_view, N> &names, std::string_view name) {
@@ -130,7 +130,8 @@ bool skips_scope_on_auth(const store::Provider &provider) {
 }
 
 std::string StrategyConfig::get(std::string_view name, std::string_view fallback) const {
-    auto found = std::find_if(config.begin(), config.end(), [&](const auto &entry) { return entry.first == name; });
+    auto found =
+        std::find_if(config.begin(), config.end(), [&](const auto &entry) { return entry.first == name; });
     return found == config.end() ? std::string{fallback} : found->second;
 }
 
@@ -156,7 +157,8 @@ StrategyConfig strategy_of(const store::Provider &provider) {
         }
     }
     if (out.type == "header" && out.get("header_name", "").empty()) {
-        out.config.emplace_back("header_name", provider.auth_header.empty() ? "X-API-Key" : provider.auth_header);
+        out.config.emplace_back("header_name",
+                                provider.auth_header.empty() ? "X-API-Key" : provider.auth_header);
     }
     if ((out.type == "header" || out.type == "query_param") && out.get("credential_field", "").empty()) {
         out.config.emplace_back("credential_field", "api_key");

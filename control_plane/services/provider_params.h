@@ -1,5 +1,6 @@
 // The free-form `params` of a profile (reference 1.6 and 1.8): which members mean what.
-//   oauth2   skip_scope_on_auth, skip_scope_on_exchange (booleans); every other string member is an extra parameter of
+//   oauth2   skip_scope_on_auth, skip_scope_on_exchange (booleans); every other string member is an extra
+//   parameter of
 //            the authorization URL
 //   static   credential_schema; auth_strategy {type, config{}}; or the strategy's config members themselves
 #pragma once

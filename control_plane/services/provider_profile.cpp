@@ -1,4 +1,5 @@
-// Provider profiles as users write them: see provider_profile.h. What params may hold is provider_params.cpp's.
+// Provider profiles as users write them: see provider_profile.h. What params may hold is
+// provider_params.cpp's.
 #include "control_plane/services/provider_profile.h"
 
 #include <algorithm>
@@ -131,7 +132,8 @@ Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_store
     } else if (is_static_auth_type(provider.auth_type)) {
         read_static(reader, provider);
     } else {
-        return fail(Errc::kUnsupportedAuthType, "auth_type is not one that can be connected", "profile.auth_type");
+        return fail(Errc::kUnsupportedAuthType, "auth_type is not one that can be connected",
+                    "profile.auth_type");
     }
     read_scopes_and_hosts(reader, provider);
     read_url(reader, "api_base_url", provider.api_base_url, false);

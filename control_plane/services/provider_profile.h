@@ -28,7 +28,7 @@ Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_store
 /// Everything but the client secret; `client_secret_set` says whether there is one.
 json::Value profile_to_json(const store::Provider &provider);
 
-bool is_provider_name(std::string_view name) noexcept;   // [a-z0-9-]+, at most 255
+bool is_provider_name(std::string_view name) noexcept;     // [a-z0-9-]+, at most 255
 bool is_static_auth_type(std::string_view type) noexcept;  // credentials typed in by a person
 
 /// Extra parameters of the authorization URL: the string members of params (oauth2).

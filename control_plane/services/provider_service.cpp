@@ -5,6 +5,7 @@
 #include "control_plane/oauth/client.h"
 #include "control_plane/services/provider_params.h"
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/transition.h"
 #include "shared/crypto/random.h"
 
@@ -12,7 +13,7 @@ namespace nexus::control {
 
 namespace {
 
-constexpr int64_t kRevokePage = 200;
+constexpr int64_t kConnectionPage = 200;
 
 audit::Event event_about(const Caller &caller, std::string_view type, const store::Provider &provider) {
     audit::Event event = caller.event(type, "name", provider.name);
@@ -30,6 +31,15 @@ bool is_same_profile(const store::Provider &a, const store::Provider &b) {
            a.description == b.description && a.category == b.category;
 }
 
+// What token records say of a provider.
+bool is_same_in_records(const store::Provider &a, const store::Provider &b) {
+    StrategyConfig strategy_a = strategy_of(a);
+    StrategyConfig strategy_b = strategy_of(b);
+    return a.name == b.name && a.api_base_url == b.api_base_url &&
+           allowed_hosts_of(a) == allowed_hosts_of(b) && strategy_a.type == strategy_b.type &&
+           strategy_a.config == strategy_b.config;
+}
+
 }  // namespace
 
 Result<void> ProviderService::seal_secret(store::Provider &provider, const Secret &client_secret) const {
@@ -42,7 +52,8 @@ Result<void> ProviderService::seal_secret(store::Provider &provider, const Secre
     return {};
 }
 
-Result<bool> ProviderService::holds_secret(const store::Provider &provider, const Secret &client_secret) const {
+Result<bool> ProviderService::holds_secret(const store::Provider &provider,
+                                           const Secret &client_secret) const {
     if (provider.client_secret_box.empty()) {
         return false;
     }
@@ -102,7 +113,8 @@ Result<ProviderService::Replaced> ProviderService::replace(const Caller &caller,
         Result<bool> same = holds_secret(*stored, *input->client_secret);
         new_secret = !same || !*same;
     }
-    if (!new_secret && is_same_profile(*stored, next) && stored->client_secret_box == next.client_secret_box) {
+    if (!new_secret && is_same_profile(*stored, next) &&
+        stored->client_secret_box == next.client_secret_box) {
         return Replaced{std::move(*stored), false};
     }
     if (new_secret) {
@@ -114,12 +126,18 @@ Result<ProviderService::Replaced> ProviderService::replace(const Caller &caller,
         if (Result<void> replaced = store::providers::replace(sql, next, stored->revision); !replaced) {
             return replaced;
         }
-        return store::audit_log::append(sql, event_about(caller, audit::kProviderUpdated, next), next.updated_at);
+        return store::audit_log::append(sql, event_about(caller, audit::kProviderUpdated, next),
+                                        next.updated_at);
     });
     if (!done) {
         return fail(done.error());
     }
     log::info("provider_updated", {{"provider_id", id}, {"name", next.name}});
+    if (!is_same_in_records(*stored, next)) {
+        if (Result<void> republished = republish_connections(id); !republished) {
+            return fail(republished.error());
+        }
+    }
     return Replaced{std::move(next), true};
 }
 
@@ -134,7 +152,8 @@ Result<void> ProviderService::remove(const Caller &caller, const std::string &id
             if (Result<void> deleted = store::providers::soft_delete(sql, id, now); !deleted) {
                 return deleted;
             }
-            return store::audit_log::append(sql, event_about(caller, audit::kProviderDeleted, *provider), now);
+            return store::audit_log::append(sql, event_about(caller, audit::kProviderDeleted, *provider),
+                                            now);
         });
         if (!done) {
             return done;
@@ -148,15 +167,60 @@ Result<void> ProviderService::remove(const Caller &caller, const std::string &id
     return revoked;
 }
 
+// Pages of active connections get a new generation each. A connection that moves meanwhile publishes itself,
+// from the new profile.
+Result<void> ProviderService::republish_connections(const std::string &provider_id) {
+    std::string cursor;
+    do {
+        Result<std::string> next = republish_page(provider_id, cursor);
+        if (!next) {
+            return fail(next.error());
+        }
+        cursor = std::move(*next);
+    } while (!cursor.empty());
+    drainer_.notify();
+    return {};
+}
+
+Result<std::string> ProviderService::republish_page(const std::string &provider_id,
+                                                    const std::string &cursor) {
+    store::ConnectionFilter filter;
+    filter.provider_id = provider_id;
+    filter.state = connection::State::kActive;
+    Result<store::ConnectionPage> page = store::connections::list(database_, filter, kConnectionPage, cursor);
+    if (!page) {
+        return fail(page.error());
+    }
+    return database_.transact([&](store::Transaction &sql) -> Result<std::string> {
+        UnixMs now = clock_();
+        for (const store::Connection &connection : page->items) {
+            Result<store::Connection> bumped =
+                store::connections::change(sql, connection.id, connection.generation, {}, now);
+            if (!bumped && bumped.error().errc == Errc::kConflict) {
+                continue;
+            }
+            Result<void> queued = bumped ? store::outbox::enqueue(sql, redis::EventKind::kToken, bumped->id,
+                                                                  bumped->generation, now)
+                                         : fail(bumped.error());
+            if (!queued) {
+                return fail(queued.error());
+            }
+        }
+        return page->next_cursor;
+    });
+}
+
 Result<void> ProviderService::revoke_connections(const Caller &caller, const std::string &provider_id) {
     using connection::State;
-    for (State state : {State::kActive, State::kAttention, State::kPending, State::kFailed, State::kExpired}) {
+    for (State state :
+         {State::kActive, State::kAttention, State::kPending, State::kFailed, State::kExpired}) {
         store::ConnectionFilter filter;
         filter.provider_id = provider_id;
         filter.state = state;
         std::string cursor;
         do {
-            Result<store::ConnectionPage> page = store::connections::list(database_, filter, kRevokePage, cursor);
+            Result<store::ConnectionPage> page =
+                store::connections::list(database_, filter, kConnectionPage, cursor);
             if (!page) {
                 return fail(page.error());
             }

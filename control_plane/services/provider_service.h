@@ -1,4 +1,5 @@
-// Provider profiles: register, list, replace, delete. Client secrets are sealed on their way in and never come out.
+// Provider profiles: register, list, replace, delete. Client secrets are sealed on their way in and never
+// come out.
 #pragma once
 
 #include <string>
@@ -25,8 +26,9 @@ public:
         store::Provider provider;
         bool changed = false;
     };
-    /// The whole profile; a client_secret that is left out stays as it is.
-    /// errors as create; kProviderNotFound; kConflict
+    /// The whole profile; a client_secret that is left out stays as it is. Records of its connections are
+    /// published anew where they tell of what changed (hosts, strategy, name), so that edges do not go by the
+    /// old profile. errors as create; kProviderNotFound; kConflict
     Result<Replaced> replace(const Caller &caller, const std::string &id, const json::Value &profile);
 
     /// The profile is gone for consents and refreshes at once; its connections are revoked, page by page.
@@ -45,6 +47,8 @@ public:
 private:
     Result<void> seal_secret(store::Provider &provider, const Secret &client_secret) const;
     Result<bool> holds_secret(const store::Provider &provider, const Secret &client_secret) const;
+    Result<void> republish_connections(const std::string &provider_id);
+    Result<std::string> republish_page(const std::string &provider_id, const std::string &cursor);
     Result<void> revoke_connections(const Caller &caller, const std::string &provider_id);
 
     store::Database &database_;

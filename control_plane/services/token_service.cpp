@@ -46,22 +46,25 @@ Result<TokenService::Found> TokenService::find(const Caller &caller, const std::
     if (!id) {
         return fail(id.error());
     }
+    // One answer for "unknown" and "not yours", so that ids cannot be probed.
+    const Error not_found{Errc::kConnectionNotFound, "no such connection", {}, 0};
     Result<store::Connection> connection = store::connections::get(database_, *id);
     if (!connection) {
-        return fail(connection.error());
+        return fail(connection.error().errc == not_found.errc ? not_found : connection.error());
     }
     Result<store::Provider> provider = store::providers::get_any(database_, connection->provider_id);
     if (!provider) {
         return fail(provider.error());
     }
     if (!caller.may_see(connection->workspace_id, connection->id, provider->name)) {
-        return fail(Errc::kConnectionNotFound, "no such connection");
+        return fail(not_found);
     }
     return Found{std::move(*connection), std::move(*provider)};
 }
 
 // A refresh that fails for now is no reason to withhold a token that still has seconds to live.
-Result<store::Connection> TokenService::make_usable(const store::Connection &connection, const RefreshWish &wish) {
+Result<store::Connection> TokenService::make_usable(const store::Connection &connection,
+                                                    const RefreshWish &wish) {
     if (decide_refresh(connection, wish, clock_()) == RefreshDecision::kServe) {
         return connection;
     }
@@ -123,7 +126,8 @@ Result<connection::State> TokenService::check(const Caller &caller, const std::s
     });
 }
 
-Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller, const std::string &connection_id) {
+Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller,
+                                                          const std::string &connection_id) {
     Result<Found> found = find(caller, connection_id);
     if (!found) {
         return fail(found.error());
@@ -135,7 +139,8 @@ Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller, 
     return row ? records_.token(*row) : fail(row.error());
 }
 
-Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller, const std::string &connection_id,
+Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
+                                                           const std::string &connection_id,
                                                            std::optional<int64_t> above_generation) {
     Result<Found> found = find(caller, connection_id);
     if (!found) {
@@ -148,9 +153,9 @@ Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
 }
 
 void TokenService::note(const Caller &caller, const store::Connection &connection, const Error *error) {
-    audit::Event event = error == nullptr
-                             ? caller.event(audit::kTokenRetrieved)
-                             : caller.event(audit::kTokenRetrievalFailed, "error", errc_info(error->errc).code);
+    audit::Event event =
+        error == nullptr ? caller.event(audit::kTokenRetrieved)
+                         : caller.event(audit::kTokenRetrievalFailed, "error", errc_info(error->errc).code);
     event.connection_id = connection.id;
     event.workspace_id = connection.workspace_id;
     event.provider_id = connection.provider_id;

@@ -14,8 +14,8 @@ class Metrics;
 
 class TokenService {
 public:
-    TokenService(store::Database &database, const RecordBuilder &records, Refresher &refresher, AuditQueue &audit,
-                 Clock clock, Metrics *metrics)
+    TokenService(store::Database &database, const RecordBuilder &records, Refresher &refresher,
+                 AuditQueue &audit, Clock clock, Metrics *metrics)
         : database_(database),
           records_(records),
           refresher_(refresher),
@@ -24,13 +24,15 @@ public:
           metrics_(metrics) {}
 
     /// The record of an active connection with a token that is good now, refreshed first if need be.
-    /// errors kInvalidConnectionId, kConnectionNotFound (also: out of the caller's reach), kInsufficientGrant,
-    ///        DESIGN 4's refusals by state (kAttentionRequired carries the reason in `detail`), kTokenUnavailable,
-    ///        kProviderError, kStoreUnavailable
+    /// errors kInvalidConnectionId, kConnectionNotFound (also: out of the caller's reach),
+    /// kInsufficientGrant,
+    ///        DESIGN 4's refusals by state (kAttentionRequired carries the reason in `detail`),
+    ///        kTokenUnavailable, kProviderError, kStoreUnavailable
     Result<record::TokenRecord> read(const Caller &caller, const std::string &connection_id);
     /// The same after a forced refresh. errors as read; kStaticToken, kNoRefreshToken
     Result<record::TokenRecord> refresh(const Caller &caller, const std::string &connection_id);
-    /// The connection's state, whatever it is. errors kInvalidConnectionId, kConnectionNotFound, kStoreUnavailable
+    /// The connection's state, whatever it is. errors kInvalidConnectionId, kConnectionNotFound,
+    /// kStoreUnavailable
     Result<connection::State> check(const Caller &caller, const std::string &connection_id);
 
     /// For edges: the record in whatever state the connection is (docs/edge-protocol.md).

@@ -38,8 +38,8 @@ std::string part(CURLU *url, CURLUPart which, unsigned flags = 0) {
 }
 
 bool is_unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 int hex_value(char c) {
@@ -78,7 +78,10 @@ std::optional<std::string> query_decode(std::string_view text) {
 std::string join(const QueryParams &params) {
     std::string out;
     for (const auto &[name, value] : params) {
-        out.append(out.empty() ? "" : "&").append(percent_encode(name)).append("=").append(percent_encode(value));
+        out.append(out.empty() ? "" : "&")
+            .append(percent_encode(name))
+            .append("=")
+            .append(percent_encode(value));
     }
     return out;
 }

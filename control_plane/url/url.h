@@ -1,6 +1,6 @@
-// URLs as OAuth and OpenID Connect use them: parsed by libcurl's URL parser (the one that will fetch them, so that nobody reads a
-// URL differently from us), queries merged by name. Where a URL may lead is left to http/ (egress) and
-// return_url.h (redirects).
+// URLs as OAuth and OpenID Connect use them: parsed by libcurl's URL parser (the one that will fetch them, so
+// that nobody reads a URL differently from us), queries merged by name. Where a URL may lead is left to http/
+// (egress) and return_url.h (redirects).
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ Result<Url> parse_http_url(std::string_view text, std::string_view what);
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
 std::string percent_encode(std::string_view bytes);
-/// Puts `params` into the query of `url`: parameters of the same names go first, everything else stays byte for
-/// byte, a fragment stays behind the query.
+/// Puts `params` into the query of `url`: parameters of the same names go first, everything else stays byte
+/// for byte, a fragment stays behind the query.
 std::string with_query(std::string_view url, const QueryParams &params);
 
 }  // namespace nexus::control

@@ -31,8 +31,10 @@ protected:
         key.key_id = "abcdefghijklmnop";
         key.agent_id = kAgentId;
         key.sha256 = crypto::sha256_hex(kAgentKey);
-        EXPECT_TRUE(database_->transact([&](store::Transaction &sql) { return store::agents::add_key(sql, key, 1); }));
-        keys_ = {{crypto::sha256("full-key"), KeyScope::kFull}, {crypto::sha256("edge-key"), KeyScope::kEdge}};
+        EXPECT_TRUE(database_->transact(
+            [&](store::Transaction &sql) { return store::agents::add_key(sql, key, 1); }));
+        keys_ = {{crypto::sha256("full-key"), KeyScope::kFull},
+                 {crypto::sha256("edge-key"), KeyScope::kEdge}};
         cidrs_ = *net::parse_cidr_list("10.0.0.0/8,::1/128");
     }
 
@@ -66,28 +68,36 @@ TEST_F(GateTest, EachKeyHasItsRoutes) {
         const char *gateway;
     };
     std::string refused = "insufficient_grant";
-    for (const Row &row : {Row{"full-key", "ok", "ok", "ok"}, Row{"edge-key", "insufficient_grant", "ok", "insufficient_grant"},
+    for (const Row &row : {Row{"full-key", "ok", "ok", "ok"},
+                           Row{"edge-key", "insufficient_grant", "ok", "insufficient_grant"},
                            Row{kAgentKey.c_str(), "insufficient_grant", "insufficient_grant", "ok"},
                            Row{"nonsense", "invalid_api_key", "invalid_api_key", "invalid_api_key"},
                            Row{"", "missing_api_key", "missing_api_key", "missing_api_key"}}) {
         EXPECT_EQ(admit(Access::kControl, {{"x-api-key", row.key}}), row.control) << row.key;
         EXPECT_EQ(admit(Access::kEdge, {{"x-api-key", row.key}}), row.edge) << row.key;
         EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", row.key}}), row.gateway) << row.key;
-        EXPECT_EQ(admit(Access::kGateway, {{"authorization", std::string{"bEaReR "} + row.key}}), row.gateway) << row.key;
+        EXPECT_EQ(admit(Access::kGateway, {{"authorization", std::string{"bEaReR "} + row.key}}), row.gateway)
+            << row.key;
     }
 }
 
 TEST_F(GateTest, AnEdgeSpeaksForAnAgentOnGatewayRoutesOnly) {
     EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "ok");
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}, {"x-nexus-agent", kAgentId}}), "invalid_api_key");
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "insufficient_grant");
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}), "invalid_api_key");
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}, {"x-nexus-agent", kAgentId}}),
+              "invalid_api_key");
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}),
+              "insufficient_grant");
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}),
+              "invalid_api_key");
 }
 
 TEST_F(GateTest, SeveralCredentialsAreRefused) {
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"authorization", "Bearer full-key"}}), "invalid_api_key");
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"x-api-key", "full-key"}}), "invalid_api_key");
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}, {"x-nexus-agent", kAgentId}}),
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"authorization", "Bearer full-key"}}),
+              "invalid_api_key");
+    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"x-api-key", "full-key"}}),
+              "invalid_api_key");
+    EXPECT_EQ(admit(Access::kGateway,
+                    {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}, {"x-nexus-agent", kAgentId}}),
               "invalid_api_key");
     EXPECT_EQ(admit(Access::kControl, {{"authorization", "Basic full-key"}}), "missing_api_key");
 }
@@ -99,7 +109,8 @@ TEST_F(GateTest, ControlPlaneKeysComeFromAllowedNetworks) {
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, ""), "access_denied");
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "::1"), "ok");
     }
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok") << "agents come from anywhere";
+    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok")
+        << "agents come from anywhere";
 }
 
 }  // namespace

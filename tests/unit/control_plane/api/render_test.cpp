@@ -19,11 +19,13 @@ record::TokenRecord oauth_record() {
 }
 
 TEST(TokenJson, Oauth2RepeatsItsCredentialsAndNeverTheRefreshToken) {
-    EXPECT_EQ(token_json(oauth_record(), 1'800'000'000'000 - 1).dump_text(),
-              R"({"access_token":"a","token_type":"Bearer","expires_at":"2027-01-15T08:00:00Z","expired":false,)"
-              R"("expiry":"2027-01-15T08:00:00Z","scopes":["openid"],"strategy":{"type":"oauth2","config":{}},)"
-              R"("credentials":{"access_token":"a","token_type":"Bearer","expires_at":"2027-01-15T08:00:00Z","expired":false}})");
-    EXPECT_NE(token_json(oauth_record(), 1'800'000'000'000).dump_text().find("\"expired\":true"), std::string::npos);
+    EXPECT_EQ(
+        token_json(oauth_record(), 1'800'000'000'000 - 1).dump_text(),
+        R"({"access_token":"a","token_type":"Bearer","expires_at":"2027-01-15T08:00:00Z","expired":false,)"
+        R"("expiry":"2027-01-15T08:00:00Z","scopes":["openid"],"strategy":{"type":"oauth2","config":{}},)"
+        R"("credentials":{"access_token":"a","token_type":"Bearer","expires_at":"2027-01-15T08:00:00Z","expired":false}})");
+    EXPECT_NE(token_json(oauth_record(), 1'800'000'000'000).dump_text().find("\"expired\":true"),
+              std::string::npos);
 }
 
 TEST(TokenJson, StaticCredentialsAreNotRepeated) {
@@ -31,8 +33,9 @@ TEST(TokenJson, StaticCredentialsAreNotRepeated) {
     record.strategy = "header";
     record.strategy_config = {{"header_name", "X-Key"}};
     record.credentials.emplace_back("api_key", Secret{std::string_view{"k"}});
-    EXPECT_EQ(token_json(record, 0).dump_text(),
-              R"({"strategy":{"type":"header","config":{"header_name":"X-Key"}},"credentials":{"api_key":"k"}})");
+    EXPECT_EQ(
+        token_json(record, 0).dump_text(),
+        R"({"strategy":{"type":"header","config":{"header_name":"X-Key"}},"credentials":{"api_key":"k"}})");
 }
 
 TEST(TokenError, AttentionCarriesItsReason) {

@@ -4,8 +4,10 @@
 #include <fstream>
 #include <regex>
 #include <set>
+#include <stdexcept>
 
 #include "control_plane/daemon/process.h"
+#include "shared/encoding/base64.h"
 #include "tests/unit/control_plane/support/temp_dir.h"
 
 namespace nexus::control {
@@ -42,13 +44,17 @@ std::set<std::string> documented() {
 class RoutesTest : public testing::Test {
 protected:
     RoutesTest() {
-        const char *key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-        config_ = std::make_unique<Config>(std::move(*parse_config({{"BASE_URL", "https://nexus.example"},
-                                                                    {"DATABASE_URL", "sqlite:" + dir_.path() + "/n.db"},
-                                                                    {"ENCRYPTION_KEY", key},
-                                                                    {"CACHE_KEY", key},
-                                                                    {"STATE_KEY", key},
-                                                                    {"API_KEY", std::string(40, 'k')}})));
+        auto key = [](char fill) { return encoding::base64_encode(std::string(32, fill)); };
+        auto config = parse_config({{"BASE_URL", "https://nexus.example"},
+                                    {"DATABASE_URL", "sqlite:" + dir_.path() + "/n.db"},
+                                    {"ENCRYPTION_KEY", key('e')},
+                                    {"CACHE_KEY", key('c')},
+                                    {"STATE_KEY", key('s')},
+                                    {"API_KEY", std::string(40, 'k')}});
+        if (!config) {
+            throw std::runtime_error(config.error().front().sentence);
+        }
+        config_ = std::make_unique<Config>(std::move(*config));
         std::unique_ptr<store::Database> database = std::move(*store::Database::open(config_->database));
         EXPECT_TRUE(database->migrate());
         std::vector<Secret> keys;
@@ -56,7 +62,8 @@ protected:
         process_ = std::make_unique<Process>(*config_, metrics_, std::move(database),
                                              std::move(*StateSigner::create(std::move(keys))));
         for (const Route &route : all_routes(process_->context)) {
-            built_.insert(std::string{route.method} + " " + std::string{route.pattern} + " " + access_name(route.access));
+            built_.insert(std::string{route.method} + " " + std::string{route.pattern} + " " +
+                          access_name(route.access));
         }
     }
 
@@ -79,9 +86,9 @@ TEST_F(RoutesTest, OnlyProbesAndFlowsAreOpen) {
             open.insert(route.substr(0, route.size() - 7));
         }
     }
-    EXPECT_EQ(open, (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema", "GET /health", "GET /metrics",
-                                           "GET /ready", "GET /v1/capture-schema", "POST /auth/capture-credential",
-                                           "POST /v1/capture-credential"}));
+    EXPECT_EQ(open, (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema", "GET /health",
+                                           "GET /metrics", "GET /ready", "GET /v1/capture-schema",
+                                           "POST /auth/capture-credential", "POST /v1/capture-credential"}));
 }
 
 }  // namespace

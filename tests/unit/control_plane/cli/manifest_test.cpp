@@ -14,16 +14,17 @@ std::optional<std::string> lookup(const std::string &name) {
 }
 
 TEST(Manifest, ExpandsVariablesInValuesOnly) {
-    auto got = parse_manifest("providers:\n"
-                              "  - name: demo\n"
-                              "    client_secret: ${SECRET}\n"
-                              "    client_id: 12345\n"
-                              "    enable_discovery: true\n"
-                              "    description: \"true\"\n"
-                              "    category: a$$b ${EMPTY}$c\n"
-                              "    scopes: [openid, \"${EMPTY}x\"]\n"
-                              "    issuer:\n",
-                              lookup);
+    auto got = parse_manifest(
+        "providers:\n"
+        "  - name: demo\n"
+        "    client_secret: ${SECRET}\n"
+        "    client_id: 12345\n"
+        "    enable_discovery: true\n"
+        "    description: \"true\"\n"
+        "    category: a$$b ${EMPTY}$c\n"
+        "    scopes: [openid, \"${EMPTY}x\"]\n"
+        "    issuer:\n",
+        lookup);
     ASSERT_TRUE(got) << got.error().message;
     ASSERT_EQ(got->size(), 1u);
     const json::Value &profile = got->front().profile;
@@ -39,7 +40,8 @@ TEST(Manifest, ExpandsVariablesInValuesOnly) {
 }
 
 TEST(Manifest, NumbersCountInCredentialSchemas) {
-    auto got = parse_manifest("providers: [{name: a, params: {credential_schema: {properties: {k: {minLength: 3}}}}}]", lookup);
+    auto got = parse_manifest(
+        "providers: [{name: a, params: {credential_schema: {properties: {k: {minLength: 3}}}}}]", lookup);
     ASSERT_TRUE(got);
     json::Value schema = got->front().profile.get("params").get("credential_schema");
     EXPECT_EQ(schema.get("properties").get("k").get("minLength").as_integer(), 3);
@@ -58,17 +60,19 @@ TEST_P(BadManifestTest, IsExplained) {
     EXPECT_NE(got.error().message.find(GetParam().sentence), std::string::npos) << got.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Mistakes, BadManifestTest,
-    testing::Values(BadManifest{"", "providers"}, BadManifest{"[]", "providers"}, BadManifest{"providers: x", "providers"},
-                    BadManifest{"providers: []\nmore: 1", "one member"}, BadManifest{"providers: [x]", "provider 1"},
-                    BadManifest{"providers: [{name: ''}]", "no name"},
-                    BadManifest{"providers: [{name: a}, {name: a}]", "comes twice"},
-                    BadManifest{"providers:\n - name: a\n   name: b", "comes twice"},
-                    BadManifest{"providers:\n - name: a\n   client_secret: ${UNSET_ONE}", "UNSET_ONE"},
-                    BadManifest{"providers: [{name: a, category: 'x${'}]", "${"},
-                    BadManifest{"providers: [{name: a, category: '${}'}]", "${"},
-                    BadManifest{"providers:\n - name: [", "line"}));
+INSTANTIATE_TEST_SUITE_P(Mistakes, BadManifestTest,
+                         testing::Values(BadManifest{"", "providers"}, BadManifest{"[]", "providers"},
+                                         BadManifest{"providers: x", "providers"},
+                                         BadManifest{"providers: []\nmore: 1", "one member"},
+                                         BadManifest{"providers: [x]", "provider 1"},
+                                         BadManifest{"providers: [{name: ''}]", "no name"},
+                                         BadManifest{"providers: [{name: a}, {name: a}]", "comes twice"},
+                                         BadManifest{"providers:\n - name: a\n   name: b", "comes twice"},
+                                         BadManifest{"providers:\n - name: a\n   client_secret: ${UNSET_ONE}",
+                                                     "UNSET_ONE"},
+                                         BadManifest{"providers: [{name: a, category: 'x${'}]", "${"},
+                                         BadManifest{"providers: [{name: a, category: '${}'}]", "${"},
+                                         BadManifest{"providers:\n - name: [", "line"}));
 
 }  // namespace
 }  // namespace nexus::control::cli

@@ -19,10 +19,11 @@ AuthorizationRequest request() {
 }
 
 TEST(AuthorizationUrl, HasEveryParameterAndKeepsTheEndpointsQuery) {
-    EXPECT_EQ(authorization_url(request()),
-              "https://idp.example/auth?tenant=t1&response_type=code&client_id=client%201"
-              "&redirect_uri=https%3A%2F%2Fnexus.example%2Fauth%2Fcallback&scope=openid%20api%3Aread&state=s.s"
-              "&code_challenge=c&code_challenge_method=S256&nonce=n");
+    EXPECT_EQ(
+        authorization_url(request()),
+        "https://idp.example/auth?tenant=t1&response_type=code&client_id=client%201"
+        "&redirect_uri=https%3A%2F%2Fnexus.example%2Fauth%2Fcallback&scope=openid%20api%3Aread&state=s.s"
+        "&code_challenge=c&code_challenge_method=S256&nonce=n");
 }
 
 TEST(AuthorizationUrl, LeavesOutScopeAndNonce) {
@@ -37,8 +38,11 @@ TEST(AuthorizationUrl, LeavesOutScopeAndNonce) {
 TEST(AuthorizationUrl, ExtrasCannotReplaceTheProtocol) {
     AuthorizationRequest wish = request();
     wish.endpoint = "https://idp.example/auth?state=old&code_challenge_method=plain";
-    wish.extras = {{"prompt", "consent"}, {"state", "evil"}, {"redirect_uri", "https://evil.example"},
-                   {"code_challenge_method", "plain"}, {"request_uri", "x"}};
+    wish.extras = {{"prompt", "consent"},
+                   {"state", "evil"},
+                   {"redirect_uri", "https://evil.example"},
+                   {"code_challenge_method", "plain"},
+                   {"request_uri", "x"}};
     std::string url = authorization_url(wish);
     EXPECT_NE(url.find("prompt=consent"), std::string::npos);
     EXPECT_EQ(url.find("evil"), std::string::npos);

@@ -22,15 +22,15 @@ TEST_P(PkceS256Test, DerivesChallenge) {
     EXPECT_EQ(got ? *got : "", GetParam().challenge.value_or(""));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Rfc7636, PkceS256Test,
-    testing::Values(ChallengeCase{"AppendixB", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-                                  "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
-                    ChallengeCase{"TooShort", std::string(42, 'a'), std::nullopt},
-                    ChallengeCase{"TooLong", std::string(129, 'a'), std::nullopt},
-                    ChallengeCase{"Plus", std::string(43, '+'), std::nullopt},
-                    ChallengeCase{"Empty", "", std::nullopt}),
-    [](const auto &the_case) { return std::string{the_case.param.name}; });
+INSTANTIATE_TEST_SUITE_P(Rfc7636, PkceS256Test,
+                         testing::Values(ChallengeCase{"AppendixB",
+                                                       "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+                                                       "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
+                                         ChallengeCase{"TooShort", std::string(42, 'a'), std::nullopt},
+                                         ChallengeCase{"TooLong", std::string(129, 'a'), std::nullopt},
+                                         ChallengeCase{"Plus", std::string(43, '+'), std::nullopt},
+                                         ChallengeCase{"Empty", "", std::nullopt}),
+                         [](const auto &the_case) { return std::string{the_case.param.name}; });
 
 TEST(CodeVerifier, IsFreshAndWellFormed) {
     Secret first = new_code_verifier();

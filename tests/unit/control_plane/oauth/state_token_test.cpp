@@ -67,7 +67,8 @@ TEST(StateToken, EveryChangedByteIsRefused) {
 }
 
 TEST(StateToken, ABodyOfOursWithAStrangersSignatureIsRefused) {
-    std::string body = encoding::base64url_encode(R"({"kid":"x","jti":"6f1c2a34-0000-4000-8000-000000000001"})");
+    std::string body =
+        encoding::base64url_encode(R"({"kid":"x","jti":"6f1c2a34-0000-4000-8000-000000000001"})");
     EXPECT_FALSE(signer({'a'}).verify(body + "." + encoding::base64url_encode(std::string(32, '\0')), kNow));
     EXPECT_FALSE(signer({'a'}).verify(body + ".", kNow));
 }

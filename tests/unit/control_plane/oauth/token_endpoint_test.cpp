@@ -48,7 +48,8 @@ TEST(TokenEndpoint, ExchangesACodeWithTheSecretInTheBody) {
     Recorder seen;
     TokenEndpoint endpoint(seen.fetch(), [] { return 0; });
     Secret verifier{std::string_view{"v"}};
-    TokenResponse got = endpoint.exchange_code(client(ClientAuth::kSecretPost), "c", verifier, "https://n/cb");
+    TokenResponse got =
+        endpoint.exchange_code(client(ClientAuth::kSecretPost), "c", verifier, "https://n/cb");
     EXPECT_EQ(got.outcome, TokenOutcome::kTokens);
     EXPECT_EQ(seen.method, "POST");
     EXPECT_EQ(seen.url, "https://idp.example/token");
@@ -66,7 +67,8 @@ TEST(TokenEndpoint, BasicIsFormEncodedAndAlone) {
     Recorder seen;
     TokenEndpoint endpoint(seen.fetch(), [] { return 0; });
     endpoint.refresh(client(ClientAuth::kSecretBasic), Secret{std::string_view{"r"}});
-    EXPECT_EQ(seen.form, (std::map<std::string, std::string>{{"grant_type", "refresh_token"}, {"refresh_token", "r"}}));
+    EXPECT_EQ(seen.form,
+              (std::map<std::string, std::string>{{"grant_type", "refresh_token"}, {"refresh_token", "r"}}));
     EXPECT_EQ(seen.basic_user, "id%3A1");
     EXPECT_EQ(seen.basic_password, "p%2Bw+d");
 }

@@ -26,20 +26,26 @@ INSTANTIATE_TEST_SUITE_P(
     Answers, TokenAnswerTest,
     testing::Values(
         AnswerCase{"Good", 200, R"({"access_token":"a"})", TokenOutcome::kTokens, ""},
-        AnswerCase{"ErrorWith200", 200, R"({"error":"invalid_grant"})", TokenOutcome::kInvalidGrant, "invalid_grant"},
+        AnswerCase{"ErrorWith200", 200, R"({"error":"invalid_grant"})", TokenOutcome::kInvalidGrant,
+                   "invalid_grant"},
         AnswerCase{"ErrorBesideToken", 200, R"({"error":"invalid_grant","access_token":"a"})",
                    TokenOutcome::kInvalidGrant, "invalid_grant"},
-        AnswerCase{"NoToken", 200, R"({"token_type":"Bearer"})", TokenOutcome::kConfiguration, "malformed_answer"},
-        AnswerCase{"EmptyToken", 200, R"({"access_token":""})", TokenOutcome::kConfiguration, "malformed_answer"},
-        AnswerCase{"TokenIsNumber", 200, R"({"access_token":7})", TokenOutcome::kConfiguration, "malformed_answer"},
+        AnswerCase{"NoToken", 200, R"({"token_type":"Bearer"})", TokenOutcome::kConfiguration,
+                   "malformed_answer"},
+        AnswerCase{"EmptyToken", 200, R"({"access_token":""})", TokenOutcome::kConfiguration,
+                   "malformed_answer"},
+        AnswerCase{"TokenIsNumber", 200, R"({"access_token":7})", TokenOutcome::kConfiguration,
+                   "malformed_answer"},
         AnswerCase{"TokenBreaksHeader", 200, R"({"access_token":"a\r\nX: y"})", TokenOutcome::kConfiguration,
                    "malformed_answer"},
         AnswerCase{"Html", 200, "<html>", TokenOutcome::kConfiguration, "malformed_answer"},
         AnswerCase{"Array", 200, "[]", TokenOutcome::kConfiguration, "malformed_answer"},
         AnswerCase{"Dead", 400, R"({"error":"invalid_grant","error_description":"secret text"})",
                    TokenOutcome::kInvalidGrant, "invalid_grant"},
-        AnswerCase{"Client", 401, R"({"error":"invalid_client"})", TokenOutcome::kConfiguration, "invalid_client"},
-        AnswerCase{"Unknown", 400, R"({"error":"canary-token-value"})", TokenOutcome::kConfiguration, "unknown_error"},
+        AnswerCase{"Client", 401, R"({"error":"invalid_client"})", TokenOutcome::kConfiguration,
+                   "invalid_client"},
+        AnswerCase{"Unknown", 400, R"({"error":"canary-token-value"})", TokenOutcome::kConfiguration,
+                   "unknown_error"},
         AnswerCase{"Forbidden", 403, "", TokenOutcome::kConfiguration, "status_403"},
         AnswerCase{"Redirect", 302, "", TokenOutcome::kConfiguration, "status_302"},
         AnswerCase{"Timeout", 408, "", TokenOutcome::kTransient, "status_408"},
@@ -63,13 +69,15 @@ TEST_P(ExpiresInTest, IsReadFromWhatProvidersSend) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, ExpiresInTest,
                          testing::Values(ExpiryCase{"3600", 3600}, ExpiryCase{"\"3600\"", 3600},
-                                         ExpiryCase{"3599.9", 3599}, ExpiryCase{"0", 0}, ExpiryCase{"-5", std::nullopt},
-                                         ExpiryCase{"null", std::nullopt}, ExpiryCase{"\"soon\"", std::nullopt},
-                                         ExpiryCase{"1e300", 315360000}, ExpiryCase{"\"nan\"", std::nullopt}));
+                                         ExpiryCase{"3599.9", 3599}, ExpiryCase{"0", 0},
+                                         ExpiryCase{"-5", std::nullopt}, ExpiryCase{"null", std::nullopt},
+                                         ExpiryCase{"\"soon\"", std::nullopt}, ExpiryCase{"1e300", 315360000},
+                                         ExpiryCase{"\"nan\"", std::nullopt}));
 
 TEST(TokenAnswer, KeepsWhatIsUsed) {
     TokenResponse got = parse_token_response(
-        200, R"({"access_token":"a","refresh_token":"r","id_token":"i","token_type":"bearer","scope":"x y"})", 0);
+        200, R"({"access_token":"a","refresh_token":"r","id_token":"i","token_type":"bearer","scope":"x y"})",
+        0);
     EXPECT_EQ(got.access_token.view(), "a");
     EXPECT_EQ(got.refresh_token.view(), "r");
     EXPECT_EQ(got.id_token.view(), "i");
@@ -83,7 +91,8 @@ TEST(TokenAnswer, ObeysRetryAfter) {
 }
 
 TEST(NoAnswer, IsTransientUnlessTheAddressIsForbidden) {
-    EXPECT_EQ(no_token_response(Error{Errc::kProviderUnavailable, "", "", 0}).outcome, TokenOutcome::kTransient);
+    EXPECT_EQ(no_token_response(Error{Errc::kProviderUnavailable, "", "", 0}).outcome,
+              TokenOutcome::kTransient);
     EXPECT_EQ(no_token_response(Error{Errc::kEgressDenied, "", "", 0}).outcome, TokenOutcome::kConfiguration);
 }
 

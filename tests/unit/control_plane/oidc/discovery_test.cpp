@@ -13,28 +13,36 @@ namespace {
 constexpr const char *kIssuer = "https://idp.example/t1";
 
 std::string document(const std::string &issuer = kIssuer, const std::string &more = "") {
-    return R"({"issuer":")" + issuer + R"(","authorization_endpoint":"https://idp.example/auth",)"
-           R"("token_endpoint":"https://idp.example/token","jwks_uri":"https://idp.example/jwks")" + more + "}";
+    return R"({"issuer":")" + issuer +
+           R"(","authorization_endpoint":"https://idp.example/auth",)"
+           R"("token_endpoint":"https://idp.example/token","jwks_uri":"https://idp.example/jwks")" +
+           more + "}";
 }
 
 TEST(IssuerMetadata, MustNameThePinnedIssuerExactly) {
     EXPECT_TRUE(parse_issuer_metadata(document(), kIssuer));
-    for (const char *other : {"https://idp.example/t1/", "https://idp.example", "HTTPS://idp.example/t1", ""}) {
-        EXPECT_EQ(parse_issuer_metadata(document(other), kIssuer).error().errc, Errc::kProviderError) << other;
+    for (const char *other :
+         {"https://idp.example/t1/", "https://idp.example", "HTTPS://idp.example/t1", ""}) {
+        EXPECT_EQ(parse_issuer_metadata(document(other), kIssuer).error().errc, Errc::kProviderError)
+            << other;
     }
 }
 
 TEST(IssuerMetadata, MustBeUsable) {
     EXPECT_FALSE(parse_issuer_metadata("<html>", kIssuer));
     EXPECT_FALSE(parse_issuer_metadata(R"({"issuer":"https://idp.example/t1"})", kIssuer));
-    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, R"(,"code_challenge_methods_supported":["plain"])"), kIssuer));
-    EXPECT_TRUE(parse_issuer_metadata(document(kIssuer, R"(,"code_challenge_methods_supported":["plain","S256"])"), kIssuer));
+    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, R"(,"code_challenge_methods_supported":["plain"])"),
+                                       kIssuer));
     EXPECT_TRUE(parse_issuer_metadata(
-        document(kIssuer, R"(,"authorization_response_iss_parameter_supported":true)"), kIssuer)->iss_in_response);
+        document(kIssuer, R"(,"code_challenge_methods_supported":["plain","S256"])"), kIssuer));
+    EXPECT_TRUE(parse_issuer_metadata(
+                    document(kIssuer, R"(,"authorization_response_iss_parameter_supported":true)"), kIssuer)
+                    ->iss_in_response);
 }
 
 TEST(DiscoveryUrl, KeepsTheIssuersPath) {
-    EXPECT_EQ(discovery_url("https://idp.example/t1/"), "https://idp.example/t1/.well-known/openid-configuration");
+    EXPECT_EQ(discovery_url("https://idp.example/t1/"),
+              "https://idp.example/t1/.well-known/openid-configuration");
     EXPECT_EQ(discovery_url("https://idp.example"), "https://idp.example/.well-known/openid-configuration");
 }
 
@@ -43,7 +51,8 @@ protected:
     DiscoveryTest()
         : first_(test::SigningKey::rsa("k1")),
           second_(test::SigningKey::rsa("k2")),
-          discovery_([this](const HttpRequest &request) { return answer(request); }, [this] { return now_; }) {
+          discovery_([this](const HttpRequest &request) { return answer(request); },
+                     [this] { return now_; }) {
         keys_ = R"({"keys":[)" + first_.public_jwk() + "]}";
     }
 
@@ -101,7 +110,8 @@ TEST_F(DiscoveryTest, AnOutageServesWhatIsKnown) {
     EXPECT_TRUE(discovery_.keys(kIssuer, "k1"));
     int calls = calls_["https://idp.example/jwks"] + calls_[discovery_url(kIssuer)];
     EXPECT_TRUE(discovery_.keys(kIssuer, "k1"));
-    EXPECT_EQ(calls_["https://idp.example/jwks"] + calls_[discovery_url(kIssuer)], calls) << "not asked at once again";
+    EXPECT_EQ(calls_["https://idp.example/jwks"] + calls_[discovery_url(kIssuer)], calls)
+        << "not asked at once again";
 }
 
 TEST_F(DiscoveryTest, FailuresAreNotCached) {

@@ -34,7 +34,8 @@ SigningKey SigningKey::p256(const std::string &kid) {
 SigningKey SigningKey::hmac(const std::string &kid, const std::string &secret) {
     cjose_err error{};
     return SigningKey(with_kid(
-        cjose_jwk_create_oct_spec(reinterpret_cast<const uint8_t *>(secret.data()), secret.size(), &error), kid));
+        cjose_jwk_create_oct_spec(reinterpret_cast<const uint8_t *>(secret.data()), secret.size(), &error),
+        kid));
 }
 
 SigningKey::~SigningKey() {
@@ -49,15 +50,16 @@ std::string SigningKey::public_jwk(const std::string &more) const {
     return more.empty() ? json : "{" + more + "," + json.substr(1);
 }
 
-std::string SigningKey::sign(const std::string &alg, const std::string &payload, const std::string &kid) const {
+std::string SigningKey::sign(const std::string &alg, const std::string &payload,
+                             const std::string &kid) const {
     cjose_err error{};
     cjose_header_t *header = cjose_header_new(&error);
     cjose_header_set(header, CJOSE_HDR_ALG, alg.c_str(), &error);
     if (!kid.empty()) {
         cjose_header_set(header, CJOSE_HDR_KID, kid.c_str(), &error);
     }
-    cjose_jws_t *jws =
-        cjose_jws_sign(key_, header, reinterpret_cast<const uint8_t *>(payload.data()), payload.size(), &error);
+    cjose_jws_t *jws = cjose_jws_sign(key_, header, reinterpret_cast<const uint8_t *>(payload.data()),
+                                      payload.size(), &error);
     const char *text = nullptr;
     if (jws == nullptr || !cjose_jws_export(jws, &text, &error)) {
         throw std::runtime_error("not signed");

@@ -19,11 +19,14 @@ using connection::State;
 class NullCache : public CacheWriter {
 public:
     Result<WriteOutcome> write_token(const record::TokenRecord &) override { return WriteOutcome::kWritten; }
-    Result<WriteOutcome> write_caller(const record::CallerRecord &) override { return WriteOutcome::kWritten; }
+    Result<WriteOutcome> write_caller(const record::CallerRecord &) override {
+        return WriteOutcome::kWritten;
+    }
     Result<void> ping() override { return {}; }
 };
 
-/// The real database, until it is told to be away: then every transaction fails, as with a server that went down.
+/// The real database, until it is told to be away: then every transaction fails, as with a server that went
+/// down.
 class FlakyDatabase : public store::Database {
 public:
     explicit FlakyDatabase(std::unique_ptr<store::Database> inner) : inner_(std::move(inner)) {}
@@ -68,7 +71,8 @@ protected:
         database_ = std::make_unique<FlakyDatabase>(std::move(*store::Database::open(target)));
         EXPECT_TRUE(database_->migrate());
         drainer_ = std::make_unique<OutboxDrainer>(
-            *database_, cache_, [](const store::OutboxEntry &) { return std::optional<CacheRecord>{}; }, clock());
+            *database_, cache_, [](const store::OutboxEntry &) { return std::optional<CacheRecord>{}; },
+            clock());
         discovery_ = std::make_unique<Discovery>(fetch(), clock());
         add_connection();
     }
@@ -128,14 +132,17 @@ protected:
         credentials.usage.emplace_back("access_token", Secret{std::string_view{access}});
         credentials.refresh_token = Secret{std::string_view{refresh}};
         store::Token token = std::move(*seal_credentials(vault_, kConnection, version, credentials, now_));
-        EXPECT_TRUE(database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
+        EXPECT_TRUE(
+            database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
     }
 
     std::unique_ptr<Refresher> refresher(RefresherOptions options = {}) {
-        return std::make_unique<Refresher>(*database_, vault_, *discovery_, TokenEndpoint(fetch(), clock()), *drainer_,
-                                           clock(), nullptr, options);
+        return std::make_unique<Refresher>(*database_, vault_, *discovery_, TokenEndpoint(fetch(), clock()),
+                                           *drainer_, clock(), nullptr, options);
     }
-    StoredCredentials stored() { return std::move(*open_credentials(vault_, *store::tokens::get(*database_, kConnection))); }
+    StoredCredentials stored() {
+        return std::move(*open_credentials(vault_, *store::tokens::get(*database_, kConnection)));
+    }
     store::Connection row() { return *store::connections::get(*database_, kConnection); }
 
     test::TempDir dir_;
@@ -186,7 +193,8 @@ TEST_F(RefresherTest, ADeadGrantNeedsAPerson) {
     EXPECT_EQ(got->attention_reason, "invalid_grant");
 }
 
-// Somebody else (another process whose lease ran out, an import) renewed the refresh token while ours was refused.
+// Somebody else (another process whose lease ran out, an import) renewed the refresh token while ours was
+// refused.
 TEST_F(RefresherTest, InvalidGrantOfAnOldRefreshTokenDoesNotCount) {
     status_ = 400;
     body_ = R"({"error":"invalid_grant"})";
@@ -270,7 +278,8 @@ TEST_F(RefresherTest, TwoProcessesAskTheProviderOnce) {
     std::thread first([&] { EXPECT_EQ(one->refresh(kConnection, kForced)->generation, 3); });
     asked.wait();
     std::thread second([&] { EXPECT_EQ(two->refresh(kConnection, kForced)->generation, 3); });
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});  // the second finds the lease taken, or the new row
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds{100});  // the second finds the lease taken, or the new row
     other_waits.count_down();
     first.join();
     second.join();

@@ -64,7 +64,8 @@ TEST_F(AgentServiceTest, RefusesByMember) {
     EXPECT_EQ(errc_of([](AgentRequest &wish) { wish.providers = {"A B"}; }), Errc::kInvalidRequest);
     EXPECT_EQ(errc_of([this](AgentRequest &wish) { wish.key_expires_at = now_; }), Errc::kInvalidRequest);
     EXPECT_EQ(agents_.get("x").error().errc, Errc::kAgentNotFound);
-    EXPECT_EQ(agents_.remove(admin(), "00000000-0000-4000-8000-000000000000").error().errc, Errc::kAgentNotFound);
+    EXPECT_EQ(agents_.remove(admin(), "00000000-0000-4000-8000-000000000000").error().errc,
+              Errc::kAgentNotFound);
 }
 
 }  // namespace

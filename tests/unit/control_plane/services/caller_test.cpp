@@ -37,7 +37,8 @@ class AuthenticatorTest : public ServiceTest {
 protected:
     AuthenticatorTest() : builder_(*database_, vault_, clock()), agents_(*database_, *drainer_, clock()) {
         records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
-        keys_ = {{crypto::sha256("full-key"), KeyScope::kFull}, {crypto::sha256("edge-key"), KeyScope::kEdge}};
+        keys_ = {{crypto::sha256("full-key"), KeyScope::kFull},
+                 {crypto::sha256("edge-key"), KeyScope::kEdge}};
     }
     NewAgent make_agent(UnixMs expires_at = 0) {
         AgentRequest request{"a", "w1", {"token:read"}, {}, {}, expires_at};
@@ -70,12 +71,14 @@ TEST_F(AuthenticatorTest, RefusesWhatIsNotGood) {
     NewAgent made = make_agent(now_ + 1000);
     std::string key{made.key.text.view()};
     EXPECT_EQ(who("").error().errc, Errc::kMissingApiKey);
-    for (std::string bad : {std::string{"x"}, key + "x", key.substr(1), std::string{"nxa_"}, std::string{"full-key "}}) {
+    for (std::string bad :
+         {std::string{"x"}, key + "x", key.substr(1), std::string{"nxa_"}, std::string{"full-key "}}) {
         EXPECT_EQ(who(bad).error().errc, Errc::kInvalidApiKey) << bad.size();
     }
     EXPECT_EQ(who("edge-key", "nonsense").error().errc, Errc::kInvalidApiKey);
     EXPECT_EQ(who("edge-key", "00000000-0000-4000-8000-000000000000").error().errc, Errc::kInvalidApiKey);
-    EXPECT_EQ(who(key, made.agent.id).error().errc, Errc::kInvalidApiKey) << "an agent cannot speak for another";
+    EXPECT_EQ(who(key, made.agent.id).error().errc, Errc::kInvalidApiKey)
+        << "an agent cannot speak for another";
     EXPECT_TRUE(who(key));
     now_ += 1000;
     EXPECT_EQ(who(key).error().errc, Errc::kInvalidApiKey) << "expired";

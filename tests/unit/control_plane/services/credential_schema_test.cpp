@@ -45,14 +45,17 @@ TEST_P(SubmitTest, FitsOrIsRefusedWithoutTheValue) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Bodies, SubmitTest,
-    testing::Values(SubmitCase{R"({"api_key":"canary"})", true}, SubmitCase{R"({"api_key":"canary","note":"n"})", true},
-                    SubmitCase{R"({"api_key":"canary","note":""})", true}, SubmitCase{"{}", false},
-                    SubmitCase{R"({"api_key":""})", false}, SubmitCase{R"({"note":"canary"})", false},
-                    SubmitCase{R"({"api_key":"canary","access_token":"canary"})", false},
-                    SubmitCase{R"({"api_key":["canary"]})", false}, SubmitCase{R"({"api_key":5})", false},
-                    SubmitCase{R"({"api_key":"canary\r\nX: y"})", false}, SubmitCase{R"({"api_key":null})", false}));
+INSTANTIATE_TEST_SUITE_P(Bodies, SubmitTest,
+                         testing::Values(SubmitCase{R"({"api_key":"canary"})", true},
+                                         SubmitCase{R"({"api_key":"canary","note":"n"})", true},
+                                         SubmitCase{R"({"api_key":"canary","note":""})", true},
+                                         SubmitCase{"{}", false}, SubmitCase{R"({"api_key":""})", false},
+                                         SubmitCase{R"({"note":"canary"})", false},
+                                         SubmitCase{R"({"api_key":"canary","access_token":"canary"})", false},
+                                         SubmitCase{R"({"api_key":["canary"]})", false},
+                                         SubmitCase{R"({"api_key":5})", false},
+                                         SubmitCase{R"({"api_key":"canary\r\nX: y"})", false},
+                                         SubmitCase{R"({"api_key":null})", false}));
 
 class BadSchemaTest : public testing::TestWithParam<const char *> {};
 
@@ -61,8 +64,10 @@ TEST_P(BadSchemaTest, IsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemas, BadSchemaTest,
-                         testing::Values("{}", R"({"properties":{}})", R"({"type":"array","properties":{"a":{}}})",
-                                         R"({"properties":{"a":{"type":"object"}}})", R"({"properties":{"a":1}})",
+                         testing::Values("{}", R"({"properties":{}})",
+                                         R"({"type":"array","properties":{"a":{}}})",
+                                         R"({"properties":{"a":{"type":"object"}}})",
+                                         R"({"properties":{"a":1}})",
                                          R"({"properties":{"a":{}},"required":["b"]})",
                                          R"({"properties":{"a":{}},"required":"a"})"));
 

@@ -34,7 +34,8 @@ TEST(ProviderProfile, TakesAnIssuerWithDiscovery) {
 TEST(ProviderProfile, SpellsOfClientAuthentication) {
     EXPECT_EQ(parse(urls() + R"(,"auth_header":"Basic")")->provider.auth_header, "client_secret_basic");
     EXPECT_FALSE(parse(urls() + R"(,"auth_header":"none")")) << "a public client has no secret";
-    EXPECT_TRUE(parse(R"("name":"p","client_id":"c","auth_header":"none","auth_url":"https://i/a","token_url":"https://i/t")"));
+    EXPECT_TRUE(parse(
+        R"("name":"p","client_id":"c","auth_header":"none","auth_url":"https://i/a","token_url":"https://i/t")"));
 }
 
 TEST(ProviderProfile, AReplacementMayLeaveTheSecretOut) {
@@ -58,36 +59,38 @@ TEST_P(BadProfileTest, IsRefusedByName) {
     Result<ProfileInput> got = parse(members.starts_with(",") ? urls() + members : members);
     ASSERT_FALSE(got) << members;
     EXPECT_EQ(got.error().errc, GetParam().errc);
-    EXPECT_NE((got.error().message + got.error().detail).find(GetParam().named), std::string::npos) << got.error().message;
+    EXPECT_NE((got.error().message + got.error().detail).find(GetParam().named), std::string::npos)
+        << got.error().message;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Members, BadProfileTest,
-    testing::Values(BadCase{R"("name":"demo")", Errc::kMissingFields, "client_id"},
-                    BadCase{R"("client_id":"c")", Errc::kMissingFields, "name"},
-                    BadCase{R"("name":"a b","auth_type":"api_key")", Errc::kInvalidRequest, "profile.name"},
-                    BadCase{R"("name":"a","auth_type":"aws_sigv4")", Errc::kUnsupportedAuthType, "auth_type"},
-                    BadCase{R"("name":"a","auth_type":"api_key","client_secret":"s")", Errc::kInvalidRequest,
-                            "profile.client_secret"},
-                    BadCase{R"("name":"a","auth_type":"query_param")", Errc::kInvalidRequest, "param_name"},
-                    BadCase{R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"magic"}})",
-                            Errc::kInvalidRequest, "auth_strategy"},
-                    BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{}}})",
-                            Errc::kInvalidRequest, "credential_schema"},
-                    BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{"x":{}}}})",
-                            Errc::kInvalidRequest, "api_key"},
-                    BadCase{R"("name":"a","auth_type":"api_key","params":{"odd":"x"})", Errc::kInvalidRequest, "odd"},
-                    BadCase{",\"odd\":1", Errc::kInvalidRequest, "profile.odd"},
-                    BadCase{",\"scopes\":\"x\"", Errc::kInvalidRequest, "profile.scopes"},
-                    BadCase{",\"scopes\":[\"a b\"]", Errc::kInvalidRequest, "profile.scopes"},
-                    BadCase{",\"enable_discovery\":\"yes\"", Errc::kInvalidRequest, "profile.enable_discovery"},
-                    BadCase{",\"api_base_url\":\"x\"", Errc::kInvalidRequest, "profile.api_base_url"},
-                    BadCase{",\"allowed_hosts\":[\"*\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
-                    BadCase{",\"allowed_hosts\":[\"https://x\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
-                    BadCase{",\"params\":{\"redirect_uri\":\"x\"}", Errc::kInvalidRequest, "profile.params.redirect_uri"},
-                    BadCase{",\"params\":{\"prompt\":1}", Errc::kInvalidRequest, "profile.params.prompt"},
-                    BadCase{",\"params\":{\"skip_scope_on_auth\":\"x\"}", Errc::kInvalidRequest, "skip_scope_on_auth"},
-                    BadCase{",\"auth_header\":\"X\"", Errc::kInvalidRequest, "profile.auth_header"}));
+    testing::Values(
+        BadCase{R"("name":"demo")", Errc::kMissingFields, "client_id"},
+        BadCase{R"("client_id":"c")", Errc::kMissingFields, "name"},
+        BadCase{R"("name":"a b","auth_type":"api_key")", Errc::kInvalidRequest, "profile.name"},
+        BadCase{R"("name":"a","auth_type":"aws_sigv4")", Errc::kUnsupportedAuthType, "auth_type"},
+        BadCase{R"("name":"a","auth_type":"api_key","client_secret":"s")", Errc::kInvalidRequest,
+                "profile.client_secret"},
+        BadCase{R"("name":"a","auth_type":"query_param")", Errc::kInvalidRequest, "param_name"},
+        BadCase{R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"magic"}})",
+                Errc::kInvalidRequest, "auth_strategy"},
+        BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{}}})",
+                Errc::kInvalidRequest, "credential_schema"},
+        BadCase{R"("name":"a","auth_type":"api_key","params":{"credential_schema":{"properties":{"x":{}}}})",
+                Errc::kInvalidRequest, "api_key"},
+        BadCase{R"("name":"a","auth_type":"api_key","params":{"odd":"x"})", Errc::kInvalidRequest, "odd"},
+        BadCase{",\"odd\":1", Errc::kInvalidRequest, "profile.odd"},
+        BadCase{",\"scopes\":\"x\"", Errc::kInvalidRequest, "profile.scopes"},
+        BadCase{",\"scopes\":[\"a b\"]", Errc::kInvalidRequest, "profile.scopes"},
+        BadCase{",\"enable_discovery\":\"yes\"", Errc::kInvalidRequest, "profile.enable_discovery"},
+        BadCase{",\"api_base_url\":\"x\"", Errc::kInvalidRequest, "profile.api_base_url"},
+        BadCase{",\"allowed_hosts\":[\"*\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
+        BadCase{",\"allowed_hosts\":[\"https://x\"]", Errc::kInvalidRequest, "profile.allowed_hosts"},
+        BadCase{",\"params\":{\"redirect_uri\":\"x\"}", Errc::kInvalidRequest, "profile.params.redirect_uri"},
+        BadCase{",\"params\":{\"prompt\":1}", Errc::kInvalidRequest, "profile.params.prompt"},
+        BadCase{",\"params\":{\"skip_scope_on_auth\":\"x\"}", Errc::kInvalidRequest, "skip_scope_on_auth"},
+        BadCase{",\"auth_header\":\"X\"", Errc::kInvalidRequest, "profile.auth_header"}));
 
 TEST(ProviderProfile, NeverShowsItsSecret) {
     ProfileInput input = std::move(*parse(urls()));

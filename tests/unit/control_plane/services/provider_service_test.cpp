@@ -5,6 +5,7 @@
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/services/record_builder.h"
 #include "control_plane/store/connection_repository.h"
+#include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/token_repository.h"
 #include "tests/unit/control_plane/services/fixture.h"
 
@@ -13,16 +14,27 @@ namespace {
 
 class ProviderServiceTest : public ServiceTest {
 protected:
-    ProviderServiceTest() : builder_(*database_, vault_, clock()), providers_(*database_, vault_, *drainer_, clock()) {
+    ProviderServiceTest()
+        : builder_(*database_, vault_, clock()), providers_(*database_, vault_, *drainer_, clock()) {
         records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
     }
-    static json::Value profile(const std::string &secret = R"(,"client_secret":"canary-secret")", const std::string &more = "") {
-        return parse(R"({"name":"demo","client_id":"c","auth_url":"https://i/a","token_url":"https://i/t")" + secret +
-                     more + "}");
+    static json::Value profile(const std::string &secret = R"(,"client_secret":"canary-secret")",
+                               const std::string &more = "") {
+        return parse(R"({"name":"demo","client_id":"c","auth_url":"https://i/a","token_url":"https://i/t")" +
+                     secret + more + "}");
     }
     std::string secret_of(const std::string &id) {
         store::Provider provider = *providers_.get(id);
         return std::string{vault_.open(client_secret_place(provider), provider.client_secret_box)->view()};
+    }
+    store::Connection add_connection(const std::string &provider_id, connection::State state) {
+        store::Connection connection;
+        connection.id = "6f1c2a34-0000-4000-8000-000000000003";
+        connection.workspace_id = "w";
+        connection.provider_id = provider_id;
+        connection.state = state;
+        EXPECT_TRUE(store::connections::create(*database_, connection));
+        return connection;
     }
     RecordBuilder builder_;
     ProviderService providers_;
@@ -41,19 +53,30 @@ TEST_F(ProviderServiceTest, AReplacementKeepsOrChangesTheSecret) {
     EXPECT_FALSE(providers_.replace(admin(), id, profile(""))->changed) << "left out: stays";
     EXPECT_TRUE(providers_.replace(admin(), id, profile("", R"(,"description":"d")"))->changed);
     EXPECT_EQ(secret_of(id), "canary-secret");
-    EXPECT_TRUE(providers_.replace(admin(), id, profile(R"(,"client_secret":"next")", R"(,"description":"d")"))->changed);
+    EXPECT_TRUE(
+        providers_.replace(admin(), id, profile(R"(,"client_secret":"next")", R"(,"description":"d")"))
+            ->changed);
     EXPECT_EQ(secret_of(id), "next");
     EXPECT_EQ(providers_.replace(admin(), "00000000-0000-4000-8000-000000000000", profile()).error().errc,
               Errc::kProviderNotFound);
 }
 
+TEST_F(ProviderServiceTest, ANarrowedProfileReachesTheEdgesAtOnce) {
+    std::string id = providers_.create(admin(), profile())->id;
+    store::Connection connection = add_connection(id, connection::State::kActive);
+    ASSERT_TRUE(providers_.replace(admin(), id, profile("", R"(,"description":"d")")));
+    EXPECT_EQ(store::connections::get(*database_, connection.id)->generation, 1)
+        << "records do not tell of it";
+    ASSERT_TRUE(providers_.replace(admin(), id, profile("", R"(,"allowed_hosts":["api.example.com"])")));
+    EXPECT_EQ(store::connections::get(*database_, connection.id)->generation, 2);
+    Result<std::vector<store::OutboxEntry>> due = store::outbox::due(*database_, now_ + 1, 10);
+    ASSERT_EQ(due->size(), 1u);
+    EXPECT_EQ(due->front().generation, 2);
+}
+
 TEST_F(ProviderServiceTest, DeletingRevokesItsConnections) {
     std::string id = providers_.create(admin(), profile())->id;
-    store::Connection connection;
-    connection.id = "6f1c2a34-0000-4000-8000-000000000003";
-    connection.workspace_id = "w";
-    connection.provider_id = id;
-    ASSERT_TRUE(store::connections::create(*database_, connection));
+    store::Connection connection = add_connection(id, connection::State::kPending);
     StoredCredentials credentials;
     credentials.usage.emplace_back("access_token", Secret{std::string_view{"a"}});
     store::Token token = std::move(*seal_credentials(vault_, connection.id, 1, credentials, now_));
@@ -62,7 +85,8 @@ TEST_F(ProviderServiceTest, DeletingRevokesItsConnections) {
     ASSERT_TRUE(providers_.remove(admin(), id));
     EXPECT_EQ(providers_.get(id).error().errc, Errc::kProviderNotFound);
     EXPECT_EQ(store::connections::get(*database_, connection.id)->state, connection::State::kRevoked);
-    EXPECT_EQ(store::tokens::get(*database_, connection.id).error().errc, Errc::kTokenUnavailable) << "erased";
+    EXPECT_EQ(store::tokens::get(*database_, connection.id).error().errc, Errc::kTokenUnavailable)
+        << "erased";
     EXPECT_EQ(builder_.token(connection.id)->state, connection::State::kRevoked);
     EXPECT_TRUE(builder_.token(connection.id)->credentials.empty());
     EXPECT_EQ(providers_.remove(admin(), id).error().errc, Errc::kProviderNotFound);

@@ -30,8 +30,9 @@ INSTANTIATE_TEST_SUITE_P(Bad, BadUrlTest,
                          testing::Values("", "example.com", "/path", "//example.com", "javascript:alert(1)",
                                          "ftp://example.com/", "file:///etc/passwd", "https://", "https:///x",
                                          "https://user@example.com/", "https://user:pass@example.com/",
-                                         "https://good.example\\@evil.example/", "https://a b/", "https://a/\n",
-                                         "https://a/\xc3\xa4", "https://example.com:0/", "https://example.com:99999/"));
+                                         "https://good.example\\@evil.example/", "https://a b/",
+                                         "https://a/\n", "https://a/\xc3\xa4", "https://example.com:0/",
+                                         "https://example.com:99999/"));
 
 struct MergeCase {
     const char *url;
@@ -47,16 +48,18 @@ TEST_P(WithQueryTest, Merges) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, WithQueryTest,
-    testing::Values(MergeCase{"https://a/b", {{"status", "success"}}, "https://a/b?status=success"},
-                    MergeCase{"https://a/b?x=1", {{"status", "error"}}, "https://a/b?x=1&status=error"},
-                    MergeCase{"https://a/b?x=1#frag?y", {{"s", "1"}}, "https://a/b?x=1&s=1#frag?y"},
-                    MergeCase{"https://a/b#f", {{"s", "1"}}, "https://a/b?s=1#f"},
-                    // What stands there already under our names could fool whoever reads the first one.
-                    MergeCase{"https://a/b?status=success&x=%20", {{"status", "error"}}, "https://a/b?x=%20&status=error"},
-                    MergeCase{"https://a/b?%73tatus=success", {{"status", "error"}}, "https://a/b?status=error"},
-                    MergeCase{"https://a/b?", {{"s", "1"}}, "https://a/b?s=1"},
-                    MergeCase{"https://a/b?x=1", {}, "https://a/b?x=1"},
-                    MergeCase{"https://a/b", {{"s", "a b&c=\xc3\xa4"}}, "https://a/b?s=a%20b%26c%3D%C3%A4"}));
+    testing::Values(
+        MergeCase{"https://a/b", {{"status", "success"}}, "https://a/b?status=success"},
+        MergeCase{"https://a/b?x=1", {{"status", "error"}}, "https://a/b?x=1&status=error"},
+        MergeCase{"https://a/b?x=1#frag?y", {{"s", "1"}}, "https://a/b?x=1&s=1#frag?y"},
+        MergeCase{"https://a/b#f", {{"s", "1"}}, "https://a/b?s=1#f"},
+        // What stands there already under our names could fool whoever reads the first one.
+        MergeCase{
+            "https://a/b?status=success&x=%20", {{"status", "error"}}, "https://a/b?x=%20&status=error"},
+        MergeCase{"https://a/b?%73tatus=success", {{"status", "error"}}, "https://a/b?status=error"},
+        MergeCase{"https://a/b?", {{"s", "1"}}, "https://a/b?s=1"},
+        MergeCase{"https://a/b?x=1", {}, "https://a/b?x=1"},
+        MergeCase{"https://a/b", {{"s", "a b&c=\xc3\xa4"}}, "https://a/b?s=a%20b%26c%3D%C3%A4"}));
 
 }  // namespace
 }  // namespace nexus::control
