@@ -12,8 +12,8 @@
 namespace nexus::edge {
 namespace {
 
-constexpr ngx_msec_t kDefaultTimeout = 10 * 1000;
-constexpr ngx_msec_t kMaxTimeout = 120 * 1000;
+constexpr ngx_msec_t kDefaultTimeout = 10'000;
+constexpr ngx_msec_t kMaxTimeout = 120'000;
 
 }  // namespace
 

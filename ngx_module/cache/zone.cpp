@@ -18,11 +18,13 @@ using cache::Entry;
 using cache::FlightSlot;
 using cache::ZoneHeader;
 
-constexpr size_t kMinZoneBytes = 256 * 1024;
+constexpr size_t kMinZoneBytes = size_t{256} * 1024;
 constexpr size_t kBytesPerEntry = 1024;   // of the zone; a sealed record is a bit larger than that
 constexpr size_t kBytesPerFlight = 8192;  // of the zone
 constexpr size_t kMaxFlights = 8192;
-constexpr ngx_msec_t kHour = 3600 * 1000;
+constexpr ngx_msec_t kSecond = 1000;
+constexpr ngx_msec_t kMinute = 60 * kSecond;
+constexpr ngx_msec_t kHour = 60 * kMinute;
 
 template <typename T>
 T *make_array(ngx_slab_pool_t *pool, size_t count) {
@@ -164,9 +166,9 @@ char *on_nexus_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
         if (!cache) {
             return static_cast<char *>(NGX_CONF_ERROR);
         }
-        cache->max_ttl = 5 * 60 * 1000;
-        cache->negative_ttl = 5 * 1000;
-        cache->attention_ttl = 30 * 1000;
+        cache->max_ttl = 5 * kMinute;
+        cache->negative_ttl = 5 * kSecond;
+        cache->attention_ttl = 30 * kSecond;
         if (char *rc = set_parameters(cf, cmd, cache.get()); rc != NGX_CONF_OK) {
             return rc;
         }

@@ -12,9 +12,9 @@
 namespace nexus::edge::redis {
 namespace {
 
-constexpr size_t kReadChunk = 16 * 1024;
+constexpr size_t kReadChunk = size_t{16} * 1024;
 constexpr int kReadsPerTurn = 16;  // then other connections have their turn
-constexpr size_t kMaxUnsent = 4 * 1024 * 1024;
+constexpr size_t kMaxUnsent = size_t{4} * 1024 * 1024;
 
 ngx_int_t get_peer(ngx_peer_connection_t *, void *) noexcept {
     return NGX_OK;  // sockaddr is set already

@@ -8,7 +8,7 @@
 
 namespace nexus::edge::redis {
 
-inline constexpr size_t kMaxUnparsed = 4 * 1024 * 1024;  // bytes of a reply that is not complete yet
+inline constexpr size_t kMaxUnparsed = size_t{4} * 1024 * 1024;  // bytes of a reply that is not complete yet
 
 struct ReaderDelete {
     void operator()(redisReader *reader) const noexcept { redisReaderFree(reader); }

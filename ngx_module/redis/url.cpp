@@ -16,7 +16,7 @@ namespace nexus::edge {
 namespace {
 
 constexpr in_port_t kDefaultPort = 6379;
-constexpr ngx_msec_t kMaxTimeout = 60 * 1000;
+constexpr ngx_msec_t kMaxTimeout = 60'000;
 
 char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf, const redis::Url &url) {
     ngx_url_t u;
