@@ -57,7 +57,7 @@ sigset_t block_signals() {
 
 int refuse_config(const std::vector<ConfigProblem> &problems) {
     for (const ConfigProblem &problem : problems) {
-        std::fprintf(stderr, "nexusd: %s: %s\n", problem.variable.c_str(), problem.sentence.c_str());
+        std::fprintf(stderr, "nexusd: %s\n", problem.sentence.c_str());
     }
     return kExitConfig;
 }
