@@ -1,0 +1,27 @@
+// What a refresh speaks in: see refresh_words.h.
+#include "control_plane/refresh/refresh_words.h"
+
+#include <algorithm>
+
+#include "control_plane/json/json.h"
+
+namespace nexus::control {
+
+audit::Event refresh_event(std::string_view type, std::string_view reason) {
+    audit::Event event;
+    event.type = type;
+    event.actor = "system";
+    if (!reason.empty()) {
+        event.data = json::Value::object().set("reason", reason).dump_text();
+    }
+    return event;
+}
+
+Error token_unavailable(int64_t retry_after_s) {
+    return Error{Errc::kTokenUnavailable,
+                 "the token cannot be refreshed right now",
+                 {},
+                 std::max<int64_t>(1, retry_after_s)};
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,18 @@
+// The audit event and the error that a refresh speaks in; shared by the Refresher's two files.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "control_plane/audit/event.h"
+#include "shared/result.h"
+
+namespace nexus::control {
+
+/// An event of the system's own; reason "" = none.
+audit::Event refresh_event(std::string_view type, std::string_view reason);
+
+/// kTokenUnavailable with a Retry-After of at least a second.
+Error token_unavailable(int64_t retry_after_s);
+
+}  // namespace nexus::control
