@@ -115,6 +115,7 @@ int run(std::string_view command) {
     make_undumpable();
     sigset_t signals = block_signals();
     auto config = parse_config(process_environment());
+    forget_secret_environment();
     if (!config) {
         return refuse_config(config.error());
     }
