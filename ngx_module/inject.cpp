@@ -2,13 +2,12 @@
 // sent.
 #include "ngx_module/inject.h"
 
-#include <arpa/inet.h>
-
 #include "ngx_module/egress.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/send_guard.h"
 #include "ngx_module/upstream_wrap.h"
+#include "shared/net/ip_literal.h"
 #include "shared/strategy/strategy.h"
 
 namespace nexus::edge {
@@ -36,20 +35,12 @@ Destination destination_of(const ngx_http_upstream_t &u) {
 /// Is `host` an IP literal that may not be reached? Names are checked when they have become an address
 /// (send_guard.h).
 bool is_refused_literal(const PrivateNetworks *allowed, std::string_view host, bool named_only) {
-    const std::string text{host};
-    sockaddr_in v4{};
-    sockaddr_in6 v6{};
-    const sockaddr *address = nullptr;
-    if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
-        v4.sin_family = AF_INET;
-        address = reinterpret_cast<const sockaddr *>(&v4);
-    } else if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
-        v6.sin6_family = AF_INET6;
-        address = reinterpret_cast<const sockaddr *>(&v6);
-    } else {
+    const std::optional<net::IpLiteral> literal = net::IpLiteral::parse(host);
+    if (!literal) {
         return false;
     }
-    return named_only ? !is_named_private(allowed, address) : !is_address_allowed(allowed, address);
+    return named_only ? !is_named_private(allowed, literal->address())
+                      : !is_address_allowed(allowed, literal->address());
 }
 
 /// The servers of an upstream block, as far as they are addresses by now.

@@ -1,13 +1,11 @@
 // Who may enter which route: see gate.h.
 #include "control_plane/api/gate.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <string>
 
 #include "control_plane/log/log.h"
+#include "shared/net/ip_literal.h"
 
 namespace nexus::control {
 
@@ -55,19 +53,9 @@ Caller person(const Request &request) {
 }  // namespace
 
 bool Gate::is_allowed_address(std::string_view ip) const {
-    std::string text{ip};
-    sockaddr_in v4{};
-    sockaddr_in6 v6{};
-    const sockaddr *address = nullptr;
-    if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
-        v4.sin_family = AF_INET;
-        address = reinterpret_cast<const sockaddr *>(&v4);
-    } else if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
-        v6.sin6_family = AF_INET6;
-        address = reinterpret_cast<const sockaddr *>(&v6);
-    }
-    return address != nullptr && std::any_of(allowed_cidrs_.begin(), allowed_cidrs_.end(),
-                                             [&](const net::Cidr &cidr) { return cidr.contains(address); });
+    const std::optional<net::IpLiteral> literal = net::IpLiteral::parse(ip);
+    return literal && std::any_of(allowed_cidrs_.begin(), allowed_cidrs_.end(),
+                                  [&](const net::Cidr &cidr) { return cidr.contains(literal->address()); });
 }
 
 Result<Caller> Gate::admit(const Request &request, Access access) const {

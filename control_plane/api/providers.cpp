@@ -2,6 +2,7 @@
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
 #include "shared/encoding/hex.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control {
 
@@ -66,7 +67,7 @@ Result<Response> list(ApiContext &context, const Request &request) {
         return response;
     }
     std::string link = "</providers?limit=" + std::to_string(paging->limit) +
-                       "&cursor=" + percent_encode(page->next_cursor) + ">; rel=\"next\"";
+                       "&cursor=" + encoding::percent_encode(page->next_cursor) + ">; rel=\"next\"";
     return std::move(response).with("Link", link);
 }
 

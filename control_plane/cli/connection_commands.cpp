@@ -6,6 +6,7 @@
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/url/url.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control::cli {
 
@@ -14,7 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kPoll{1000};
 
 std::string connection_path(const std::string &id) {
-    return "/connections/" + percent_encode(id);
+    return "/connections/" + encoding::percent_encode(id);
 }
 
 void print_connection(const json::Value &connection) {

@@ -65,8 +65,7 @@ struct Response {
 /// DESIGN 4's error body with status, Retry-After and, for 401, WWW-Authenticate.
 Response error_response(const Error &error, std::string_view request_id);
 
-/// Decodes %XX (and + as space in queries). errors kInvalidRequest (bad escape, NUL)
-Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
+/// Names and values, decoded ("+" is a space). errors kInvalidRequest (bad escape, NUL, too many)
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
 
 }  // namespace nexus::control

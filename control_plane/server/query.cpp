@@ -1,6 +1,6 @@
-// Percent-decoding of paths and query strings (RFC 3986 section 2.1; '+' as in HTML forms).
+// Query strings into parameters ("+" as in HTML forms).
 #include "control_plane/server/message.h"
-#include "shared/encoding/hex.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control {
 
@@ -9,26 +9,6 @@ namespace {
 constexpr size_t kMaxParameters = 100;
 
 }  // namespace
-
-Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-    std::string plain;
-    plain.reserve(text.size());
-    for (size_t i = 0; i < text.size(); ++i) {
-        char c = text[i];
-        if (c == '%') {
-            const Result<std::string> byte = encoding::hex_decode(text.substr(i + 1, 2));
-            if (!byte || byte->size() != 1 || byte->front() == '\0') {
-                return fail(Errc::kInvalidRequest, "the URL has a bad percent-encoding");
-            }
-            c = byte->front();
-            i += 2;
-        } else if (c == '+' && plus_is_space) {
-            c = ' ';
-        }
-        plain.push_back(c);
-    }
-    return plain;
-}
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
     std::vector<std::pair<std::string, std::string>> parameters;
@@ -40,8 +20,8 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
             continue;
         }
         const size_t equals = std::min(pair.find('='), pair.size());
-        Result<std::string> name = percent_decode(pair.substr(0, equals), true);
-        Result<std::string> value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+        Result<std::string> name = encoding::percent_decode(pair.substr(0, equals), true);
+        Result<std::string> value = encoding::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
         if (!name || !value) {
             return fail(name ? value.error() : name.error());
         }

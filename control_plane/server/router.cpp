@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "control_plane/log/log.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control {
 
@@ -108,7 +109,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     for (size_t i = 0; i < segments.size(); ++i) {
         const std::string_view name = best->segments[i];
         if (is_parameter(name)) {
-            Result<std::string> value = percent_decode(segments[i], false);
+            Result<std::string> value = encoding::percent_decode(segments[i], false);
             match.bad_encoding = match.bad_encoding || !value;
             match.parameters.emplace_back(name.substr(1, name.size() - 2), value.value_or(std::string()));
         }

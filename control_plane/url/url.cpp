@@ -10,6 +10,7 @@
 #include <string>
 
 #include "shared/encoding/hex.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control {
 
@@ -37,51 +38,13 @@ std::string part(CURLU *url, CURLUPart which, unsigned flags = 0) {
     return text;
 }
 
-bool is_unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
-// Decodes %XX and '+'; nullopt for a broken escape.
-std::optional<std::string> query_decode(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (size_t i = 0; i < text.size(); ++i) {
-        char c = text[i] == '+' ? ' ' : text[i];
-        if (c == '%') {
-            int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-            int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                return std::nullopt;
-            }
-            c = static_cast<char>(high * 16 + low);
-            i += 2;
-        }
-        out += c;
-    }
-    return out;
-}
-
 std::string join(const QueryParams &params) {
     std::string out;
     for (const auto &[name, value] : params) {
         out.append(out.empty() ? "" : "&")
-            .append(percent_encode(name))
+            .append(encoding::percent_encode(name))
             .append("=")
-            .append(percent_encode(value));
+            .append(encoding::percent_encode(value));
     }
     return out;
 }
@@ -93,7 +56,7 @@ std::string without_names(std::string_view query, const QueryParams &params) {
         size_t end = std::min(query.find('&'), query.size());
         std::string_view piece = query.substr(0, end);
         query.remove_prefix(end == query.size() ? end : end + 1);
-        std::optional<std::string> name = query_decode(piece.substr(0, piece.find('=')));
+        const Result<std::string> name = encoding::percent_decode(piece.substr(0, piece.find('=')), true);
         bool replaced = name && std::any_of(params.begin(), params.end(),
                                             [&](const auto &param) { return param.first == *name; });
         if (piece.empty() || replaced) {
@@ -137,23 +100,6 @@ Result<Url> parse_http_url(std::string_view text, std::string_view what) {
     auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
     if (error != std::errc{} || end != port.data() + port.size() || out.port == 0) {
         return fail(Errc::kInvalidRequest, name + " has no usable port", name);
-    }
-    return out;
-}
-
-std::string percent_encode(std::string_view bytes) {
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    out.reserve(bytes.size());
-    for (char c : bytes) {
-        if (is_unreserved(c)) {
-            out += c;
-            continue;
-        }
-        auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
     }
     return out;
 }

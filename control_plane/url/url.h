@@ -27,8 +27,6 @@ struct Url {
 /// errors kInvalidRequest: "<what> is not ..."
 Result<Url> parse_http_url(std::string_view text, std::string_view what);
 
-/// Percent-encodes everything but RFC 3986's unreserved characters.
-std::string percent_encode(std::string_view bytes);
 /// Puts `params` into the query of `url`: parameters of the same names go first, everything else stays byte
 /// for byte, a fragment stays behind the query.
 std::string with_query(std::string_view url, const QueryParams &params);

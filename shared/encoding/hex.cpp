@@ -3,9 +3,7 @@
 
 namespace nexus::encoding {
 
-namespace {
-
-int nibble(char c) noexcept {
+int hex_digit_value(char c) noexcept {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
@@ -17,8 +15,6 @@ int nibble(char c) noexcept {
     }
     return -1;
 }
-
-}  // namespace
 
 std::string hex_encode(std::string_view bytes) {
     static constexpr char kDigits[] = "0123456789abcdef";
@@ -40,8 +36,8 @@ Result<std::string> hex_decode(std::string_view text) {
     std::string bytes;
     bytes.reserve(text.size() / 2);
     for (size_t i = 0; i < text.size(); i += 2) {
-        const int high = nibble(text[i]);
-        const int low = nibble(text[i + 1]);
+        const int high = hex_digit_value(text[i]);
+        const int low = hex_digit_value(text[i + 1]);
         if (high < 0 || low < 0) {
             return fail(Errc::kInvalidRequest, "not hexadecimal");
         }
@@ -56,7 +52,7 @@ bool is_uuid(std::string_view text) noexcept {
     }
     for (size_t i = 0; i < text.size(); ++i) {
         const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : nibble(text[i]) < 0) {
+        if (dash ? text[i] != '-' : hex_digit_value(text[i]) < 0) {
             return false;
         }
     }

@@ -8,6 +8,9 @@
 
 namespace nexus::encoding {
 
+/// 0..15 for a hexadecimal digit of either case, -1 for any other character.
+int hex_digit_value(char c) noexcept;
+
 std::string hex_encode(std::string_view bytes);
 /// Accepts both cases. errors kInvalidRequest
 Result<std::string> hex_decode(std::string_view text);

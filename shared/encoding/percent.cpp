@@ -1,6 +1,8 @@
 // Byte by byte and without tables: targets are short.
 #include "shared/encoding/percent.h"
 
+#include "shared/encoding/hex.h"
+
 namespace nexus::encoding {
 
 namespace {
@@ -10,25 +12,12 @@ bool is_unreserved(char c) {
            c == '.' || c == '_' || c == '~';
 }
 
-int digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
 /// Takes the next decoded byte off the front of `text`, which is not empty.
 unsigned char next_byte(std::string_view &text) {
     const char c = text.front();
     if (c == '%' && text.size() >= 3) {
-        const int high = digit(text[1]);
-        const int low = digit(text[2]);
+        const int high = hex_digit_value(text[1]);
+        const int low = hex_digit_value(text[2]);
         if (high >= 0 && low >= 0) {
             text.remove_prefix(3);
             return static_cast<unsigned char>(high << 4 | low);
@@ -55,6 +44,26 @@ std::string percent_encode(std::string_view bytes) {
         text.push_back(kDigits[byte & 0x0f]);
     }
     return text;
+}
+
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+    std::string plain;
+    plain.reserve(text.size());
+    for (size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (c == '%') {
+            const Result<std::string> byte = hex_decode(text.substr(i + 1, 2));
+            if (!byte || byte->size() != 1 || byte->front() == '\0') {
+                return fail(Errc::kInvalidRequest, "the URL has a bad percent-encoding");
+            }
+            c = byte->front();
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        plain.push_back(c);
+    }
+    return plain;
 }
 
 bool percent_decoded_equal(std::string_view text, std::string_view other, bool plus_is_space) noexcept {

@@ -4,11 +4,17 @@
 #include <string>
 #include <string_view>
 
+#include "shared/result.h"
+
 namespace nexus::encoding {
 
 /// Encodes every byte but the unreserved ones (section 2.3: letters, digits, "-._~"), with upper-case digits.
 /// The result is allocated once, at its largest, so that no copy of a secret is left behind.
 std::string percent_encode(std::string_view bytes);
+
+/// Decodes every %XX. plus_is_space: read "+" as a space, as form decoders do (query strings, not paths).
+/// errors kInvalidRequest  a "%" without two hexadecimal digits behind it, or an encoded NUL
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
 /// Does the percent-encoded `text` stand for the same bytes as the percent-encoded `other`? A "%" that two
 /// hexadecimal digits do not follow stands for itself.

@@ -11,6 +11,15 @@ TEST(PercentEncode, KeepsTheUnreservedOnly) {
     EXPECT_EQ(percent_encode(std::string_view("\0\r\n\xff", 4)), "%00%0D%0A%FF");
 }
 
+TEST(PercentDecode, DecodesAndRefuses) {
+    EXPECT_EQ(percent_decode("a%20b%2Bc+d", false).value(), "a b+c+d");
+    EXPECT_EQ(percent_decode("a%20b%2Bc+d", true).value(), "a b+c d");
+    EXPECT_EQ(percent_decode("", true).value(), "");
+    for (const char *broken : {"%", "%4", "%zz", "a%4", "%00", "x%00y"}) {
+        EXPECT_EQ(percent_decode(broken, true).error().errc, Errc::kInvalidRequest) << broken;
+    }
+}
+
 TEST(PercentDecodedEqual, ComparesWhatIsMeant) {
     EXPECT_TRUE(percent_decoded_equal("key", "key", false));
     EXPECT_TRUE(percent_decoded_equal("%6bey", "key", false));
