@@ -1,5 +1,6 @@
-// The module's configuration structs, as nginx keeps them per http, server and location block. Directives fill
-// them (directives.cpp has the table), `merge` is the only home of defaults. C++ members live apart, in cf->pool.
+// The module's configuration structs, as nginx keeps them per http, server and location block. Directives
+// fill them (directives.cpp has the table), `merge` is the only home of defaults. C++ members live apart, in
+// cf->pool.
 #pragma once
 
 #include <type_traits>
@@ -25,7 +26,7 @@ struct MainConf {
     RedisConf *redis;      // nexus_redis
     KeyringConf *keyring;  // nexus_cache_key
 
-    ngx_flag_t lookups_used;  // a directive somewhere needs lookups: they must be possible
+    ngx_flag_t lookups_used;       // a directive somewhere needs lookups: they must be possible
     ngx_flag_t guards_error_logs;  // keys come through here, or nexus_debug_http off says so
 
     ngx_int_t request_id_index;  // of $request_id

@@ -17,6 +17,8 @@ constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_
 
 }  // namespace
 
+// The layout that nginx's readers know.
+// clang-format off
 ngx_command_t commands[] = {
     // nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s];   http
     { ngx_string("nexus_cache"),
@@ -124,5 +126,6 @@ ngx_command_t commands[] = {
 
     ngx_null_command
 };
+// clang-format on
 
 }  // namespace nexus::edge

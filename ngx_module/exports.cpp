@@ -1,4 +1,5 @@
-// What nginx asks a dynamic module for. A build inside an nginx source tree makes these three by itself (./config).
+// What nginx asks a dynamic module for. A build inside an nginx source tree makes these three by itself
+// (./config).
 #include "ngx_module/conf.h"
 
 extern "C" {

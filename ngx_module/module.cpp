@@ -1,11 +1,11 @@
-// The module as nginx sees it: the contexts and the hooks of its life cycle. Each hook only calls the features' own
-// functions, in an order that is a decision.
+// The module as nginx sees it: the contexts and the hooks of its life cycle. Each hook only calls the
+// features' own functions, in an order that is a decision.
 #include "ngx_module/access.h"
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane.h"
-#include "ngx_module/error_log.h"
 #include "ngx_module/directives.h"
+#include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/lookup.h"
 #include "ngx_module/variables.h"
@@ -25,7 +25,8 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     return init_request_phases(cf);
 }
 
-// Also runs under `nginx -t` and on every reload, where its failure would end the master: nothing in here may fail.
+// Also runs under `nginx -t` and on every reload, where its failure would end the master: nothing in here may
+// fail.
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
     warn_of_debug_connection(cycle);
     init_answers();
@@ -47,6 +48,8 @@ void on_exit_process(ngx_cycle_t *) noexcept {
     stop_worker();
 }
 
+// One hook a line; and NGX_MODULE_V1 ends in a comma of its own, which clang-format cannot know.
+// clang-format off
 ngx_http_module_t http_module = {
     on_preconfiguration,
     on_postconfiguration,
@@ -77,4 +80,5 @@ ngx_module_t ngx_http_nexus_module = {
     nullptr,  // exit master
     NGX_MODULE_V1_PADDING,
 };
+// clang-format on
 }

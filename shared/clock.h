@@ -1,4 +1,5 @@
-// Time as integer milliseconds since the Unix epoch, everywhere; the clock is a parameter so that tests own it.
+// Time as integer milliseconds since the Unix epoch, everywhere; the clock is a parameter so that tests own
+// it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Every expected failure of the product, with what callers see of it: HTTP status and the `error` code of the
-// body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. gRPC codes join it with gRPC.
+// body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. gRPC codes join it with
+// gRPC.
 #pragma once
 
 #include <span>
@@ -42,24 +43,24 @@ enum class Errc {
     kConnectionRevoked,
 
     // what we depend on
-    kTokenUnavailable,    // active, token expired, nothing can refresh it now
-    kProviderError,       // the provider answered, but not usefully
-    kProviderUnavailable, // the provider could not be reached, or asked us to wait
-    kEgressDenied,        // the address is outside what EGRESS_ALLOWED_CIDRS and the deny list allow
-    kStoreUnavailable,    // database away
-    kCacheUnavailable,    // Redis away
+    kTokenUnavailable,         // active, token expired, nothing can refresh it now
+    kProviderError,            // the provider answered, but not usefully
+    kProviderUnavailable,      // the provider could not be reached, or asked us to wait
+    kEgressDenied,             // the address is outside what EGRESS_ALLOWED_CIDRS and the deny list allow
+    kStoreUnavailable,         // database away
+    kCacheUnavailable,         // Redis away
     kControlPlaneUnavailable,  // edge: nexusd away
-    kOverloaded,          // a queue is full
-    kInvalidIdToken,      // id_token refused
+    kOverloaded,               // a queue is full
+    kInvalidIdToken,           // id_token refused
 
     // secrets
-    kInvalidKey,         // key material missing, short or not base64
-    kUnknownKey,         // sealed with a key that is not on the keyring
-    kSealBroken,         // authentication failed: damaged, moved or forged
-    kMalformedRecord,    // right seal, wrong content; or no record at all
-    kHostNotAllowed,     // the credential must not go to this host
-    kStrategyFailed,     // the record lacks what its strategy needs
-    kCryptoFailure,      // OpenSSL refused
+    kInvalidKey,       // key material missing, short or not base64
+    kUnknownKey,       // sealed with a key that is not on the keyring
+    kSealBroken,       // authentication failed: damaged, moved or forged
+    kMalformedRecord,  // right seal, wrong content; or no record at all
+    kHostNotAllowed,   // the credential must not go to this host
+    kStrategyFailed,   // the record lacks what its strategy needs
+    kCryptoFailure,    // OpenSSL refused
 
     kInternal,
 };

@@ -12,8 +12,8 @@ namespace nexus {
 
 struct Error {
     Errc errc = Errc::kInternal;
-    std::string message;  // one sentence for the caller; never a secret, never a peer's raw text
-    std::string detail;   // optional: which member, which id
+    std::string message;        // one sentence for the caller; never a secret, never a peer's raw text
+    std::string detail;         // optional: which member, which id
     int64_t retry_after_s = 0;  // > 0: sent as Retry-After
 };
 

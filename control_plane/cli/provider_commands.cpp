@@ -30,7 +30,8 @@ json::Value wrapped(const json::Value &profile) {
 }
 
 std::string apply_one(const Client &client, const ManifestProvider &provider) {
-    Result<Client::Answer> known = client.call("GET", "/providers/by-name/" + encoding::percent_encode(provider.name));
+    Result<Client::Answer> known =
+        client.call("GET", "/providers/by-name/" + encoding::percent_encode(provider.name));
     json::Value body = wrapped(provider.profile);
     // A name that differs in case only is another provider's, and POST will say so.
     bool exists = known && known->ok() && text(known->body, "name") == provider.name;

@@ -21,7 +21,8 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
         }
         const size_t equals = std::min(pair.find('='), pair.size());
         Result<std::string> name = encoding::percent_decode(pair.substr(0, equals), true);
-        Result<std::string> value = encoding::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+        Result<std::string> value =
+            encoding::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
         if (!name || !value) {
             return fail(name ? value.error() : name.error());
         }

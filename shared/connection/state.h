@@ -1,4 +1,5 @@
-// Connection states (DESIGN 4): their numbers in records, their names in JSON and SQL, what a token request gets.
+// Connection states (DESIGN 4): their numbers in records, their names in JSON and SQL, what a token request
+// gets.
 #pragma once
 
 #include <cstdint>

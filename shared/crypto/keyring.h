@@ -31,7 +31,8 @@ public:
     /// name      what errors call it, e.g. ENCRYPTION_KEY
     /// current   base64 of exactly 32 bytes (surrounding white space is forgiven: files end in a newline)
     /// previous  separated by commas or white space, same form, at most 16; may be empty
-    /// errors    kInvalidKey (also: the same key twice), with a message that says how to make one (`openssl rand -base64 32`)
+    /// errors    kInvalidKey (also: the same key twice), with a message that says how to make one (`openssl
+    /// rand -base64 32`)
     static Result<Keyring> from_base64(std::string_view name, const Secret &current, const Secret &previous);
 
     Result<std::string> seal(std::string_view plaintext, std::string_view ad) const;
@@ -47,8 +48,8 @@ private:
     std::vector<Entry> entries_;  // current first
 };
 
-/// Reads a secret: `file:PATH` (a regular file of at most 64 KiB), `env:NAME`. Line ends behind it are dropped.
-/// errors kInvalidKey: unreadable or empty; names the reference, never the content
+/// Reads a secret: `file:PATH` (a regular file of at most 64 KiB), `env:NAME`. Line ends behind it are
+/// dropped. errors kInvalidKey: unreadable or empty; names the reference, never the content
 Result<Secret> read_secret_reference(std::string_view reference);
 
 }  // namespace nexus::crypto

@@ -1,8 +1,8 @@
 // Owners for OpenSSL objects; for .cpp files only, so that no header of ours drags OpenSSL's in.
 #pragma once
 
-#include <memory>
 #include <openssl/evp.h>
+#include <memory>
 #include <string_view>
 
 namespace nexus::crypto {

@@ -1,6 +1,6 @@
-// Edits a serialised HTTP/1.x request head (request line, header lines, blank line, maybe body text behind it),
-// as nginx's proxy module wrote it, so that a credential goes on after every rewrite and never enters nginx's
-// own structures. Pure text work: fuzzed alone.
+// Edits a serialised HTTP/1.x request head (request line, header lines, blank line, maybe body text behind
+// it), as nginx's proxy module wrote it, so that a credential goes on after every rewrite and never enters
+// nginx's own structures. Pure text work: fuzzed alone.
 #pragma once
 
 #include <span>
@@ -17,14 +17,14 @@ struct HeaderLine {
 };
 
 struct BlockEdit {
-    std::span<const HeaderLine> set;             // every line of that name (any case) goes, this one comes
-    std::span<const std::string_view> remove;    // names (any case) whose lines go
-    std::string_view query;                      // "name=value" to append to the request target; "" = none
-    std::string_view query_name;                 // percent-encoded name whose present occurrences are removed first
+    std::span<const HeaderLine> set;           // every line of that name (any case) goes, this one comes
+    std::span<const std::string_view> remove;  // names (any case) whose lines go
+    std::string_view query;                    // "name=value" to append to the request target; "" = none
+    std::string_view query_name;  // percent-encoded name whose present occurrences are removed first
 };
 
-/// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head, malformed
-/// request line, folded or malformed header line, bare CR or LF, NUL)
+/// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head,
+/// malformed request line, folded or malformed header line, bare CR or LF, NUL)
 Result<size_t> head_size(std::string_view block);
 
 /// Value of the first line of that name, "" if there is none.
@@ -35,8 +35,8 @@ size_t edited_size_bound(std::string_view block, const BlockEdit &edit);
 
 /// Writes the edited block to `out` (at least edited_size_bound). Bytes behind the head are kept as they are.
 /// `out` must not overlap `block`.
-/// returns bytes written. errors kInvalidRequest: malformed block (folded line, bare CR or LF, NUL, "#" in the
-/// target), a name that is no token, a value with control characters, a query that is not percent-encoded
+/// returns bytes written. errors kInvalidRequest: malformed block (folded line, bare CR or LF, NUL, "#" in
+/// the target), a name that is no token, a value with control characters, a query that is not percent-encoded
 Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out);
 
 }  // namespace nexus::http1

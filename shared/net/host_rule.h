@@ -1,10 +1,10 @@
 // Where a credential may go: host rules of a record or a location, and addresses that are private by default.
 #pragma once
 
+#include <sys/socket.h>
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <vector>
 
 #include "shared/result.h"
@@ -13,8 +13,8 @@ namespace nexus::net {
 
 /// Does `rule` (host, host:port, [v6]:port or *.suffix; ASCII, any case) cover host and port?
 /// A rule without a port covers every port. "*.example.com" covers a.example.com and a.b.example.com, not
-/// example.com. IP literals match only exactly. A trailing dot of a name counts for nothing. A malformed rule or
-/// host matches nothing.
+/// example.com. IP literals match only exactly. A trailing dot of a name counts for nothing. A malformed rule
+/// or host matches nothing.
 bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t port) noexcept;
 
 /// Splits `host[:port]`: a name comes back in lower case without a trailing dot, an IPv6 address (only in

@@ -1,9 +1,9 @@
 // An IP address written as text (no brackets, no port), as the socket address that rules are asked about.
 #pragma once
 
+#include <sys/socket.h>
 #include <optional>
 #include <string_view>
-#include <sys/socket.h>
 
 namespace nexus::net {
 

@@ -1,5 +1,5 @@
-// The caller record: who an API key belongs to and what it may do; sealed like a token record, found under the
-// SHA-256 of the whole key, so that the key itself is never stored or sent on.
+// The caller record: who an API key belongs to and what it may do; sealed like a token record, found under
+// the SHA-256 of the whole key, so that the key itself is never stored or sent on.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct CallerRecord {
     std::string agent_id;
     std::string workspace_id;
     std::string name;
-    std::string key_id;  // the public part of nxa_<id>_<secret>
+    std::string key_id;      // the public part of nxa_<id>_<secret>
     std::string key_sha256;  // 64 hex digits, the Redis key's tag
     CallerState state = CallerState::kActive;
     uint64_t generation = 0;
@@ -66,7 +66,8 @@ public:
     size_t provider_count() const;
     std::string_view provider_at(size_t index) const;
     /// Is the connection within this caller's reach: same workspace, and named where the key is narrowed?
-    bool may_see(std::string_view workspace_id, std::string_view connection_id, std::string_view provider) const;
+    bool may_see(std::string_view workspace_id, std::string_view connection_id,
+                 std::string_view provider) const;
 
 private:
     const void *root_ = nullptr;  // nexus::record::fb::CallerRecord

@@ -51,7 +51,8 @@ Result<Header> parse_header(std::string_view sealed);
 /// errors kMalformedRecord (too large, or a header that parse_header would refuse), kCryptoFailure
 Result<std::string> seal(const crypto::Keyring &keyring, Header header, std::string_view redis_key,
                          std::string_view payload);
-/// As seal, with header.nonce as it is. For golden vectors only: a nonce used twice gives the key stream away.
+/// As seal, with header.nonce as it is. For golden vectors only: a nonce used twice gives the key stream
+/// away.
 Result<std::string> seal_with_nonce(const crypto::Keyring &keyring, Header header, std::string_view redis_key,
                                     std::string_view payload);
 /// returns the payload. errors kMalformedRecord, kUnknownKey, kSealBroken (also: record of another key)

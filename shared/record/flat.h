@@ -44,7 +44,8 @@ inline flatbuffers::Offset<FlatStrings> string_list(flatbuffers::FlatBufferBuild
 }
 
 inline Secret finished_payload(const flatbuffers::FlatBufferBuilder &builder) {
-    return Secret{std::string_view{reinterpret_cast<const char *>(builder.GetBufferPointer()), builder.GetSize()}};
+    return Secret{
+        std::string_view{reinterpret_cast<const char *>(builder.GetBufferPointer()), builder.GetSize()}};
 }
 
 /// The table in `payload`, or nullptr if the bytes are not a well-formed buffer of that type.

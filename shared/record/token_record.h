@@ -23,9 +23,9 @@ struct TokenRecord {
     uint64_t generation = 0;
     UnixMs expires_at = 0;  // 0 = does not expire
     bool refreshable = false;
-    std::string strategy;                                               // "oauth2", "header", ...
-    std::vector<std::pair<std::string, std::string>> strategy_config;   // e.g. header_name -> X-API-Key
-    std::vector<std::pair<std::string, Secret>> credentials;            // access_token, token_type, api_key, ...
+    std::string strategy;                                              // "oauth2", "header", ...
+    std::vector<std::pair<std::string, std::string>> strategy_config;  // e.g. header_name -> X-API-Key
+    std::vector<std::pair<std::string, Secret>> credentials;  // access_token, token_type, api_key, ...
     std::string api_base_url;
     std::vector<std::string> allowed_hosts;  // host, host:port or *.suffix
     std::vector<std::string> scopes;
@@ -44,9 +44,9 @@ Result<std::string> seal_token(const crypto::Keyring &keyring, const TokenRecord
 /// A verified view into an opened payload: no copies, valid while the buffer lives.
 class TokenView {
 public:
-    /// Verifies the FlatBuffer, the form of connection_id, and that state, generation and expires_at agree with
-    /// `header`. That the record is the one asked for is `open`'s doing: it bound the Redis key. Eight-byte
-    /// alignment of `payload` keeps reads aligned. errors kMalformedRecord
+    /// Verifies the FlatBuffer, the form of connection_id, and that state, generation and expires_at agree
+    /// with `header`. That the record is the one asked for is `open`'s doing: it bound the Redis key.
+    /// Eight-byte alignment of `payload` keeps reads aligned. errors kMalformedRecord
     static Result<TokenView> parse(const Header &header, std::string_view payload);
 
     std::string_view connection_id() const;

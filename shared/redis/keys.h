@@ -11,7 +11,7 @@ namespace nexus::redis {
 
 inline constexpr std::string_view kEventChannel = "nexus:events";
 
-std::string token_key(std::string_view connection_id);   // nexus:tok:{<connection_id>}
+std::string token_key(std::string_view connection_id);    // nexus:tok:{<connection_id>}
 std::string caller_key(std::string_view api_key_sha256);  // nexus:agent:{<64 hex digits>}
 
 enum class EventKind : uint8_t { kToken = 1, kCaller = 2 };

@@ -1,5 +1,5 @@
-// How a credential goes onto a request (reference 1.8): oauth2, header, query_param, basic_auth. Decides names
-// and values; putting them on the wire is the edge's business.
+// How a credential goes onto a request (reference 1.8): oauth2, header, query_param, basic_auth. Decides
+// names and values; putting them on the wire is the edge's business.
 #pragma once
 
 #include <string>

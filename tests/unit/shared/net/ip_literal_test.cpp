@@ -16,8 +16,8 @@ TEST(IpLiteral, ParsesBothFamilies) {
 }
 
 TEST(IpLiteral, RefusesEverythingElse) {
-    for (const char *text : {"", "localhost", "127.1", "0x7f000001", "127.0.0.1.", "127.0.0.1 ", "[::1]", "::1%lo",
-                             "127.0.0.1:80", "256.0.0.1"}) {
+    for (const char *text : {"", "localhost", "127.1", "0x7f000001", "127.0.0.1.", "127.0.0.1 ", "[::1]",
+                             "::1%lo", "127.0.0.1:80", "256.0.0.1"}) {
         EXPECT_FALSE(IpLiteral::parse(text)) << text;
     }
     EXPECT_FALSE(IpLiteral::parse(std::string_view("127.0.0.1\0", 10)));
