@@ -62,10 +62,15 @@ RequestParser::Status RequestParser::feed(std::string_view bytes) {
     if (is_in_body_) {
         return add_body(bytes);
     }
+    // Empty lines before a request are forgiven (RFC 9112 section 2.2), however the bytes are cut up.
+    if (head_ == "\r" && bytes.starts_with('\n')) {
+        head_.clear();
+        bytes.remove_prefix(1);
+    }
     if (head_.empty()) {
         head_.reserve(std::min<size_t>(limits_.max_head_bytes, 4096));
         while (bytes.starts_with("\r\n")) {
-            bytes.remove_prefix(2);  // empty lines before a request are forgiven (RFC 9112 section 2.2)
+            bytes.remove_prefix(2);
         }
     }
     const size_t from = head_.size() < 3 ? 0 : head_.size() - 3;

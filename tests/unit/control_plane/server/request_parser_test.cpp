@@ -36,6 +36,15 @@ TEST(RequestParser, ReadsOneAfterTheOther) {
     }
 }
 
+TEST(RequestParser, ForgivesEmptyLinesInFrontHoweverTheyAreCutUp) {
+    RequestParser parser(kLimits);
+    for (const char *piece : {"\r", "\n\r", "\n", "\r\nGET /x HTTP/1.1\r\n"}) {
+        ASSERT_EQ(parser.feed(piece), Status::kMore);
+    }
+    ASSERT_EQ(parser.feed("\r\n"), Status::kDone);
+    EXPECT_EQ(parser.take().path, "/x");
+}
+
 TEST(RequestParser, HeadIsGetWithoutABody) {
     RequestParser parser(kLimits);
     ASSERT_EQ(parser.feed("HEAD /x HTTP/1.1\r\n\r\n"), Status::kDone);
