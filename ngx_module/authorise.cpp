@@ -7,6 +7,7 @@
 #include "ngx_module/metrics.h"
 #include "ngx_module/record_access.h"
 #include "shared/connection/state.h"
+#include "shared/encoding/hex.h"
 
 namespace nexus::edge::steps {
 
@@ -16,17 +17,7 @@ using metrics::Counter;
 using record::Grant;
 
 bool is_canonical_uuid(std::string_view text) {
-    if (text.size() != 36) {
-        return false;
-    }
-    for (size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? c != '-' : !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return false;
-        }
-    }
-    return true;
+    return encoding::is_uuid(text) && text.find_first_of("ABCDEF") == std::string_view::npos;
 }
 
 bool has_grant(const Access &access, Grant grant) {

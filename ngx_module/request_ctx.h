@@ -12,9 +12,8 @@ namespace nexus::edge {
 struct Access;  // access.h
 
 struct RequestCtx {
-    UpstreamWrap upstream;               // upstream_wrap.cpp
-    void *control_plane_call = nullptr;  // control_plane.cpp: set on the subrequests that it starts
-    Access *access = nullptr;            // access.cpp: set on main requests of guarded locations
+    UpstreamWrap upstream;     // upstream_wrap.cpp
+    Access *access = nullptr;  // access.cpp: set on main requests of guarded locations
 };
 
 /// nullptr if the request has none (yet).
