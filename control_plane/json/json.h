@@ -128,6 +128,8 @@ public:
 
 private:
     json_t *take(std::string_view name);
+    /// A string member, valid while the object lives; what is wrong with it is noted.
+    std::optional<std::string_view> optional_text(std::string_view name, size_t max_bytes);
     std::string full_name(std::string_view name) const;
 
     Value object_;

@@ -57,7 +57,7 @@ void ObjectReader::refuse(std::string_view name, std::string_view sentence) {
     }
 }
 
-std::optional<std::string> ObjectReader::optional_string(std::string_view name, size_t max_bytes) {
+std::optional<std::string_view> ObjectReader::optional_text(std::string_view name, size_t max_bytes) {
     const json_t *member = take(name);
     if (member == nullptr) {
         return std::nullopt;
@@ -70,7 +70,12 @@ std::optional<std::string> ObjectReader::optional_string(std::string_view name, 
         refuse(name, too_long(max_bytes));
         return std::nullopt;
     }
-    return std::string(text_of(member));
+    return text_of(member);
+}
+
+std::optional<std::string> ObjectReader::optional_string(std::string_view name, size_t max_bytes) {
+    const std::optional<std::string_view> text = optional_text(name, max_bytes);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
 }
 
 std::string ObjectReader::string_or(std::string_view name, std::string_view fallback, size_t max_bytes) {
@@ -86,19 +91,8 @@ std::string ObjectReader::required_string(std::string_view name, size_t max_byte
 }
 
 std::optional<Secret> ObjectReader::optional_secret(std::string_view name, size_t max_bytes) {
-    const json_t *member = take(name);
-    if (member == nullptr) {
-        return std::nullopt;
-    }
-    if (!json_is_string(member)) {
-        refuse(name, "must be a string");
-        return std::nullopt;
-    }
-    if (text_of(member).size() > max_bytes) {
-        refuse(name, too_long(max_bytes));
-        return std::nullopt;
-    }
-    return Secret(text_of(member));
+    const std::optional<std::string_view> text = optional_text(name, max_bytes);
+    return text ? std::optional<Secret>(Secret(*text)) : std::nullopt;
 }
 
 Secret ObjectReader::required_secret(std::string_view name, size_t max_bytes) {
