@@ -156,22 +156,14 @@ Result<Response> remove_key(ApiContext &context, const Request &request, const C
 }  // namespace
 
 Routes agent_routes(ApiContext &context) {
-    auto with_caller = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &caller) {
-            return handler(context, request, caller);
-        };
-    };
-    auto plain = [&context](auto handler) -> CallerHandler {
-        return
-            [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
-    };
     return {
-        {"POST", "/admin/agents", Access::kControl, with_caller(create)},
-        {"GET", "/admin/agents", Access::kControl, plain(list)},
-        {"GET", "/admin/agents/{id}", Access::kControl, plain(get)},
-        {"DELETE", "/admin/agents/{id}", Access::kControl, with_caller(remove)},
-        {"POST", "/admin/agents/{id}/keys", Access::kControl, with_caller(add_key)},
-        {"DELETE", "/admin/agents/{id}/keys/{key_id}", Access::kControl, with_caller(remove_key)},
+        {"POST", "/admin/agents", control(Scope::kAgentsWrite), bind(context, create)},
+        {"GET", "/admin/agents", control(Scope::kAgentsRead), bind(context, list)},
+        {"GET", "/admin/agents/{id}", control(Scope::kAgentsRead), bind(context, get)},
+        {"DELETE", "/admin/agents/{id}", control(Scope::kAgentsWrite), bind(context, remove)},
+        {"POST", "/admin/agents/{id}/keys", control(Scope::kAgentsWrite), bind(context, add_key)},
+        {"DELETE", "/admin/agents/{id}/keys/{key_id}", control(Scope::kAgentsWrite),
+         bind(context, remove_key)},
     };
 }
 

@@ -44,6 +44,12 @@ struct Route {
 };
 using Routes = std::vector<Route>;
 
+/// Handlers as the groups write them, bound to the context.
+using ContextHandler = Result<Response> (*)(ApiContext &, const Request &, const Caller &);
+using AnonymousHandler = Result<Response> (*)(ApiContext &, const Request &);
+CallerHandler bind(ApiContext &context, ContextHandler handler);
+CallerHandler bind(ApiContext &context, AnonymousHandler handler);  // for whom the caller makes no difference
+
 // `context` must outlive the routes.
 Routes provider_routes(ApiContext &context);
 Routes flow_routes(ApiContext &context);

@@ -69,22 +69,23 @@ Result<Response> list(ApiContext &context, const Request &request) {
     });
 }
 
+Result<Response> get(ApiContext &context, const Request &request) {
+    return context.connections.get(std::string{request.path_parameter("id")})
+        .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
+}
+
+Result<Response> revoke(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.connections.revoke(caller, std::string{request.path_parameter("id")})
+        .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
+}
+
 }  // namespace
 
 Routes connection_routes(ApiContext &context) {
-    auto list_all = [&context](const Request &request, const Caller &) { return list(context, request); };
-    auto get = [&context](const Request &request, const Caller &) -> Result<Response> {
-        return context.connections.get(std::string{request.path_parameter("id")})
-            .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
-    };
-    auto revoke = [&context](const Request &request, const Caller &caller) -> Result<Response> {
-        return context.connections.revoke(caller, std::string{request.path_parameter("id")})
-            .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
-    };
     return {
-        {"GET", "/connections", Access::kControl, list_all},
-        {"GET", "/connections/{id}", Access::kControl, get},
-        {"POST", "/connections/{id}/revoke", Access::kControl, revoke},
+        {"GET", "/connections", control(Scope::kConnectionsRead), bind(context, list)},
+        {"GET", "/connections/{id}", control(Scope::kConnectionsRead), bind(context, get)},
+        {"POST", "/connections/{id}/revoke", control(Scope::kConnectionsWrite), bind(context, revoke)},
     };
 }
 

@@ -98,9 +98,9 @@ Routes edge_routes(ApiContext &context) {
         return agent(context, request);
     };
     return {
-        {"GET", "/edge/tokens/{id}", Access::kEdge, token},
-        {"POST", "/edge/tokens/{id}/refresh", Access::kEdge, forced},
-        {"GET", "/edge/agents/{key_sha256}", Access::kEdge, caller_record},
+        {"GET", "/edge/tokens/{id}", kEdge, token},
+        {"POST", "/edge/tokens/{id}/refresh", kEdge, forced},
+        {"GET", "/edge/agents/{key_sha256}", kEdge, caller_record},
     };
 }
 

@@ -117,25 +117,17 @@ Result<Response> capture_credential(ApiContext &context, const Request &request,
 }  // namespace
 
 Routes flow_routes(ApiContext &context) {
-    auto with_caller = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &caller) {
-            return handler(context, request, caller);
-        };
-    };
-    auto schema = [&context](const Request &request, const Caller &) {
-        return capture_schema(context, request);
-    };
     Routes routes{
-        {"POST", "/auth/consent-spec", Access::kControl, with_caller(consent_spec)},
-        {"POST", "/v1/request-connection", Access::kGateway, with_caller(request_connection)},
-        {"GET", "/auth/callback", Access::kPublic, with_caller(callback)},
-        {"GET", "/auth/capture-schema", Access::kPublic, schema},
-        {"POST", "/auth/capture-credential", Access::kPublic, with_caller(capture_credential)},
-        {"GET", "/v1/capture-schema", Access::kPublic, schema},
-        {"POST", "/v1/capture-credential", Access::kPublic, with_caller(capture_credential)},
+        {"POST", "/auth/consent-spec", control(Scope::kConnectionsWrite), bind(context, consent_spec)},
+        {"POST", "/v1/request-connection", kGateway, bind(context, request_connection)},
+        {"GET", "/auth/callback", kPublic, bind(context, callback)},
+        {"GET", "/auth/capture-schema", kPublic, bind(context, capture_schema)},
+        {"POST", "/auth/capture-credential", kPublic, bind(context, capture_credential)},
+        {"GET", "/v1/capture-schema", kPublic, bind(context, capture_schema)},
+        {"POST", "/v1/capture-credential", kPublic, bind(context, capture_credential)},
     };
     if (context.config.redirect_path != "/auth/callback") {
-        routes.push_back({"GET", context.config.redirect_path, Access::kPublic, with_caller(callback)});
+        routes.push_back({"GET", context.config.redirect_path, kPublic, bind(context, callback)});
     }
     return routes;
 }

@@ -30,15 +30,14 @@ Result<std::string_view> presented_key(const Request &request) {
 }
 
 bool may_enter(const Authenticated &who, Access access) {
-    switch (access) {
-        case Access::kPublic:
+    switch (access.kind) {
+        case Access::Kind::kPublic:
             return true;
-        case Access::kControl:
-            return !who.is_agent() && who.scope == KeyScope::kFull;
-        case Access::kEdge:
-            return !who.is_agent() && who.scope.has_value();
-        case Access::kGateway:
-            return who.is_agent() || who.scope == KeyScope::kFull;
+        case Access::Kind::kControl:
+        case Access::Kind::kEdge:
+            return !who.is_agent() && who.scopes && who.scopes->has(access.scope);
+        case Access::Kind::kGateway:
+            return who.is_agent() || (who.scopes && who.scopes->has_all());
     }
     return false;
 }
@@ -59,7 +58,7 @@ bool Gate::is_allowed_address(std::string_view ip) const {
 }
 
 Result<Caller> Gate::admit(const Request &request, Access access) const {
-    if (access == Access::kPublic) {
+    if (access.kind == Access::Kind::kPublic) {
         return person(request);
     }
     Result<std::string_view> key = presented_key(request);
@@ -71,14 +70,14 @@ Result<Caller> Gate::admit(const Request &request, Access access) const {
     }
     // X-Nexus-Agent means something on /v1 only; elsewhere a control-plane key speaks for itself.
     std::string_view agent =
-        access == Access::kGateway ? request.header("x-nexus-agent") : std::string_view{};
+        access.kind == Access::Kind::kGateway ? request.header("x-nexus-agent") : std::string_view{};
     Result<Authenticated> who =
         authenticator_.authenticate({*key, agent, request.client_ip, request.header("user-agent")});
     if (!who) {
         log::info("key_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
         return fail(who.error());
     }
-    if (who->scope && !is_allowed_address(request.client_ip)) {
+    if (who->scopes && !is_allowed_address(request.client_ip)) {
         log::warn("address_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
         return fail(Errc::kAccessDenied, "this address is not among ALLOWED_CIDRS");
     }

@@ -12,13 +12,26 @@
 
 namespace nexus::control {
 
-enum class Access : uint8_t {
-    kPublic,   // no key: probes, metrics, and flows that a signed state opens
-    kControl,  // control-plane key of scope full
-    kEdge,     // control-plane key of scope edge or full
-    kGateway,  // an agent: by its own key, or named in X-Nexus-Agent beside an edge or full key; or a full
-               // key itself
+/// Whom a route lets in.
+struct Access {
+    enum class Kind : uint8_t { kPublic, kControl, kEdge, kGateway };
+    Kind kind = Kind::kControl;
+    Scope scope = Scope::kEdge;  // kControl and kEdge: the scope that the control-plane key needs
+
+    bool operator==(const Access &) const = default;
 };
+
+/// No key: probes, metrics, and flows that a signed state opens.
+inline constexpr Access kPublic{Access::Kind::kPublic, Scope::kEdge};
+/// A control-plane key with this scope.
+constexpr Access control(Scope scope) {
+    return {Access::Kind::kControl, scope};
+}
+/// A control-plane key of scope edge.
+inline constexpr Access kEdge{Access::Kind::kEdge, Scope::kEdge};
+/// An agent: by its own key, or named in X-Nexus-Agent beside a key of scope edge; or a control-plane key
+/// with every scope itself.
+inline constexpr Access kGateway{Access::Kind::kGateway, Scope::kEdge};
 
 using CallerHandler = std::function<Result<Response>(const Request &, const Caller &)>;
 

@@ -42,17 +42,12 @@ Result<Response> check(ApiContext &context, const Request &request, const Caller
 }  // namespace
 
 Routes gateway_routes(ApiContext &context) {
-    auto with_caller = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &caller) {
-            return handler(context, request, caller);
-        };
-    };
     return {
-        {"GET", "/v1/token/{id}", Access::kGateway, with_caller(token)},
-        {"POST", "/v1/refresh/{id}", Access::kGateway, with_caller(refresh)},
-        {"GET", "/v1/check-connection/{id}", Access::kGateway, with_caller(check)},
-        {"GET", "/connections/{id}/token", Access::kControl, with_caller(token)},
-        {"POST", "/connections/{id}/refresh", Access::kControl, with_caller(refresh)},
+        {"GET", "/v1/token/{id}", kGateway, bind(context, token)},
+        {"POST", "/v1/refresh/{id}", kGateway, bind(context, refresh)},
+        {"GET", "/v1/check-connection/{id}", kGateway, bind(context, check)},
+        {"GET", "/connections/{id}/token", control(Scope::kTokensRead), bind(context, token)},
+        {"POST", "/connections/{id}/refresh", control(Scope::kTokensRefresh), bind(context, refresh)},
     };
 }
 

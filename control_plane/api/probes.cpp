@@ -31,9 +31,9 @@ Routes probe_routes(ApiContext &context) {
         return Response::text(200, context.metrics.render(), "text/plain; version=0.0.4; charset=utf-8");
     };
     return {
-        {"GET", "/health", Access::kPublic, health},
-        {"GET", "/ready", Access::kPublic, ready},
-        {"GET", "/metrics", Access::kPublic, metrics},
+        {"GET", "/health", kPublic, health},
+        {"GET", "/ready", kPublic, ready},
+        {"GET", "/metrics", kPublic, metrics},
     };
 }
 

@@ -153,29 +153,21 @@ Result<Response> provider_metadata(ApiContext &context, const Caller &caller) {
 }
 
 Routes provider_routes(ApiContext &context) {
-    auto with_caller = [&context](auto handler) -> CallerHandler {
-        return [&context, handler](const Request &request, const Caller &caller) {
-            return handler(context, request, caller);
-        };
-    };
-    auto plain = [&context](auto handler) -> CallerHandler {
-        return
-            [&context, handler](const Request &request, const Caller &) { return handler(context, request); };
-    };
     auto metadata = [&context](const Request &, const Caller &caller) {
         return provider_metadata(context, caller);
     };
     return {
-        {"POST", "/providers", Access::kControl, with_caller(create)},
-        {"GET", "/providers", Access::kControl, plain(list)},
-        {"GET", "/providers/metadata", Access::kControl, metadata},
-        {"GET", "/providers/by-name/{name}", Access::kControl, plain(get_by_name)},
-        {"DELETE", "/providers/by-name/{name}", Access::kControl, with_caller(remove_by_name)},
-        {"GET", "/providers/{id}", Access::kControl, plain(get)},
-        {"PUT", "/providers/{id}", Access::kControl, with_caller(replace)},
-        {"DELETE", "/providers/{id}", Access::kControl, with_caller(remove)},
-        {"GET", "/v1/providers", Access::kGateway, metadata},
-        {"GET", "/v1/providers/metadata", Access::kGateway, metadata},
+        {"POST", "/providers", control(Scope::kProvidersWrite), bind(context, create)},
+        {"GET", "/providers", control(Scope::kProvidersRead), bind(context, list)},
+        {"GET", "/providers/metadata", control(Scope::kProvidersRead), metadata},
+        {"GET", "/providers/by-name/{name}", control(Scope::kProvidersRead), bind(context, get_by_name)},
+        {"DELETE", "/providers/by-name/{name}", control(Scope::kProvidersWrite),
+         bind(context, remove_by_name)},
+        {"GET", "/providers/{id}", control(Scope::kProvidersRead), bind(context, get)},
+        {"PUT", "/providers/{id}", control(Scope::kProvidersWrite), bind(context, replace)},
+        {"DELETE", "/providers/{id}", control(Scope::kProvidersWrite), bind(context, remove)},
+        {"GET", "/v1/providers", kGateway, metadata},
+        {"GET", "/v1/providers/metadata", kGateway, metadata},
     };
 }
 

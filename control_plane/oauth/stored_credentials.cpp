@@ -9,8 +9,8 @@ namespace nexus::control {
 
 namespace {
 
-Place place_of(std::string_view connection_id, int64_t version) {
-    return {"tokens", connection_id, "credentials", version};
+Place place_of(const store::Connection &connection, int64_t version, std::string_view owner) {
+    return {"tokens", connection.id, "credentials", version, owner};
 }
 
 }  // namespace
@@ -52,17 +52,25 @@ Result<StoredCredentials> parse_stored_credentials(std::string_view text) {
     return out;
 }
 
-Result<store::Token> seal_credentials(const Vault &vault, std::string_view connection_id, int64_t version,
-                                      const StoredCredentials &credentials, UnixMs now) {
-    Result<std::string> box = vault.seal(place_of(connection_id, version), to_json(credentials));
+std::string vault_owner(const store::Connection &connection) {
+    return std::to_string(connection.workspace_id.size()) + ":" + connection.workspace_id +
+           connection.provider_id;
+}
+
+Result<store::Token> seal_credentials(const Vault &vault, const store::Connection &connection,
+                                      int64_t version, const StoredCredentials &credentials, UnixMs now) {
+    const std::string owner = vault_owner(connection);
+    Result<std::string> box = vault.seal(place_of(connection, version, owner), to_json(credentials));
     if (!box) {
         return fail(box.error());
     }
-    return store::Token{std::string{connection_id}, std::move(*box), version, now};
+    return store::Token{connection.id, std::move(*box), version, now};
 }
 
-Result<StoredCredentials> open_credentials(const Vault &vault, const store::Token &token) {
-    Result<Secret> text = vault.open(place_of(token.connection_id, token.version), token.box);
+Result<StoredCredentials> open_credentials(const Vault &vault, const store::Connection &connection,
+                                           const store::Token &token) {
+    const std::string owner = vault_owner(connection);
+    Result<Secret> text = vault.open(place_of(connection, token.version, owner), token.box);
     if (!text) {
         return fail(text.error());
     }

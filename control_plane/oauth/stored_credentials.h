@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "control_plane/store/connection_repository.h"
 #include "control_plane/store/token_repository.h"
 #include "control_plane/vault/vault.h"
 #include "shared/result.h"
@@ -26,10 +27,15 @@ Secret to_json(const StoredCredentials &credentials);
 /// errors kMalformedRecord
 Result<StoredCredentials> parse_stored_credentials(std::string_view json);
 
-/// errors kCryptoFailure
-Result<store::Token> seal_credentials(const Vault &vault, std::string_view connection_id, int64_t version,
-                                      const StoredCredentials &credentials, UnixMs now);
+/// The box is bound to the connection's id, workspace and provider: a row that is moved to another of these
+/// is of no use. errors kCryptoFailure
+Result<store::Token> seal_credentials(const Vault &vault, const store::Connection &connection,
+                                      int64_t version, const StoredCredentials &credentials, UnixMs now);
 /// errors kSealBroken, kUnknownKey, kMalformedRecord
-Result<StoredCredentials> open_credentials(const Vault &vault, const store::Token &token);
+Result<StoredCredentials> open_credentials(const Vault &vault, const store::Connection &connection,
+                                           const store::Token &token);
+
+/// What boxes of a connection are bound to beside its id (Place::owner).
+std::string vault_owner(const store::Connection &connection);
 
 }  // namespace nexus::control

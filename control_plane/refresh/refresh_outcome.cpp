@@ -72,7 +72,7 @@ Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt,
                                                    const StoredCredentials &credentials,
                                                    const store::ConnectionChange &change) {
     Result<store::Token> token =
-        seal_credentials(vault_, attempt.connection.id, attempt.token_version + 1, credentials, clock_());
+        seal_credentials(vault_, attempt.connection, attempt.token_version + 1, credentials, clock_());
     if (!token) {
         return fail(token.error());
     }

@@ -184,7 +184,7 @@ Result<void> Refresher::load(Attempt &attempt) {
     if (!token) {
         return fail(token.error());
     }
-    Result<StoredCredentials> credentials = open_credentials(vault_, *token);
+    Result<StoredCredentials> credentials = open_credentials(vault_, attempt.connection, *token);
     if (!credentials) {
         return fail(credentials.error());
     }

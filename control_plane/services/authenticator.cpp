@@ -25,6 +25,14 @@ Authenticated as_agent(store::Agent agent, const Presented &presented) {
 
 }  // namespace
 
+namespace {
+
+Scopes scopes_of(KeyScope scope) {
+    return scope == KeyScope::kFull ? Scopes::all() : Scopes{Scope::kEdge};
+}
+
+}  // namespace
+
 Result<Authenticated> Authenticator::authenticate(const Presented &presented) const {
     if (presented.key.empty()) {
         return fail(Errc::kMissingApiKey, "an API key is needed in X-API-Key or Authorization: Bearer");
@@ -41,12 +49,12 @@ Result<Authenticated> Authenticator::authenticate(const Presented &presented) co
     if (!presented.on_behalf_of.empty()) {
         return agent_by_id(presented.on_behalf_of).map([&](store::Agent agent) {
             Authenticated out = as_agent(std::move(agent), presented);
-            out.scope = scope;
+            out.scopes = scopes_of(*scope);
             return out;
         });
     }
     Authenticated out;
-    out.scope = scope;
+    out.scopes = scopes_of(*scope);
     out.caller.kind = Caller::Kind::kControl;
     out.caller.actor = *scope == KeyScope::kFull ? "key:full" : "key:edge";
     out.caller.ip_address = presented.ip_address;

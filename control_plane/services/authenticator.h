@@ -9,6 +9,7 @@
 
 #include "control_plane/config/config.h"
 #include "control_plane/services/caller.h"
+#include "control_plane/services/scope.h"
 #include "control_plane/store/database.h"
 #include "shared/clock.h"
 
@@ -23,7 +24,7 @@ struct Presented {
 
 struct Authenticated {
     Caller caller;
-    std::optional<KeyScope> scope;  // of a control-plane key; nullopt: an agent's own key
+    std::optional<Scopes> scopes;  // of a control-plane key; nullopt: an agent's own key
     bool is_agent() const { return caller.kind == Caller::Kind::kAgent; }
 };
 

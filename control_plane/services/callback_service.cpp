@@ -7,8 +7,9 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/return_url.h"
-#include "control_plane/services/consent_service.h"
+#include "control_plane/services/activation.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/transition.h"
 #include "control_plane/url/url.h"
@@ -114,8 +115,7 @@ Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flo
 
 Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const OAuthClient &client,
                                                          const std::string &code) {
-    Result<Secret> verifier =
-        vault_.open(code_verifier_place(flow.connection), flow.connection.code_verifier_box);
+    Result<Secret> verifier = open_code_verifier(vault_, flow.connection);
     if (!verifier) {
         return fail(verifier.error());
     }
@@ -133,7 +133,6 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     Secret id_token = std::move(response.id_token);
     Grant grant;
     grant.credentials = credentials_from(response, Secret{});
-    grant.change.state = connection::State::kActive;
     grant.change.expires_at = expires_at_from(response, asked_at);
     grant.change.refreshable = !grant.credentials.refresh_token.empty();
     if (response.scope) {
@@ -176,30 +175,14 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
 }
 
 Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const Grant &grant) {
-    Result<store::Connection> row =
-        database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-            const store::Connection &connection = flow.connection;
-            Result<int64_t> version = store::tokens::next_version(sql, connection.id);
-            if (!version) {
-                return fail(version.error());
-            }
-            UnixMs now = clock_();
-            Result<store::Token> token =
-                seal_credentials(vault_, connection.id, *version, grant.credentials, now);
-            if (!token) {
-                return fail(token.error());
-            }
-            if (Result<void> written = store::tokens::put(sql, *token); !written) {
-                return fail(written.error());
-            }
-            return store::change_connection(sql, connection.id, connection.generation, grant.change,
-                                            caller.event(audit::kOauthFlowCompleted), now);
-        });
+    Result<store::Connection> row = database_.transact([&](store::Transaction &sql) {
+        return activate(sql, vault_, flow.connection, grant.credentials, grant.change,
+                        caller.event(audit::kOauthFlowCompleted), clock_());
+    });
     if (!row) {
         return fail(row.error());
     }
-    log::info("connection_active", {{"connection_id", row->id}, {"generation", row->generation}});
-    (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+    announce_active(drainer_, *row);
     return {};
 }
 

@@ -1,10 +1,9 @@
 // Static credentials: see capture_service.h.
 #include "control_plane/services/capture_service.h"
 
-#include "control_plane/log/log.h"
 #include "control_plane/oauth/return_url.h"
 #include "control_plane/oauth/stored_credentials.h"
-#include "control_plane/store/transition.h"
+#include "control_plane/services/activation.h"
 #include "control_plane/url/url.h"
 
 namespace nexus::control {
@@ -55,8 +54,7 @@ Result<Captured> CaptureService::capture(const Caller &caller, const std::string
     if (!row) {
         return fail(row.error());
     }
-    log::info("credential_captured", {{"connection_id", row->id}, {"generation", row->generation}});
-    (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+    announce_active(drainer_, *row);
     std::string url =
         with_query(row->return_url,
                    {{"status", "success"}, {"connection_id", row->id}, {"provider", flow->provider.name}});
@@ -72,23 +70,11 @@ Result<store::Connection> CaptureService::store_credentials(const Caller &caller
         if (!taken) {
             return taken;
         }
-        Result<int64_t> version = store::tokens::next_version(sql, taken->id);
-        if (!version) {
-            return fail(version.error());
-        }
-        Result<store::Token> token = seal_credentials(vault_, taken->id, *version, credentials, now);
-        if (!token) {
-            return fail(token.error());
-        }
-        if (Result<void> written = store::tokens::put(sql, *token); !written) {
-            return fail(written.error());
-        }
         store::ConnectionChange change;
-        change.state = connection::State::kActive;
         change.expires_at = 0;
         change.refreshable = false;
-        return store::change_connection(sql, taken->id, taken->generation, change,
-                                        caller.event(audit::kCredentialCaptured), now);
+        return activate(sql, vault_, *taken, credentials, change, caller.event(audit::kCredentialCaptured),
+                        now);
     });
 }
 

@@ -6,6 +6,7 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/pkce.h"
 #include "control_plane/oauth/return_url.h"
 #include "control_plane/services/provider_profile.h"
@@ -25,10 +26,6 @@ bool is_plain_text(std::string_view text) {
 }
 
 }  // namespace
-
-Place code_verifier_place(const store::Connection &connection) {
-    return {"connections", connection.id, "code_verifier", connection.flow_expires_at};
-}
 
 Result<void> ConsentService::check(const ConsentRequest &request) const {
     if (!is_plain_text(request.workspace_id) || !is_plain_text(request.user_id)) {
@@ -92,7 +89,7 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
         return fail(url.error());
     }
     if (oauth2) {
-        Result<std::string> box = vault_.seal(code_verifier_place(connection), verifier);
+        Result<std::string> box = seal_code_verifier(vault_, connection, verifier);
         if (!box) {
             return fail(box.error());
         }

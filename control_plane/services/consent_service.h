@@ -63,7 +63,4 @@ private:
     Metrics *metrics_;
 };
 
-/// The Place of a flow's sealed PKCE verifier.
-Place code_verifier_place(const store::Connection &connection);
-
 }  // namespace nexus::control

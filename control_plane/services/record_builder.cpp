@@ -43,7 +43,7 @@ Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connec
     if (!token) {
         return fail(token.error());
     }
-    Result<StoredCredentials> credentials = open_credentials(vault_, *token);
+    Result<StoredCredentials> credentials = open_credentials(vault_, connection, *token);
     if (!credentials) {
         return fail(credentials.error());
     }

@@ -1,7 +1,7 @@
 // Agents and their keys. Every change bumps the agent's generation under a compare-and-set or a row lock.
 #include "control_plane/store/agent_repository.h"
 
-#include "control_plane/store/cursor.h"
+#include "control_plane/store/list_query.h"
 
 namespace nexus::control::store {
 
@@ -84,42 +84,12 @@ Result<Agent> get(Executor &sql, std::string_view id) {
 }
 
 Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t limit, std::string_view cursor) {
-    std::string statement = "SELECT " NEXUS_AGENT_COLUMNS " FROM agents WHERE 1 = 1";
-    std::vector<Value> parameters;
-    const auto bind = [&](Value value) {
-        parameters.push_back(std::move(value));
-        return "$" + std::to_string(parameters.size());
-    };
+    ListQuery query("SELECT " NEXUS_AGENT_COLUMNS " FROM agents ");
     if (!workspace_id.empty()) {
-        statement += " AND workspace_id = " + bind(text(workspace_id));
+        query.where("workspace_id = ?", text(workspace_id));
     }
-    if (!cursor.empty()) {
-        Result<AgeCursor> after = parse_age_cursor(cursor);
-        if (!after) {
-            return fail(after.error());
-        }
-        statement += " AND (created_at, id) < (" + bind(after->created_at) + ", " + bind(after->id) + ")";
-    }
-    limit = bounded_limit(limit);
-    statement += " ORDER BY created_at DESC, id DESC LIMIT " + bind(limit + 1);
-
-    Result<Rows> rows = sql.execute(statement, parameters);
-    if (!rows) {
-        return fail(rows.error());
-    }
-    AgentPage page;
-    for (const Row &row : rows->rows) {
-        if (page.items.size() == static_cast<size_t>(limit)) {
-            page.next_cursor = to_cursor(AgeCursor{page.items.back().created_at, page.items.back().id});
-            break;
-        }
-        Result<Agent> agent = read_agent(row);
-        if (!agent) {
-            return fail(agent.error());
-        }
-        page.items.push_back(std::move(*agent));
-    }
-    return page;
+    return query.newest_first<AgentPage>(sql, limit, cursor, "id", read_agent,
+                                         [](const Agent &agent) { return agent.id; });
 }
 
 Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generation, UnixMs now) {

@@ -14,9 +14,12 @@ tl::unexpected<Error> invalid_state() {
 Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, UnixMs now) {
     Result<Rows> updated = sql.execute(
         "UPDATE connections SET flow_id = $2, flow_expires_at = $3, code_verifier_box = $4, nonce = $5, "
-        "return_url = $6, flow_scopes = $7, updated_at = $8 WHERE id = $1 AND state <> 'revoked'",
+        "return_url = $6, flow_scopes = $7, updated_at = $8, flow_variables = $9, "
+        "flow_allows_other_account = $10, code_verifier_key_id = $11 "
+        "WHERE id = $1 AND state <> 'revoked'",
         {text(id), flow.flow_id, flow.flow_expires_at, bytes_or_null(flow.code_verifier_box), flow.nonce,
-         flow.return_url, store::list(flow.scopes), now});
+         flow.return_url, store::list(flow.scopes), now, flow.variables, flag(flow.allows_other_account),
+         flow.code_verifier_key_id});
     if (!updated) {
         return fail(updated.error());
     }
@@ -51,7 +54,8 @@ Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_
     // Whoever comes second waits for the first one's commit here and then finds no such flow.
     Result<Rows> cleared = sql.execute(
         "UPDATE connections SET flow_id = '', flow_expires_at = 0, code_verifier_box = NULL, nonce = '', "
-        "flow_scopes = '[]', updated_at = $3 WHERE id = $1 AND flow_id = $2",
+        "flow_scopes = '[]', flow_variables = '{}', flow_allows_other_account = 0, "
+        "code_verifier_key_id = '', updated_at = $3 WHERE id = $1 AND flow_id = $2",
         {text(id), text(flow_id), now});
     if (!cleared) {
         return fail(cleared.error());

@@ -2,7 +2,7 @@
 #include "control_plane/store/connection_repository.h"
 
 #include "control_plane/store/connection_rows.h"
-#include "control_plane/store/cursor.h"
+#include "control_plane/store/list_query.h"
 
 namespace nexus::control::store {
 
@@ -32,6 +32,14 @@ Result<Connection> read_connection(const Row &row) {
     connection.last_refreshed_at = in.integer();
     connection.created_at = in.integer();
     connection.updated_at = in.integer();
+    connection.labels = in.text();
+    connection.metadata = in.text();
+    connection.variables = in.text();
+    connection.flow_variables = in.text();
+    connection.flow_allows_other_account = in.boolean();
+    connection.code_verifier_key_id = in.text();
+    connection.token_version = in.integer();
+    connection.deleted_at = in.integer();
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }
@@ -75,32 +83,42 @@ std::optional<std::string> reason_for(const ConnectionChange &change) {
 }  // namespace
 
 Result<void> create(Executor &sql, const Connection &c) {
-    Result<Rows> inserted = sql.execute("INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS
-                                        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                                        "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
-                                        {c.id,
-                                         c.workspace_id,
-                                         c.user_id,
-                                         c.provider_id,
-                                         text(to_string(c.state)),
-                                         c.generation,
-                                         store::list(c.scopes),
-                                         c.return_url,
-                                         c.flow_id,
-                                         c.flow_expires_at,
-                                         bytes_or_null(c.code_verifier_box),
-                                         c.nonce,
-                                         store::list(c.flow_scopes),
-                                         c.account_subject,
-                                         c.attention_reason,
-                                         c.expires_at,
-                                         flag(c.refreshable),
-                                         c.refresh_epoch,
-                                         c.refresh_lease_until,
-                                         c.refresh_owner,
-                                         c.last_refreshed_at,
-                                         c.created_at,
-                                         c.updated_at});
+    Result<Rows> inserted =
+        sql.execute("INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS
+                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+                    "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
+                    "$26, $27, $28, $29, $30, $31)",
+                    {c.id,
+                     c.workspace_id,
+                     c.user_id,
+                     c.provider_id,
+                     text(to_string(c.state)),
+                     c.generation,
+                     store::list(c.scopes),
+                     c.return_url,
+                     c.flow_id,
+                     c.flow_expires_at,
+                     bytes_or_null(c.code_verifier_box),
+                     c.nonce,
+                     store::list(c.flow_scopes),
+                     c.account_subject,
+                     c.attention_reason,
+                     c.expires_at,
+                     flag(c.refreshable),
+                     c.refresh_epoch,
+                     c.refresh_lease_until,
+                     c.refresh_owner,
+                     c.last_refreshed_at,
+                     c.created_at,
+                     c.updated_at,
+                     c.labels,
+                     c.metadata,
+                     c.variables,
+                     c.flow_variables,
+                     flag(c.flow_allows_other_account),
+                     c.code_verifier_key_id,
+                     c.token_version,
+                     c.deleted_at});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -117,48 +135,19 @@ Result<Connection> get(Executor &sql, std::string_view id) {
 
 Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit,
                             std::string_view cursor) {
-    std::string statement = NEXUS_SELECT_CONNECTION "WHERE 1 = 1";
-    std::vector<Value> parameters;
-    const auto bind = [&](Value value) {
-        parameters.push_back(std::move(value));
-        return "$" + std::to_string(parameters.size());
-    };
+    ListQuery query(NEXUS_SELECT_CONNECTION);
+    query.where("deleted_at = 0");
     if (!filter.workspace_id.empty()) {
-        statement += " AND workspace_id = " + bind(filter.workspace_id);
+        query.where("workspace_id = ?", filter.workspace_id);
     }
     if (!filter.provider_id.empty()) {
-        statement += " AND provider_id = " + bind(filter.provider_id);
+        query.where("provider_id = ?", filter.provider_id);
     }
     if (filter.state) {
-        statement += " AND state = " + bind(text(to_string(*filter.state)));
+        query.where("state = ?", text(to_string(*filter.state)));
     }
-    if (!cursor.empty()) {
-        Result<AgeCursor> after = parse_age_cursor(cursor);
-        if (!after) {
-            return fail(after.error());
-        }
-        statement += " AND (created_at, id) < (" + bind(after->created_at) + ", " + bind(after->id) + ")";
-    }
-    limit = bounded_limit(limit);
-    statement += " ORDER BY created_at DESC, id DESC LIMIT " + bind(limit + 1);
-
-    Result<Rows> rows = sql.execute(statement, parameters);
-    if (!rows) {
-        return fail(rows.error());
-    }
-    ConnectionPage page;
-    for (const Row &row : rows->rows) {
-        if (page.items.size() == static_cast<size_t>(limit)) {
-            page.next_cursor = to_cursor(AgeCursor{page.items.back().created_at, page.items.back().id});
-            break;
-        }
-        Result<Connection> connection = read_connection(row);
-        if (!connection) {
-            return fail(connection.error());
-        }
-        page.items.push_back(std::move(*connection));
-    }
-    return page;
+    return query.newest_first<ConnectionPage>(sql, limit, cursor, "id", read_connection,
+                                              [](const Connection &connection) { return connection.id; });
 }
 
 Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation,
@@ -181,8 +170,9 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
         "UPDATE connections SET state = $4, attention_reason = COALESCE($5, attention_reason), "
         "expires_at = COALESCE($6, expires_at), refreshable = COALESCE($7, refreshable), "
         "account_subject = COALESCE($8, account_subject), scopes = COALESCE($9, scopes), "
-        "last_refreshed_at = COALESCE($10, last_refreshed_at), updated_at = $11, generation = generation + "
-        "1, "
+        "last_refreshed_at = COALESCE($10, last_refreshed_at), labels = COALESCE($12, labels), "
+        "metadata = COALESCE($13, metadata), variables = COALESCE($14, variables), updated_at = $11, "
+        "generation = generation + 1, "
         "refresh_lease_until = CASE WHEN refresh_epoch = $3 THEN 0 ELSE refresh_lease_until END, "
         "refresh_owner = CASE WHEN refresh_epoch = $3 THEN '' ELSE refresh_owner END "
         "WHERE id = $1 AND generation = $2 AND ($3 = 0 OR refresh_epoch = $3) "
@@ -190,7 +180,8 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
         {text(id), expected_generation, epoch, text(to_string(to)), unless_unset(reason_for(change)),
          unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
          unless_unset(change.account_subject), list_unless_unset(change.scopes),
-         unless_unset(change.last_refreshed_at), now});
+         unless_unset(change.last_refreshed_at), now, unless_unset(change.labels),
+         unless_unset(change.metadata), unless_unset(change.variables)});
     if (!rows) {
         return fail(rows.error());
     }

@@ -29,11 +29,18 @@ struct Connection {
     std::string code_verifier_box;  // sealed. Place: connections, id, code_verifier, flow_expires_at
     std::string nonce;
     std::vector<std::string> flow_scopes;  // asked for; they become `scopes` when the flow succeeds
+    std::string flow_variables = "{}";     // JSON object; they become `variables` when the flow succeeds
+    bool flow_allows_other_account = false;
+    std::string code_verifier_key_id;  // hex id of the vault key that sealed the box
 
     std::string account_subject;   // who granted, at the provider; a reconnect must be the same
     std::string attention_reason;  // in state attention (and failed)
     UnixMs expires_at = 0;         // of the usage credential; 0 = does not expire
     bool refreshable = false;
+    std::string labels = "{}";     // JSON object of strings: the users' own
+    std::string metadata = "{}";   // JSON object of strings: fields kept of the provider's answers
+    std::string variables = "{}";  // JSON object of strings: values for the templates in the profile's URLs
+    int64_t token_version = 0;     // of the newest box in `tokens`; an older one there was put back
 
     int64_t refresh_epoch = 0;  // grows with each lease
     UnixMs refresh_lease_until = 0;
@@ -42,6 +49,7 @@ struct Connection {
 
     UnixMs created_at = 0;
     UnixMs updated_at = 0;
+    UnixMs deleted_at = 0;  // 0 = lives
 };
 
 struct ConnectionFilter {
@@ -64,6 +72,9 @@ struct ConnectionChange {
     std::optional<std::string> account_subject;
     std::optional<std::vector<std::string>> scopes;
     std::optional<UnixMs> last_refreshed_at;
+    std::optional<std::string> labels;  // JSON objects
+    std::optional<std::string> metadata;
+    std::optional<std::string> variables;
 };
 
 struct Flow {
@@ -73,6 +84,9 @@ struct Flow {
     std::string nonce;
     std::string return_url;
     std::vector<std::string> scopes;
+    std::string variables = "{}";
+    bool allows_other_account = false;
+    std::string code_verifier_key_id;
 };
 
 namespace connections {

@@ -7,7 +7,9 @@
     "id, workspace_id, user_id, provider_id, state, generation, scopes, return_url, flow_id, "            \
     "flow_expires_at, "                                                                                   \
     "code_verifier_box, nonce, flow_scopes, account_subject, attention_reason, expires_at, refreshable, " \
-    "refresh_epoch, refresh_lease_until, refresh_owner, last_refreshed_at, created_at, updated_at"
+    "refresh_epoch, refresh_lease_until, refresh_owner, last_refreshed_at, created_at, updated_at, "      \
+    "labels, metadata, variables, flow_variables, flow_allows_other_account, code_verifier_key_id, "      \
+    "token_version, deleted_at"
 #define NEXUS_SELECT_CONNECTION "SELECT " NEXUS_CONNECTION_COLUMNS " FROM connections "
 
 namespace nexus::control::store {

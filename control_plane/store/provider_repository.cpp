@@ -12,7 +12,7 @@ namespace {
     "token_url, "                                                                                       \
     "issuer, enable_discovery, scopes, api_base_url, user_info_endpoint, params, allowed_hosts, "       \
     "description, "                                                                                     \
-    "category, revision, created_at, updated_at, deleted_at"
+    "category, revision, created_at, updated_at, deleted_at, oauth, client_secret_key_id"
 #define NEXUS_SELECT_PROVIDER "SELECT " NEXUS_PROVIDER_COLUMNS " FROM provider_profiles "
 
 Result<Provider> read_provider(const Row &row) {
@@ -40,6 +40,8 @@ Result<Provider> read_provider(const Row &row) {
     provider.created_at = in.integer();
     provider.updated_at = in.integer();
     provider.deleted_at = in.integer();
+    provider.oauth = in.text();
+    provider.client_secret_key_id = in.text();
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }
@@ -68,31 +70,34 @@ Result<Provider> first(const Result<Rows> &rows) {
 namespace providers {
 
 Result<void> create(Executor &sql, const Provider &p) {
-    Result<Rows> inserted = sql.execute("INSERT INTO provider_profiles (" NEXUS_PROVIDER_COLUMNS
-                                        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                                        "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
-                                        {p.id,
-                                         p.name,
-                                         p.auth_type,
-                                         p.auth_header,
-                                         p.client_id,
-                                         bytes_or_null(p.client_secret_box),
-                                         p.client_secret_version,
-                                         p.auth_url,
-                                         p.token_url,
-                                         p.issuer,
-                                         flag(p.enable_discovery),
-                                         store::list(p.scopes),
-                                         p.api_base_url,
-                                         p.user_info_endpoint,
-                                         p.params,
-                                         store::list(p.allowed_hosts),
-                                         p.description,
-                                         p.category,
-                                         p.revision,
-                                         p.created_at,
-                                         p.updated_at,
-                                         p.deleted_at});
+    Result<Rows> inserted =
+        sql.execute("INSERT INTO provider_profiles (" NEXUS_PROVIDER_COLUMNS
+                    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+                    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+                    {p.id,
+                     p.name,
+                     p.auth_type,
+                     p.auth_header,
+                     p.client_id,
+                     bytes_or_null(p.client_secret_box),
+                     p.client_secret_version,
+                     p.auth_url,
+                     p.token_url,
+                     p.issuer,
+                     flag(p.enable_discovery),
+                     store::list(p.scopes),
+                     p.api_base_url,
+                     p.user_info_endpoint,
+                     p.params,
+                     store::list(p.allowed_hosts),
+                     p.description,
+                     p.category,
+                     p.revision,
+                     p.created_at,
+                     p.updated_at,
+                     p.deleted_at,
+                     p.oauth,
+                     p.client_secret_key_id});
     if (!inserted) {
         return name_taken_or(inserted.error());
     }
@@ -156,7 +161,9 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
         "UPDATE provider_profiles SET name = $3, auth_type = $4, auth_header = $5, client_id = $6, "
         "client_secret_box = $7, client_secret_version = $8, auth_url = $9, token_url = $10, issuer = $11, "
         "enable_discovery = $12, scopes = $13, api_base_url = $14, user_info_endpoint = $15, params = $16, "
-        "allowed_hosts = $17, description = $18, category = $19, updated_at = $20, revision = revision + 1 "
+        "allowed_hosts = $17, description = $18, category = $19, updated_at = $20, oauth = $21, "
+        "client_secret_key_id = $22, "
+        "revision = revision + 1 "
         "WHERE id = $1 AND revision = $2 AND deleted_at = 0",
         {p.id,
          expected_revision,
@@ -177,7 +184,9 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
          store::list(p.allowed_hosts),
          p.description,
          p.category,
-         p.updated_at});
+         p.updated_at,
+         p.oauth,
+         p.client_secret_key_id});
     if (!updated) {
         return name_taken_or(updated.error());
     }

@@ -18,6 +18,7 @@ struct Provider {
     std::string
         client_secret_box;  // sealed; "" = none. Place: provider_profiles, id, client_secret, secret_version
     int64_t client_secret_version = 0;
+    std::string client_secret_key_id;  // hex id of the vault key that sealed the box
     std::string auth_url;
     std::string token_url;
     std::string issuer;
@@ -26,6 +27,7 @@ struct Provider {
     std::string api_base_url;
     std::string user_info_endpoint;
     std::string params = "{}";  // JSON object
+    std::string oauth = "{}";   // JSON object: how its OAuth departs from the standard
     std::vector<std::string> allowed_hosts;
     std::string description;
     std::string category;

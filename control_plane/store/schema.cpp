@@ -145,8 +145,54 @@ CREATE TABLE documents (
 );
 )sql";
 
+// What the whole broker needs (issue 3): declarative OAuth profiles, labels and kept fields of connections,
+// key ids beside every box (so that a rotation finds what is left), scoped control-plane keys.
+constexpr std::string_view kBroker = R"sql(
+ALTER TABLE provider_profiles ADD COLUMN oauth TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE provider_profiles ADD COLUMN client_secret_key_id TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE connections ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE connections ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE connections ADD COLUMN variables TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE connections ADD COLUMN flow_variables TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE connections ADD COLUMN flow_allows_other_account BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE connections ADD COLUMN code_verifier_key_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN token_version BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE connections ADD COLUMN deleted_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX connections_deleted ON connections (deleted_at) WHERE deleted_at > 0;
+
+ALTER TABLE tokens ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX tokens_of_vault_key ON tokens (key_id, connection_id);
+
+ALTER TABLE agent_keys ADD COLUMN last_used_at BIGINT NOT NULL DEFAULT 0;
+
+CREATE TABLE control_keys (
+    key_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL UNIQUE,
+    scopes BIGINT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL DEFAULT 0,
+    last_used_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX control_keys_by_age ON control_keys (created_at, key_id);
+
+CREATE TABLE workspaces (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    suspended_at BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE INDEX audit_events_of_workspace ON audit_events (workspace_id, sequence);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial},
+    Migration{2, "broker", kBroker},
 };
 
 }  // namespace

@@ -13,8 +13,8 @@ void append_number(std::string &bytes, uint64_t number) {
 }
 
 std::string associated_data(const Place &place) {
-    std::string bytes = "nexus vault v1";
-    for (const std::string_view part : {place.table, place.row_id, place.field}) {
+    std::string bytes = "nexus vault v2";
+    for (const std::string_view part : {place.table, place.row_id, place.field, place.owner}) {
         append_number(bytes, part.size());
         bytes.append(part);
     }

@@ -14,12 +14,13 @@
 
 namespace nexus::control {
 
-/// Where a sealed field lives; all four are authenticated.
+/// Where a sealed field lives, and whose it is; all of it is authenticated.
 struct Place {
     std::string_view table;
     std::string_view row_id;
     std::string_view field;
-    int64_t version;  // of the field: grows with each write, kept beside the box
+    int64_t version;              // of the field: grows with each write, kept beside the box
+    std::string_view owner = {};  // what else the row must not lose: for a connection, workspace and provider
 };
 
 class Vault {

@@ -56,8 +56,8 @@ protected:
 };
 
 TEST_F(GateTest, PublicNeedsNoKey) {
-    EXPECT_EQ(admit(Access::kPublic, {}), "ok");
-    EXPECT_EQ(admit(Access::kPublic, {{"x-api-key", "nonsense"}}, "203.0.113.9"), "ok");
+    EXPECT_EQ(admit(kPublic, {}), "ok");
+    EXPECT_EQ(admit(kPublic, {{"x-api-key", "nonsense"}}, "203.0.113.9"), "ok");
 }
 
 TEST_F(GateTest, EachKeyHasItsRoutes) {
@@ -73,43 +73,42 @@ TEST_F(GateTest, EachKeyHasItsRoutes) {
                            Row{kAgentKey.c_str(), "insufficient_grant", "insufficient_grant", "ok"},
                            Row{"nonsense", "invalid_api_key", "invalid_api_key", "invalid_api_key"},
                            Row{"", "missing_api_key", "missing_api_key", "missing_api_key"}}) {
-        EXPECT_EQ(admit(Access::kControl, {{"x-api-key", row.key}}), row.control) << row.key;
-        EXPECT_EQ(admit(Access::kEdge, {{"x-api-key", row.key}}), row.edge) << row.key;
-        EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", row.key}}), row.gateway) << row.key;
-        EXPECT_EQ(admit(Access::kGateway, {{"authorization", std::string{"bEaReR "} + row.key}}), row.gateway)
+        EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", row.key}}), row.control) << row.key;
+        EXPECT_EQ(admit(kEdge, {{"x-api-key", row.key}}), row.edge) << row.key;
+        EXPECT_EQ(admit(kGateway, {{"x-api-key", row.key}}), row.gateway) << row.key;
+        EXPECT_EQ(admit(kGateway, {{"authorization", std::string{"bEaReR "} + row.key}}), row.gateway)
             << row.key;
     }
 }
 
 TEST_F(GateTest, AnEdgeSpeaksForAnAgentOnGatewayRoutesOnly) {
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "ok");
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}, {"x-nexus-agent", kAgentId}}),
-              "invalid_api_key");
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}),
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}), "ok");
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", kAgentKey}, {"x-nexus-agent", kAgentId}}), "invalid_api_key");
+    EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}),
               "insufficient_grant");
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}),
-              "invalid_api_key");
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}), "invalid_api_key");
 }
 
 TEST_F(GateTest, SeveralCredentialsAreRefused) {
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"authorization", "Bearer full-key"}}),
+    EXPECT_EQ(admit(control(Scope::kAgentsWrite),
+                    {{"x-api-key", "full-key"}, {"authorization", "Bearer full-key"}}),
               "invalid_api_key");
-    EXPECT_EQ(admit(Access::kControl, {{"x-api-key", "full-key"}, {"x-api-key", "full-key"}}),
+    EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", "full-key"}, {"x-api-key", "full-key"}}),
               "invalid_api_key");
-    EXPECT_EQ(admit(Access::kGateway,
+    EXPECT_EQ(admit(kGateway,
                     {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}, {"x-nexus-agent", kAgentId}}),
               "invalid_api_key");
-    EXPECT_EQ(admit(Access::kControl, {{"authorization", "Basic full-key"}}), "missing_api_key");
+    EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"authorization", "Basic full-key"}}), "missing_api_key");
 }
 
 TEST_F(GateTest, ControlPlaneKeysComeFromAllowedNetworks) {
-    for (Access access : {Access::kControl, Access::kEdge, Access::kGateway}) {
+    for (Access access : {control(Scope::kAgentsWrite), kEdge, kGateway}) {
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "203.0.113.9"), "access_denied");
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "nonsense"), "access_denied");
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, ""), "access_denied");
         EXPECT_EQ(admit(access, {{"x-api-key", "full-key"}}, "::1"), "ok");
     }
-    EXPECT_EQ(admit(Access::kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok")
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok")
         << "agents come from anywhere";
 }
 

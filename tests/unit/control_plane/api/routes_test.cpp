@@ -14,14 +14,14 @@ namespace nexus::control {
 namespace {
 
 std::string access_name(Access access) {
-    switch (access) {
-        case Access::kPublic:
+    switch (access.kind) {
+        case Access::Kind::kPublic:
             return "public";
-        case Access::kControl:
+        case Access::Kind::kControl:
             return "control";
-        case Access::kEdge:
+        case Access::Kind::kEdge:
             return "edge";
-        case Access::kGateway:
+        case Access::Kind::kGateway:
             return "gateway";
     }
     return "";

@@ -32,20 +32,32 @@ TEST(StoredCredentials, SurviveTheVaultOnlyInTheirPlace) {
     StoredCredentials credentials;
     credentials.usage.emplace_back("api_key", Secret{std::string_view{"k\"\xc3\xa4"}});
     credentials.refresh_token = Secret{std::string_view{"r"}};
-    Result<store::Token> token = seal_credentials(box, "c1", 3, credentials, 5);
+    store::Connection connection;
+    connection.id = "c1";
+    connection.workspace_id = "acme";
+    connection.provider_id = "p1";
+    Result<store::Token> token = seal_credentials(box, connection, 3, credentials, 5);
     ASSERT_TRUE(token);
+    EXPECT_EQ(token->connection_id, "c1");
     EXPECT_EQ(token->box.find("api_key"), std::string::npos);
-    Result<StoredCredentials> opened = open_credentials(box, *token);
+    Result<StoredCredentials> opened = open_credentials(box, connection, *token);
     ASSERT_TRUE(opened);
     EXPECT_EQ(opened->find("api_key")->view(), "k\"\xc3\xa4");
     EXPECT_EQ(opened->refresh_token.view(), "r");
 
-    store::Token moved = *token;
-    moved.connection_id = "c2";
-    EXPECT_EQ(open_credentials(box, moved).error().errc, Errc::kSealBroken);
     store::Token rolled_back = *token;
     rolled_back.version = 2;
-    EXPECT_EQ(open_credentials(box, rolled_back).error().errc, Errc::kSealBroken);
+    EXPECT_EQ(open_credentials(box, connection, rolled_back).error().errc, Errc::kSealBroken);
+    for (std::string store::Connection::*member :
+         {&store::Connection::id, &store::Connection::workspace_id, &store::Connection::provider_id}) {
+        store::Connection moved = connection;
+        moved.*member += "x";
+        EXPECT_EQ(open_credentials(box, moved, *token).error().errc, Errc::kSealBroken);
+    }
+    store::Connection shifted = connection;
+    shifted.workspace_id = "acm";
+    shifted.provider_id = "ep1";
+    EXPECT_EQ(open_credentials(box, shifted, *token).error().errc, Errc::kSealBroken);
 }
 
 TEST(StoredCredentials, UnreadableOnesAreRefused) {

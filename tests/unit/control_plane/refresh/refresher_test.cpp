@@ -131,7 +131,7 @@ protected:
         StoredCredentials credentials;
         credentials.usage.emplace_back("access_token", Secret{std::string_view{access}});
         credentials.refresh_token = Secret{std::string_view{refresh}};
-        store::Token token = std::move(*seal_credentials(vault_, kConnection, version, credentials, now_));
+        store::Token token = std::move(*seal_credentials(vault_, row(), version, credentials, now_));
         EXPECT_TRUE(
             database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
     }
@@ -141,7 +141,7 @@ protected:
                                            *drainer_, clock(), nullptr, options);
     }
     StoredCredentials stored() {
-        return std::move(*open_credentials(vault_, *store::tokens::get(*database_, kConnection)));
+        return std::move(*open_credentials(vault_, row(), *store::tokens::get(*database_, kConnection)));
     }
     store::Connection row() { return *store::connections::get(*database_, kConnection); }
 

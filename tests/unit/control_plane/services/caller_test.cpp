@@ -55,13 +55,13 @@ protected:
 
 TEST_F(AuthenticatorTest, KnowsEveryKindOfKey) {
     NewAgent made = make_agent();
-    EXPECT_EQ(who("full-key")->scope, KeyScope::kFull);
-    EXPECT_EQ(who("edge-key")->scope, KeyScope::kEdge);
+    EXPECT_EQ(who("full-key")->scopes, Scopes::all());
+    EXPECT_EQ(who("edge-key")->scopes, Scopes{Scope::kEdge});
     Result<Authenticated> own = who(made.key.text.view());
     ASSERT_TRUE(own);
     EXPECT_TRUE(own->is_agent());
     EXPECT_EQ(own->caller.actor, "agent:" + made.agent.id);
-    EXPECT_EQ(own->scope, std::nullopt);
+    EXPECT_EQ(own->scopes, std::nullopt);
     Result<Authenticated> passed = who("edge-key", made.agent.id);
     EXPECT_TRUE(passed->is_agent());
     EXPECT_EQ(passed->caller.agent.id, made.agent.id);

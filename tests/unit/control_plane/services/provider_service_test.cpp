@@ -79,7 +79,7 @@ TEST_F(ProviderServiceTest, DeletingRevokesItsConnections) {
     store::Connection connection = add_connection(id, connection::State::kPending);
     StoredCredentials credentials;
     credentials.usage.emplace_back("access_token", Secret{std::string_view{"a"}});
-    store::Token token = std::move(*seal_credentials(vault_, connection.id, 1, credentials, now_));
+    store::Token token = std::move(*seal_credentials(vault_, connection, 1, credentials, now_));
     ASSERT_TRUE(database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
 
     ASSERT_TRUE(providers_.remove(admin(), id));

@@ -26,7 +26,7 @@ protected:
         StoredCredentials credentials;
         credentials.usage.emplace_back("access_token", Secret{std::string_view{"a"}});
         credentials.refresh_token = Secret{std::string_view{"r"}};
-        store::Token token = std::move(*seal_credentials(vault_, kConnection, 1, credentials, now_));
+        store::Token token = std::move(*seal_credentials(vault_, connection, 1, credentials, now_));
         EXPECT_TRUE(
             database_->transact([&](store::Transaction &sql) { return store::tokens::put(sql, token); }));
     }

@@ -29,6 +29,13 @@ protected:
 };
 NEXUS_ON_BOTH_DATABASES(ConnectionsTest);
 
+Flow new_flow(const std::string &id, UnixMs expires_at) {
+    Flow flow;
+    flow.flow_id = id;
+    flow.flow_expires_at = expires_at;
+    return flow;
+}
+
 TEST_P(ConnectionsTest, ComeBackAsTheyWere) {
     const Connection made = add_connection();
     const Result<Connection> got = connections::get(*database_, made.id);
@@ -98,7 +105,7 @@ TEST_P(ConnectionsTest, RevokedIsFinal) {
     ConnectionChange back;
     back.state = State::kActive;
     EXPECT_EQ(change(made, 2, back).error().errc, Errc::kConflict);
-    EXPECT_EQ(connections::start_flow(*database_, made.id, Flow{"f", 9000, "", "", "", {}}, 1).error().errc,
+    EXPECT_EQ(connections::start_flow(*database_, made.id, new_flow("f", 9000), 1).error().errc,
               Errc::kConnectionRevoked);
 }
 
@@ -131,8 +138,11 @@ TEST_P(ConnectionsTest, AFlowExpiresAndIsNamedExactly) {
     ASSERT_TRUE(database_->transact(
         [&](Transaction &sql) { return connections::take_flow(sql, made.id, "flow-1", 2000); }));
     EXPECT_FALSE(connections::peek_flow(*database_, made.id, "", 2000));
-    ASSERT_TRUE(
-        connections::start_flow(*database_, made.id, Flow{"flow-2", 700000, "box", "n", "r", {"s"}}, 3000));
+    Flow flow = new_flow("flow-2", 700000);
+    flow.scopes = {"s"};
+    flow.variables = R"({"shop":"a"})";
+    ASSERT_TRUE(connections::start_flow(*database_, made.id, flow, 3000));
+    EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_variables, flow.variables);
     EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_scopes,
               std::vector<std::string>{"s"});
 }

@@ -22,6 +22,14 @@ protected:
 };
 NEXUS_ON_BOTH_DATABASES(MigrationsTest);
 
+/// Today's migrations and one more.
+std::vector<Migration> with_next(std::string_view name, std::string_view sql) {
+    const std::span<const Migration> today = all_migrations();
+    std::vector<Migration> all(today.begin(), today.end());
+    all.push_back({today.back().number + 1, name, sql});
+    return all;
+}
+
 TEST_P(MigrationsTest, AreAppliedOnce) {
     EXPECT_EQ(*database_->migrate(), 0);
     EXPECT_TRUE(database_->check_schema());
@@ -41,8 +49,8 @@ TEST_P(MigrationsTest, ANewerDatabaseIsRefused) {
 }
 
 TEST_P(MigrationsTest, AFailingOneLeavesNothingBehind) {
-    const Migration broken[] = {
-        all_migrations()[0], {2, "broken", "CREATE TABLE half (n BIGINT); INSERT INTO nowhere VALUES (1);"}};
+    const std::vector<Migration> broken =
+        with_next("broken", "CREATE TABLE half (n BIGINT); INSERT INTO nowhere VALUES (1);");
     const std::unique_ptr<Session> own = session();
     EXPECT_FALSE(apply_next(*own, broken, 0));
     EXPECT_FALSE(database_->execute("SELECT n FROM half"));
@@ -50,7 +58,7 @@ TEST_P(MigrationsTest, AFailingOneLeavesNothingBehind) {
 }
 
 TEST_P(MigrationsTest, AMissingOneIsNamedByCheck) {
-    const Migration two[] = {all_migrations()[0], {2, "next", "CREATE TABLE two (n BIGINT);"}};
+    const std::vector<Migration> two = with_next("next", "CREATE TABLE two (n BIGINT);");
     const std::unique_ptr<Session> own = session();
     const Result<void> checked = check_applied(*own, two);
     ASSERT_FALSE(checked);
@@ -61,7 +69,7 @@ TEST_P(MigrationsTest, AMissingOneIsNamedByCheck) {
 }
 
 TEST_P(MigrationsTest, SeveralProcessesAtOnceApplyEachOnce) {
-    const Migration two[] = {all_migrations()[0], {2, "next", "CREATE TABLE two (n BIGINT);"}};
+    const std::vector<Migration> two = with_next("next", "CREATE TABLE two (n BIGINT);");
     std::atomic<int> applied{0}, failed{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {

@@ -17,7 +17,7 @@ Vault make_vault(const std::string &current, const std::string &previous = "") {
         "ENCRYPTION_KEY", Secret(std::string_view(current)), Secret(std::string_view(previous)))));
 }
 
-constexpr Place kPlace{"tokens", "row-1", "credentials", 7};
+constexpr Place kPlace{"tokens", "row-1", "credentials", 7, "acme"};
 
 TEST(Vault, OpensWhatItSealed) {
     const Vault vault = make_vault(new_key());
@@ -39,13 +39,16 @@ TEST_P(Moved, IsRefused) {
     EXPECT_EQ(opened.error().errc, Errc::kSealBroken);
 }
 
-INSTANTIATE_TEST_SUITE_P(Vault, Moved,
-                         testing::Values(MovedCase{"OtherTable", {"agents", "row-1", "credentials", 7}},
-                                         MovedCase{"OtherRow", {"tokens", "row-2", "credentials", 7}},
-                                         MovedCase{"OtherField", {"tokens", "row-1", "secret", 7}},
-                                         MovedCase{"OlderVersion", {"tokens", "row-1", "credentials", 6}},
-                                         MovedCase{"ShiftedBorder", {"tokensr", "ow-1", "credentials", 7}}),
-                         [](const auto &test) { return std::string{test.param.name}; });
+INSTANTIATE_TEST_SUITE_P(
+    Vault, Moved,
+    testing::Values(MovedCase{"OtherTable", {"agents", "row-1", "credentials", 7, "acme"}},
+                    MovedCase{"OtherRow", {"tokens", "row-2", "credentials", 7, "acme"}},
+                    MovedCase{"OtherField", {"tokens", "row-1", "secret", 7, "acme"}},
+                    MovedCase{"OlderVersion", {"tokens", "row-1", "credentials", 6, "acme"}},
+                    MovedCase{"OtherOwner", {"tokens", "row-1", "credentials", 7, "evil"}},
+                    MovedCase{"NoOwner", {"tokens", "row-1", "credentials", 7}},
+                    MovedCase{"ShiftedBorder", {"tokensr", "ow-1", "credentials", 7, "acme"}}),
+    [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(Vault, RefusesEveryFlippedBit) {
     const Vault vault = make_vault(new_key());

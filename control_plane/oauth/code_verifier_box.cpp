@@ -1,0 +1,31 @@
+// The sealed PKCE verifier: see code_verifier_box.h.
+#include "control_plane/oauth/code_verifier_box.h"
+
+#include "control_plane/oauth/stored_credentials.h"
+
+namespace nexus::control {
+
+namespace {
+
+std::string owner_of(const store::Connection &connection) {
+    return vault_owner(connection) + connection.flow_id;
+}
+
+Place place_of(const store::Connection &connection, std::string_view owner) {
+    return {"connections", connection.id, "code_verifier", connection.flow_expires_at, owner};
+}
+
+}  // namespace
+
+Result<std::string> seal_code_verifier(const Vault &vault, const store::Connection &connection,
+                                       const Secret &verifier) {
+    const std::string owner = owner_of(connection);
+    return vault.seal(place_of(connection, owner), verifier);
+}
+
+Result<Secret> open_code_verifier(const Vault &vault, const store::Connection &connection) {
+    const std::string owner = owner_of(connection);
+    return vault.open(place_of(connection, owner), connection.code_verifier_box);
+}
+
+}  // namespace nexus::control

@@ -1,0 +1,31 @@
+// Gives a connection its credentials: see activation.h.
+#include "control_plane/services/activation.h"
+
+#include "control_plane/log/log.h"
+
+namespace nexus::control {
+
+Result<store::Connection> activate(store::Transaction &sql, const Vault &vault,
+                                   const store::Connection &connection, const StoredCredentials &credentials,
+                                   store::ConnectionChange change, audit::Event event, UnixMs now) {
+    Result<int64_t> version = store::tokens::next_version(sql, connection.id);
+    if (!version) {
+        return fail(version.error());
+    }
+    Result<store::Token> token = seal_credentials(vault, connection, *version, credentials, now);
+    if (!token) {
+        return fail(token.error());
+    }
+    if (Result<void> written = store::tokens::put(sql, *token); !written) {
+        return fail(written.error());
+    }
+    change.state = connection::State::kActive;
+    return store::change_connection(sql, connection.id, connection.generation, change, std::move(event), now);
+}
+
+void announce_active(OutboxDrainer &drainer, const store::Connection &connection) {
+    log::info("connection_active", {{"connection_id", connection.id}, {"generation", connection.generation}});
+    (void)drainer.flush(redis::EventKind::kToken, connection.id, connection.generation);
+}
+
+}  // namespace nexus::control
