@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "shared/encoding/utf8.h"
+
 namespace nexus::control::audit {
 
 namespace {
@@ -60,6 +62,7 @@ Event bounded(Event event) {
          std::array{&event.type, &event.workspace_id, &event.connection_id, &event.provider_id, &event.actor,
                     &event.ip_address, &event.user_agent}) {
         drop_nul(*field);
+        *field = encoding::to_utf8(*field);  // a User-Agent may hold any bytes
         cut(*field, kMaxFieldBytes);
     }
     drop_nul(event.data);

@@ -74,7 +74,7 @@ struct StoredEvent {
 /// SHA-256 over previous_hash and every field, each prefixed by its length (8 bytes, big-endian).
 crypto::Sha256 chain_hash(const StoredEvent &row);
 
-/// `event` with its fields cut to their limits, at a UTF-8 boundary.
+/// `event` as databases take it: fields in UTF-8, without NULs, cut to their limits.
 Event bounded(Event event);
 
 }  // namespace nexus::control::audit

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "shared/clock.h"
+#include "shared/encoding/utf8.h"
 
 namespace nexus::control::log {
 
@@ -79,34 +80,12 @@ std::string_view name_of(Level level) noexcept {
     return "off";
 }
 
-/// Length of the UTF-8 sequence at the front (RFC 3629), 0 if there is none.
-size_t utf8_length(std::string_view text) noexcept {
-    const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    const size_t length = first < 0x80                    ? 1
-                          : first >= 0xC2 && first < 0xE0 ? 2
-                          : first >= 0xE0 && first < 0xF0 ? 3
-                          : first >= 0xF0 && first < 0xF5 ? 4
-                                                          : 0;
-    if (length == 0 || text.size() < length) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool bad_second = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
-                            (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F);
-    return bad_second ? 0 : length;
-}
-
 void append_quoted(std::string &line, std::string_view text) {
     line.push_back('"');
     std::string_view rest = text.substr(0, kMaxTextBytes);
     while (!rest.empty()) {
         const unsigned char c = static_cast<unsigned char>(rest.front());
-        const size_t length = utf8_length(rest);
+        const size_t length = encoding::utf8_length(rest);
         if (length == 0) {
             line.append("\\ufffd");
         } else if (c == '"' || c == '\\') {

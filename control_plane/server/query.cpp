@@ -1,6 +1,7 @@
 // Query strings into parameters ("+" as in HTML forms).
 #include "control_plane/server/message.h"
 #include "shared/encoding/percent.h"
+#include "shared/encoding/utf8.h"
 
 namespace nexus::control {
 
@@ -25,6 +26,9 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
             encoding::percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
         if (!name || !value) {
             return fail(name ? value.error() : name.error());
+        }
+        if (!encoding::is_utf8(*name) || !encoding::is_utf8(*value)) {
+            return fail(Errc::kInvalidRequest, "the URL has a parameter that is not UTF-8");
         }
         if (parameters.size() == kMaxParameters) {
             return fail(Errc::kInvalidRequest, "the URL has too many parameters");

@@ -7,6 +7,7 @@
 
 #include "control_plane/log/log.h"
 #include "shared/encoding/percent.h"
+#include "shared/encoding/utf8.h"
 
 namespace nexus::control {
 
@@ -110,7 +111,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
         const std::string_view name = best->segments[i];
         if (is_parameter(name)) {
             Result<std::string> value = encoding::percent_decode(segments[i], false);
-            match.bad_encoding = match.bad_encoding || !value;
+            match.bad_encoding = match.bad_encoding || !value || !encoding::is_utf8(*value);
             match.parameters.emplace_back(name.substr(1, name.size() - 2), value.value_or(std::string()));
         }
     }

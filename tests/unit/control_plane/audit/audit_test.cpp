@@ -51,6 +51,12 @@ TEST(ChainHash, CoversEveryField) {
     }
 }
 
+TEST(Bounded, HoldsUtf8Only) {
+    Event event = sample().event;
+    event.user_agent = "curl\xff";  // PostgreSQL would refuse the row, and with it what else is written
+    EXPECT_EQ(bounded(event).user_agent, "curl\xef\xbf\xbd");
+}
+
 TEST(Bounded, CutsAtCharacterBorders) {
     Event event = sample().event;
     event.user_agent = std::string(kMaxFieldBytes - 1, 'a') + "\xc3\xa9";

@@ -48,6 +48,7 @@ TEST_F(RouterTest, SaysWhatIsWrong) {
     EXPECT_EQ(ask("GET", "/a/").status, 404);
     EXPECT_EQ(ask("GET", "/a/x/").status, 404);
     EXPECT_EQ(ask("GET", "/a/%zz").status, 400);
+    EXPECT_EQ(ask("GET", "/a/%ff").status, 400);  // no UTF-8: databases take no such text
     EXPECT_EQ(ask("GET", "/" + std::string(1000, '/')).status, 404);
     const Response refused = ask("POST", "/a/x");
     EXPECT_EQ(refused.status, 405);
