@@ -29,6 +29,16 @@ bool is_target(std::string_view text) noexcept {  // origin-form (RFC 9112 secti
            std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
 }
 
+/// Is there a line feed without a carriage return before it, at `from` or behind it?
+bool has_bare_line_feed(std::string_view text, size_t from) noexcept {
+    for (size_t at = text.find('\n', from); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+        if (at == 0 || text[at - 1] != '\r') {
+            return true;
+        }
+    }
+    return false;
+}
+
 std::string_view trim(std::string_view text) {
     const size_t first = text.find_first_not_of(" \t");
     return first == std::string_view::npos ? std::string_view()
@@ -78,6 +88,9 @@ RequestParser::Status RequestParser::feed(std::string_view bytes) {
     const size_t before = head_.size();
     head_.append(bytes.substr(0, room));
     const size_t end = head_.find("\r\n\r\n", from);
+    if (end == std::string::npos && has_bare_line_feed(head_, before)) {
+        return refuse(Errc::kInvalidRequest, "the request is not valid HTTP/1.1");  // and will never be
+    }
     if (end == std::string::npos) {
         return bytes.size() >= room ? refuse(Errc::kInvalidRequest, "the request head is too large")
                                     : Status::kMore;
