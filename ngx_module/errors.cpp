@@ -194,7 +194,9 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
                         to_json(refusal.message.empty() ? usual_message(refusal.errc) : refusal.message));
     if (refusal.errc == Errc::kAttentionRequired) {
         json_object_set_new(body, "reason", to_json(refusal.reason));
-        json_object_set_new(body, "reconnect_url", to_json(refusal.reconnect_url));
+        if (!refusal.reconnect_url.empty()) {
+            json_object_set_new(body, "reconnect_url", to_json(refusal.reconnect_url));
+        }
     }
     json_object_set_new(body, "request_id", to_json(request_id(r)));
     return send_json(r, static_cast<ngx_uint_t>(info.http_status), body);
