@@ -87,3 +87,15 @@ test('capturing is once, for the right kind of provider, with the right members'
   assertRefused(await capture({ state: oauth.json.state, credentials: { access_token: 'planted' } }), 'an OAuth flow\'s state');
   assert.equal((await line.check(agent, oauth.json.connection_id)).json.status, 'pending');
 });
+
+test('a browser hands credentials to the gateway without a key', async (t) => {
+  const line = await startLine(t);
+  await line.createProvider(profile(line, 'api_key'));
+  const agent = await line.createAgent();
+  const { json } = await line.requestConnection(agent, { provider: 'api-key', scopes: [] });
+  const schema = await line.gateway('GET', `/v1/capture-schema?state=${encodeURIComponent(json.state)}`);
+  assert.equal(schema.status, 200, schema.text);
+  const done = await line.gateway('POST', '/v1/capture-credential', { json: { state: json.state, credentials: { api_key: 'good' } } });
+  assert.equal(done.status, 200, done.text);
+  assert.equal((await line.check(agent, json.connection_id)).json.status, 'active');
+});
