@@ -34,7 +34,7 @@ async function startAll(t, nexusdHandler) {
     response.end('provider');
   });
   cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front } });
+  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, scripted: true });
 
   const key = newAgentKey();
   await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));

@@ -1,7 +1,8 @@
 // HTTP as the tests need it: nothing followed, nothing retried, every status is an answer. Cookies and forms are
-// browser.mjs' business.
+// browser.mjs' business. Answers of our own servers must be as docs/openapi says (contract.mjs).
 import http from 'node:http';
 import https from 'node:https';
+import { verify } from './contract.mjs';
 
 /**
  * One request.
@@ -12,6 +13,7 @@ import https from 'node:https';
  * timeout  ms for the whole exchange; ca: PEM trusted for https; agent: for keep-alive
  *
  * returns {status, headers (lower case), body (Buffer), text, json (undefined where the body is no JSON)}
+ * throws  where no answer comes, and where ours is not as documented
  */
 export function request(url, { method, headers = {}, body, json, timeout = 15000, ca, agent = false } = {}) {
   const sent = json === undefined ? body : JSON.stringify(json);
@@ -29,7 +31,16 @@ export function request(url, { method, headers = {}, body, json, timeout = 15000
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
       response.once('error', (error) => finish(reject, error));
-      response.once('end', () => finish(resolve, answer(response, Buffer.concat(chunks))));
+      response.once('end', () => {
+        const whole = answer(response, Buffer.concat(chunks));
+        try {
+          verify(url, outgoing.method, whole);
+        } catch (error) {
+          finish(reject, error);
+          return;
+        }
+        finish(resolve, whole);
+      });
     });
     // A server may answer and close before it has read a large body: the answer counts, not the broken pipe.
     outgoing.on('error', (error) => (answered ? undefined : finish(reject, error)));

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { cleanup } from './cleanup.mjs';
+import { register } from './contract.mjs';
 import { newKeys } from './keys.mjs';
 import { built, sanitizerOptions } from './paths.mjs';
 import { findPort } from './ports.mjs';
@@ -20,6 +21,11 @@ import { makeWorkdir } from './workdir.mjs';
 export async function startNexusd(t, options) {
   const port = options.port ?? await findPort();
   const nexusd = new Nexusd(makeWorkdir(t, 'nexusd'), { ...options, port });
+  const redirectPath = options.env?.REDIRECT_PATH;
+  register(t, nexusd.url, {
+    documents: ['broker.yaml', 'gateway.yaml'],
+    aliases: redirectPath === undefined ? {} : { [redirectPath]: '/auth/callback' },
+  });
   cleanup(t, () => nexusd.stop());
   await nexusd.start();
   return nexusd;

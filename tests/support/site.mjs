@@ -2,6 +2,7 @@
 // snippets of nexus.d/ with this test's ports and paths (see conf/README.md).
 import fs from 'node:fs';
 import path from 'node:path';
+import { register } from './contract.mjs';
 import { startNginx } from './nginx.mjs';
 import { repository } from './paths.mjs';
 
@@ -13,8 +14,11 @@ const conf = path.join(repository, 'conf');
  * redisSocket, keys (newKeys()), nexusdPort
  * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL)
  * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel
+ * scripted the nexusd behind it is the test's own: its answers are not held against the API documents
  */
-export async function startSite(t, { redisSocket, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow }) {
+export async function startSite(t, {
+  redisSocket, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, scripted = false,
+}) {
   const nginx = await startNginx(t, {
     logLevel,
     allow,
@@ -39,11 +43,16 @@ http {
     include ${conf}/control-plane.conf;
 }`,
   });
-  return Object.assign(nginx, {
+  const site = Object.assign(nginx, {
     gateway: `http://127.0.0.1:${ports.gateway}`,
     sidecar: `http://127.0.0.1:${ports.sidecar}`,
     front: `http://127.0.0.1:${ports.front}`,
   });
+  if (!scripted) {
+    register(t, site.gateway, { documents: ['gateway.yaml'] });
+    register(t, site.front, { documents: ['broker.yaml', 'gateway.yaml'] });
+  }
+  return site;
 }
 
 function snippets({ redisSocket, nexusdPort, ports, cache }) {
