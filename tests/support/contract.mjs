@@ -27,20 +27,21 @@ export function register(t, url, { documents, aliases = {} }) {
   });
 }
 
-/** Throws if the answer {status, headers, body, text, json} is not one that the documents allow. path: as it was sent */
-export function verify(url, method, answer, path) {
-  const { origin, pathname: normalised } = new URL(url);
-  const pathname = path ?? normalised;
-  const server = origins.get(origin);
-  if (!server) {
-    return;
-  }
-  const problems = problemsOf(server, method, server.aliases[pathname] ?? pathname, answer);
+/** Throws if the answer {status, headers, body, text, json} is not one that the documents allow. */
+export function verify(url, method, answer) {
+  const { origin, pathname } = new URL(url);
+  const problems = problemsWith(origin, method, pathname, answer);
   if (problems.length > 0) {
     const text = `${method} ${origin}${pathname} answered ${answer.status}: ${problems.join('; ')}\n${answer.text.slice(0, 500)}`;
-    server.mismatches.push(text);
+    origins.get(origin).mismatches.push(text);
     throw Object.assign(new Error(`not as docs/openapi says: ${text}`), { fatal: true });
   }
+}
+
+/** What is wrong with an answer, as sentences. pathname: as it was sent, which a URL would normalise */
+export function problemsWith(origin, method, pathname, answer) {
+  const server = origins.get(origin);
+  return server ? problemsOf(server, method, server.aliases[pathname] ?? pathname, answer) : [];
 }
 
 function problemsOf(server, method, pathname, answer) {
