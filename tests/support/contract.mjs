@@ -84,6 +84,9 @@ function compare(place, method, answer) {
   if (method === 'HEAD') {
     return problems;
   }
+  if (content[media].schema === undefined) {
+    return problems;   // a page
+  }
   const validate = validator(child(place, 'content', media, 'schema'));
   const value = /[/+]json$/.test(media) ? answer.json : answer.text;
   if (!validate(value)) {

@@ -67,6 +67,12 @@ export function badBodies(good) {
   ];
 }
 
+/** Bodies of application/x-www-form-urlencoded. */
+export const badForms = [
+  '&&&', '=', '====', 'a', 'a&a', 'a=1&a=2', '%zz=1', 'a=%', 'a=%00', '%00=a', 'a=%ff%fe', 'a=%c0%af', 'a[]=1&a[b]=2', 'a;b', `a=${long(100000)}`,
+  `${long(100000)}=1`, Array.from({ length: 5000 }, (_, i) => `p${i}=${i}`).join('&'), '\xff\xfe=\0', '__proto__[admin]=1', 'a=<script>alert(1)</script>',
+];
+
 /** Values of a query parameter, percent-encoded as sent. */
 export const badQueryValues = [
   '', '0', '-1', '1001', '1.5', '1e3', '0x10', '%2b1', '+1', '1+', '99999999999999999999999', '-99999999999999999999999', 'x', 'null', 'true', '%00', '%ff', '%c0%af',

@@ -1,7 +1,7 @@
 // Malformed requests, made from the API documents: for each operation, what its schemas refuse, and what HTTP itself
 // forbids. Knows nothing of the servers' code; what must become of the requests is malformed.test.mjs' business.
 import { child, operations, validator } from './openapi.mjs';
-import { badBodies, badHeaders, badPathSegments, badQueryValues, oddities, otherMethods, transport } from './malformed-parts.mjs';
+import { badBodies, badForms, badHeaders, badPathSegments, badQueryValues, oddities, otherMethods, transport } from './malformed-parts.mjs';
 
 /**
  * All cases of an operation.
@@ -66,14 +66,31 @@ function bodyCases(operation, base) {
   if (!operation.operation.requestBody) {
     return [];
   }
-  const media = child(operation.place, 'requestBody', 'content', 'application/json');
-  const schema = child(media, 'schema');
+  return Object.keys(child(operation.place, 'requestBody').value.content).flatMap((type) => {
+    const media = child(operation.place, 'requestBody', 'content', type);
+    const cases = type === 'application/json' ? jsonCases(operation, media) : otherCases(media);
+    return cases.map(([name, body, expect]) => ({
+      ...base, name: `body: ${name}`, headers: [...base.headers, ['Content-Type', type]], body, expect,
+    }));
+  });
+}
+
+function jsonCases(operation, media) {
   const example = exampleOf(media);
-  const json = { ...base, headers: [...base.headers, ['Content-Type', 'application/json']], expect: 'refused' };
-  const isRequired = operation.operation.requestBody.required;
   return [
-    ...badBodies(example).filter(([name]) => isRequired || name !== 'empty').map(([name, body]) => ({ ...json, name: `body: ${name}`, body })),
-    ...mutations(schema, example).map(([name, value]) => ({ ...json, name: `body: ${name}`, body: Buffer.from(JSON.stringify(value)) })),
+    ...badBodies(example).filter(([name]) => operation.operation.requestBody.required || name !== 'empty').map((one) => [...one, 'refused']),
+    ...mutations(child(media, 'schema'), example).map(([name, value]) => [name, Buffer.from(JSON.stringify(value)), 'refused']),
+  ];
+}
+
+// Forms are for people: what is wrong with one may be told on a page.
+function otherCases(media) {
+  const example = exampleOf(media);
+  return [
+    ...badBodies(example).map((one) => [...one, 'answered']),
+    ...badForms.map((text) => [`form ${text.slice(0, 30)}`, Buffer.from(text, 'latin1'), 'answered']),
+    ...mutations(child(media, 'schema'), example).map(([name, value]) =>
+      [name, Buffer.from(new URLSearchParams(Object.entries(value ?? {}).map(([key, one]) => [key, String(one)])).toString()), 'answered']),
   ];
 }
 

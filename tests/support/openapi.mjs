@@ -1,13 +1,13 @@
 // The API documents (docs/openapi/*.yaml) as the tests read them: operations with their references resolved, and schemas
 // that Ajv can compile. What an answer must look like is contract.mjs' business.
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
-import { load } from 'js-yaml';
 import { repository } from './paths.mjs';
 
 export const folder = path.join(repository, 'docs/openapi');
+// Half a second to load, and most test files need neither: read when the first answer is judged.
+const library = createRequire(import.meta.url);
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 const documents = new Map();
 let validators;
@@ -15,7 +15,7 @@ let validators;
 /** A document as it is written. name: gateway.yaml, broker.yaml or common.yaml */
 export function document(name) {
   if (!documents.has(name)) {
-    documents.set(name, load(fs.readFileSync(path.join(folder, name), 'utf8')));
+    documents.set(name, library('js-yaml').load(fs.readFileSync(path.join(folder, name), 'utf8')));
   }
   return documents.get(name);
 }
@@ -76,8 +76,9 @@ export function validator(place) {
 }
 
 function newAjv() {
+  const { Ajv2020 } = library('ajv/dist/2020.js');
   const ajv = new Ajv2020({ allErrors: false, strictTypes: false, validateSchema: false });
-  addFormats.default(ajv);
+  library('ajv-formats').default(ajv);
   const names = ['common.yaml', 'gateway.yaml', 'broker.yaml'];
   // Ajv sees each document as a schema whose keywords mean nothing, and compiles the schemas within it.
   ajv.addVocabulary([...new Set(['example', ...names.flatMap((name) => Object.keys(document(name)))])]);
