@@ -1,13 +1,12 @@
 // Routes of agents and their keys.
 #include "control_plane/api/api.h"
+#include "control_plane/api/keys.h"
 #include "control_plane/api/render.h"
 #include "control_plane/services/time_text.h"
 
 namespace nexus::control {
 
 namespace {
-
-constexpr int64_t kMaxKeyLifetimeS = 10LL * 365 * 24 * 3600;
 
 std::vector<std::string> grant_names(uint32_t grants) {
     using record::Grant;
@@ -29,33 +28,11 @@ json::Value agent_json(const store::Agent &agent) {
         .set("grants", grant_names(agent.grants))
         .set("connections", agent.connections)
         .set("providers", agent.providers)
-        .set("state", agent.revoked_at == 0 ? "active" : "revoked")
+        .set("state", agent.revoked_at != 0 ? "revoked"
+                      : agent.is_suspended  ? "suspended"
+                                            : "active")
         .set("created_at", to_rfc3339(agent.created_at));
     return out;
-}
-
-json::Value key_json(const store::AgentKey &key) {
-    json::Value out = json::Value::object();
-    out.set("id", key.key_id)
-        .set("state", key.revoked_at == 0 ? "active" : "revoked")
-        .set("created_at", to_rfc3339(key.created_at));
-    if (key.expires_at != 0) {
-        out.set("expires_at", to_rfc3339(key.expires_at));
-    }
-    return out;
-}
-
-json::Value new_key_json(const NewKey &key) {
-    json::Value out = json::Value::object();
-    out.set("id", key.key_id).set("secret", key.text);
-    if (key.expires_at != 0) {
-        out.set("expires_at", to_rfc3339(key.expires_at));
-    }
-    return out;
-}
-
-UnixMs expiry_from(int64_t lifetime_s, UnixMs now) {
-    return lifetime_s == 0 ? 0 : now + lifetime_s * 1000;
 }
 
 Result<Response> create(ApiContext &context, const Request &request, const Caller &caller) {
@@ -66,7 +43,7 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     json::ObjectReader reader(*body);
     AgentRequest wish;
     wish.name = reader.required_string("name", 255);
-    wish.workspace_id = reader.required_string("workspace_id", 255);
+    wish.workspace_id = read_workspace(reader, caller);
     if (!reader.has("grants")) {
         reader.required_string("grants");  // an agent that may do nothing is a mistake
     } else {
@@ -74,8 +51,7 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     }
     wish.connections = reader.strings_or_empty("connections", 256, 64);
     wish.providers = reader.strings_or_empty("providers", 256, 255);
-    wish.key_expires_at =
-        expiry_from(reader.integer_or("key_expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    wish.key_expires_at = read_key_expiry(reader, "key_expires_in_s", context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -86,7 +62,7 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     });
 }
 
-Result<Response> list(ApiContext &context, const Request &request) {
+Result<Response> list(ApiContext &context, const Request &request, const Caller &caller) {
     Result<Paging> paging = request.only_query_parameters({"workspace_id", "limit", "cursor"}).and_then([&] {
         return read_paging(request);
     });
@@ -97,7 +73,7 @@ Result<Response> list(ApiContext &context, const Request &request) {
     if (!workspace) {
         return fail(workspace.error());
     }
-    return context.agents.list(workspace->value_or(""), paging->limit, paging->cursor)
+    return context.agents.list(caller, workspace->value_or(""), paging->limit, paging->cursor)
         .map([](const store::AgentPage &page) {
             json::Value items = json::Value::array();
             for (const store::Agent &agent : page.items) {
@@ -107,16 +83,36 @@ Result<Response> list(ApiContext &context, const Request &request) {
         });
 }
 
-Result<Response> get(ApiContext &context, const Request &request) {
-    return context.agents.get(std::string{request.path_parameter("id")}).map([](const AgentDetails &details) {
-        json::Value keys = json::Value::array();
-        for (const store::AgentKey &key : details.keys) {
-            keys.append(key_json(key));
-        }
-        json::Value out = agent_json(details.agent);
-        out.set("keys", std::move(keys));
-        return Response::json(200, out);
-    });
+Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.agents.get(caller, std::string{request.path_parameter("id")})
+        .map([&](const AgentDetails &details) {
+            json::Value keys = json::Value::array();
+            for (const store::AgentKey &key : details.keys) {
+                keys.append(key_json(key, context.clock()));
+            }
+            json::Value out = agent_json(details.agent);
+            out.set("keys", std::move(keys));
+            return Response::json(200, out);
+        });
+}
+
+// PATCH: what is absent or null stays.
+Result<Response> update(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    AgentUpdate wish;
+    wish.name = reader.optional_string("name", 255);
+    wish.grants = reader.optional_strings("grants", 16, 64);
+    wish.connections = reader.optional_strings("connections", 256, 64);
+    wish.providers = reader.optional_strings("providers", 256, 255);
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.agents.update(caller, std::string{request.path_parameter("id")}, wish)
+        .map([](const store::Agent &agent) { return Response::json(200, agent_json(agent)); });
 }
 
 Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
@@ -125,16 +121,13 @@ Result<Response> remove(ApiContext &context, const Request &request, const Calle
     });
 }
 
-// The body may be absent.
 Result<Response> add_key(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<json::Value> body =
-        request.body.empty() ? Result<json::Value>{json::Value::object()} : request.json_body();
+    Result<json::Value> body = optional_body(request);
     if (!body) {
         return fail(body.error());
     }
     json::ObjectReader reader(*body);
-    UnixMs expires_at =
-        expiry_from(reader.integer_or("expires_in_s", 0, 1, kMaxKeyLifetimeS), context.clock());
+    UnixMs expires_at = read_key_expiry(reader, "expires_in_s", context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -142,6 +135,21 @@ Result<Response> add_key(ApiContext &context, const Request &request, const Call
         .map([](const NewKey &key) {
             json::Value out = json::Value::object();
             out.set("key", new_key_json(key));
+            return Response::json(201, out).with("Cache-Control", "no-store");
+        });
+}
+
+Result<Response> rotate_key(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<Rotation> wish = read_rotation(request, context.clock());
+    if (!wish) {
+        return fail(wish.error());
+    }
+    return context.agents
+        .rotate_key(caller, std::string{request.path_parameter("id")},
+                    std::string{request.path_parameter("key_id")}, wish->overlap_ms, wish->expires_at)
+        .map([](const RotatedKey &rotated) {
+            json::Value out = json::Value::object();
+            out.set("key", new_key_json(rotated.key)).set("old_key", old_key_json(rotated));
             return Response::json(201, out).with("Cache-Control", "no-store");
         });
 }
@@ -160,10 +168,13 @@ Routes agent_routes(ApiContext &context) {
         {"POST", "/admin/agents", control(Scope::kAgentsWrite), bind(context, create)},
         {"GET", "/admin/agents", control(Scope::kAgentsRead), bind(context, list)},
         {"GET", "/admin/agents/{id}", control(Scope::kAgentsRead), bind(context, get)},
+        {"PATCH", "/admin/agents/{id}", control(Scope::kAgentsWrite), bind(context, update)},
         {"DELETE", "/admin/agents/{id}", control(Scope::kAgentsWrite), bind(context, remove)},
         {"POST", "/admin/agents/{id}/keys", control(Scope::kAgentsWrite), bind(context, add_key)},
         {"DELETE", "/admin/agents/{id}/keys/{key_id}", control(Scope::kAgentsWrite),
          bind(context, remove_key)},
+        {"POST", "/admin/agents/{id}/keys/{key_id}/rotate", control(Scope::kAgentsWrite),
+         bind(context, rotate_key)},
     };
 }
 

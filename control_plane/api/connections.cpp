@@ -55,12 +55,12 @@ Result<ConnectionQuery> read_query(const Request &request) {
     return query;
 }
 
-Result<Response> list(ApiContext &context, const Request &request) {
+Result<Response> list(ApiContext &context, const Request &request, const Caller &caller) {
     Result<ConnectionQuery> query = read_query(request);
     if (!query) {
         return fail(query.error());
     }
-    return context.connections.list(*query).map([](const ConnectionViewPage &page) {
+    return context.connections.list(caller, *query).map([](const ConnectionViewPage &page) {
         json::Value items = json::Value::array();
         for (const ConnectionView &view : page.items) {
             items.append(connection_json(view));
@@ -69,8 +69,8 @@ Result<Response> list(ApiContext &context, const Request &request) {
     });
 }
 
-Result<Response> get(ApiContext &context, const Request &request) {
-    return context.connections.get(std::string{request.path_parameter("id")})
+Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.connections.get(caller, std::string{request.path_parameter("id")})
         .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
 }
 

@@ -62,13 +62,15 @@ Response unknown_agent_key(const Request &request) {
     return response;
 }
 
-Result<Response> agent(ApiContext &context, const Request &request) {
+Result<Response> agent(ApiContext &context, const Request &request, const Caller &caller) {
     std::string hash{request.path_parameter("key_sha256")};
     if (!is_sha256_hex(hash)) {
         return fail(Errc::kInvalidRequest, "the key's SHA-256 must be 64 lower-case hexadecimal digits");
     }
     Result<record::CallerRecord> record = context.records.caller(hash);
-    if (!record && record.error().errc == Errc::kInvalidApiKey) {
+    const bool is_unknown =
+        record ? !caller.may_enter(record->workspace_id) : record.error().errc == Errc::kInvalidApiKey;
+    if (is_unknown) {
         return unknown_agent_key(request);
     }
     if (!record) {
@@ -94,8 +96,8 @@ Routes edge_routes(ApiContext &context) {
     auto forced = [&context](const Request &request, const Caller &caller) {
         return refresh(context, request, caller);
     };
-    auto caller_record = [&context](const Request &request, const Caller &) {
-        return agent(context, request);
+    auto caller_record = [&context](const Request &request, const Caller &caller) {
+        return agent(context, request, caller);
     };
     return {
         {"GET", "/edge/tokens/{id}", kEdge, token},

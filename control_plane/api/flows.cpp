@@ -14,7 +14,7 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
     }
     json::ObjectReader reader(*body);
     ConsentRequest wish;
-    wish.workspace_id = reader.required_string("workspace_id", 255);
+    wish.workspace_id = read_workspace(reader, caller);
     wish.provider_id = reader.required_string("provider_id", 64);
     wish.return_url = reader.required_string("return_url");
     wish.user_id = reader.string_or("user_id", "", 255);
@@ -37,11 +37,9 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     if (!body) {
         return fail(body.error());
     }
-    bool is_agent = caller.kind == Caller::Kind::kAgent;
     json::ObjectReader reader(*body);
     ConsentRequest wish;
-    wish.workspace_id = is_agent ? reader.string_or("workspace_id", caller.agent.workspace_id, 255)
-                                 : reader.required_string("workspace_id", 255);
+    wish.workspace_id = read_workspace(reader, caller);
     wish.user_id = reader.required_string("user_id", 255);
     wish.provider_id = reader.string_or("provider_id", "", 64);
     wish.provider_name = reader.string_or("provider_name", "", 255);
@@ -49,9 +47,6 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
     reader.ignore("metadata");
     reader.ignore("action");
-    if (is_agent && wish.workspace_id != caller.agent.workspace_id) {
-        reader.refuse("workspace_id", "is not the agent's");
-    }
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }

@@ -37,7 +37,8 @@ bool may_enter(const Authenticated &who, Access access) {
         case Access::Kind::kEdge:
             return !who.is_agent() && who.scopes && who.scopes->has(access.scope);
         case Access::Kind::kGateway:
-            return who.is_agent() || (who.scopes && who.scopes->has_all());
+            return who.is_agent() ? !who.scopes || who.scopes->has(Scope::kEdge)
+                                  : who.scopes && who.scopes->has_all();
     }
     return false;
 }

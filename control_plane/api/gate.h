@@ -30,7 +30,7 @@ constexpr Access control(Scope scope) {
 /// A control-plane key of scope edge.
 inline constexpr Access kEdge{Access::Kind::kEdge, Scope::kEdge};
 /// An agent: by its own key, or named in X-Nexus-Agent beside a key of scope edge; or a control-plane key
-/// with every scope itself.
+/// with every scope itself (never one that is bound to a workspace).
 inline constexpr Access kGateway{Access::Kind::kGateway, Scope::kEdge};
 
 using CallerHandler = std::function<Result<Response>(const Request &, const Caller &)>;

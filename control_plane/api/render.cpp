@@ -53,6 +53,11 @@ Result<Paging> read_paging(const Request &request, int64_t default_limit) {
     return paging;
 }
 
+std::string read_workspace(json::ObjectReader &reader, const Caller &caller) {
+    const bool has_own = caller.kind == Caller::Kind::kAgent || !caller.workspace_id.empty();
+    return has_own ? reader.string_or("workspace_id", "", 255) : reader.required_string("workspace_id", 255);
+}
+
 Result<std::string> required_query(const Request &request, std::string_view name) {
     Result<std::optional<std::string>> value = request.query_parameter(name);
     if (!value) {

@@ -19,6 +19,9 @@ struct Paging {
 /// limit 1..1000 and cursor. errors kInvalidRequest
 Result<Paging> read_paging(const Request &request, int64_t default_limit = 50);
 
+/// The member workspace_id, which a caller with a workspace of its own may leave out: "" is that one.
+std::string read_workspace(json::ObjectReader &reader, const Caller &caller);
+
 /// A query parameter that must be there and not empty. errors kMissingFields, kInvalidRequest
 Result<std::string> required_query(const Request &request, std::string_view name);
 

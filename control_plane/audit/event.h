@@ -44,6 +44,14 @@ inline constexpr std::string_view kAgentUpdated = "agent.updated";
 inline constexpr std::string_view kAgentRevoked = "agent.revoked";
 inline constexpr std::string_view kAgentKeyAdded = "agent.key_added";
 inline constexpr std::string_view kAgentKeyRevoked = "agent.key_revoked";
+inline constexpr std::string_view kAgentKeyRotated = "agent.key_rotated";
+inline constexpr std::string_view kControlKeyCreated = "control_key.created";
+inline constexpr std::string_view kControlKeyRotated = "control_key.rotated";
+inline constexpr std::string_view kControlKeyRevoked = "control_key.revoked";
+inline constexpr std::string_view kWorkspaceCreated = "workspace.created";
+inline constexpr std::string_view kWorkspaceUpdated = "workspace.updated";
+inline constexpr std::string_view kWorkspaceSuspended = "workspace.suspended";
+inline constexpr std::string_view kWorkspaceResumed = "workspace.resumed";
 inline constexpr std::string_view kAccessRefused = "access.refused";
 
 /// What happened. No member may hold a secret or a provider's raw text; each is cut at kMaxFieldBytes.
@@ -52,7 +60,7 @@ struct Event {
     std::string workspace_id;
     std::string connection_id;  // "" = none, like all below
     std::string provider_id;
-    std::string actor;  // "agent:<id>", "key:full", "key:edge", "person", "system"
+    std::string actor;  // "agent:<id>", "key:full", "key:edge", "key:<id>", "person", "system"
     std::string ip_address;
     std::string user_agent;
     std::string data;  // JSON object, compact; "" = {}

@@ -4,67 +4,23 @@
 #include <algorithm>
 
 #include "control_plane/log/log.h"
+#include "control_plane/services/label.h"
 #include "control_plane/services/provider_profile.h"
 #include "control_plane/store/transition.h"
-#include "shared/crypto/digest.h"
+#include "control_plane/store/workspace_repository.h"
 #include "shared/crypto/random.h"
-#include "shared/encoding/base64.h"
 #include "shared/encoding/hex.h"
 
 namespace nexus::control {
 
 namespace {
 
-constexpr size_t kKeyIdLength = 16;
 constexpr size_t kMaxNarrowing = 256;
+constexpr int kUpdateAttempts = 5;
 
 tl::unexpected<Error> refuse(std::string_view member, std::string_view sentence) {
     return fail(Errc::kInvalidRequest, "member " + std::string{member} + " " + std::string{sentence},
                 std::string{member});
-}
-
-bool is_label(std::string_view text) {
-    return !text.empty() && text.size() <= 255 && std::none_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
-}
-
-// 16 of 36 characters, from random bytes without bias: bytes of 252 and above are drawn again.
-std::string new_key_id() {
-    constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
-    constexpr unsigned kFair = 256 - 256 % kAlphabet.size();
-    std::string id;
-    while (id.size() < kKeyIdLength) {
-        for (char c : crypto::random_bytes(kKeyIdLength)) {
-            auto byte = static_cast<unsigned char>(c);
-            if (byte < kFair && id.size() < kKeyIdLength) {
-                id += kAlphabet[byte % kAlphabet.size()];
-            }
-        }
-    }
-    return id;
-}
-
-NewKey new_key(UnixMs now, UnixMs expires_at) {
-    NewKey key;
-    key.key_id = new_key_id();
-    std::string secret = encoding::base64url_encode(crypto::random_bytes(32));
-    std::string text = "nxa_" + key.key_id + "_" + secret;
-    wipe(secret);
-    key.text = Secret{std::move(text)};
-    key.created_at = now;
-    key.expires_at = expires_at;
-    return key;
-}
-
-store::AgentKey stored_form(const NewKey &key, const std::string &agent_id) {
-    store::AgentKey out;
-    out.key_id = key.key_id;
-    out.agent_id = agent_id;
-    out.sha256 = crypto::sha256_hex(key.text.view());
-    out.created_at = key.created_at;
-    out.expires_at = key.expires_at;
-    return out;
 }
 
 Result<uint32_t> parse_grants(const std::vector<std::string> &names) {
@@ -83,72 +39,88 @@ Result<uint32_t> parse_grants(const std::vector<std::string> &names) {
     return bits;
 }
 
-Result<store::Agent> parse_agent(const AgentRequest &request) {
-    store::Agent agent;
-    if (!is_label(request.name)) {
-        return refuse("name", "must be 1 to 255 bytes without control characters");
+// Writes what `wish` names into the agent, checked.
+Result<void> apply(const AgentUpdate &wish, store::Agent &agent) {
+    if (wish.name) {
+        if (!is_label(*wish.name)) {
+            return refuse("name", "must be 1 to 255 bytes without control characters");
+        }
+        agent.name = *wish.name;
     }
-    if (!is_label(request.workspace_id)) {
-        return refuse("workspace_id", "must be 1 to 255 bytes without control characters");
+    if (wish.grants) {
+        Result<uint32_t> grants = parse_grants(*wish.grants);
+        if (!grants) {
+            return fail(grants.error());
+        }
+        agent.grants = *grants;
     }
-    Result<uint32_t> grants = parse_grants(request.grants);
-    if (!grants) {
-        return fail(grants.error());
+    if (wish.connections) {
+        agent.connections.clear();
+        for (const std::string &id : *wish.connections) {
+            if (!encoding::is_uuid(id)) {
+                return refuse("connections", "must hold UUIDs");
+            }
+            agent.connections.push_back(encoding::to_lower_ascii(id));
+        }
     }
-    if (request.connections.size() > kMaxNarrowing || request.providers.size() > kMaxNarrowing) {
+    if (wish.providers) {
+        if (!std::all_of(wish.providers->begin(), wish.providers->end(), is_provider_name)) {
+            return refuse("providers", "must hold provider names");
+        }
+        agent.providers = *wish.providers;
+    }
+    if (agent.connections.size() > kMaxNarrowing || agent.providers.size() > kMaxNarrowing) {
         return refuse("connections", "and providers hold at most 256 entries");
     }
-    for (const std::string &id : request.connections) {
-        if (!encoding::is_uuid(id)) {
-            return refuse("connections", "must hold UUIDs");
-        }
-        agent.connections.push_back(encoding::to_lower_ascii(id));
-    }
-    if (!std::all_of(request.providers.begin(), request.providers.end(), is_provider_name)) {
-        return refuse("providers", "must hold provider names");
-    }
-    agent.name = request.name;
-    agent.workspace_id = request.workspace_id;
-    agent.grants = *grants;
-    agent.providers = request.providers;
-    return agent;
+    return {};
 }
 
-Result<std::string> canonical_agent_id(const std::string &id) {
-    if (!encoding::is_uuid(id)) {
-        return fail(Errc::kAgentNotFound, "no such agent");
-    }
-    return encoding::to_lower_ascii(id);
+tl::unexpected<Error> not_to_give() {
+    return fail(Errc::kInsufficientGrant, "this key cannot give grants that it does not have itself",
+                "grants");
 }
 
 }  // namespace
 
 Result<NewAgent> AgentService::create(const Caller &caller, const AgentRequest &request) {
     UnixMs now = clock_();
-    Result<store::Agent> agent = parse_agent(request);
-    if (!agent) {
-        return fail(agent.error());
+    store::Agent agent;
+    if (Result<void> applied =
+            apply({request.name, request.grants, request.connections, request.providers}, agent);
+        !applied) {
+        return fail(applied.error());
+    }
+    Result<std::string> workspace = caller.require_workspace(request.workspace_id);
+    if (!workspace) {
+        return fail(workspace.error());
+    }
+    if (!is_label(*workspace)) {
+        return refuse("workspace_id", "must be 1 to 255 bytes without control characters");
     }
     if (request.key_expires_at != 0 && request.key_expires_at <= now) {
         return refuse("key_expires_in_s", "must end in the future");
     }
-    agent->id = crypto::random_uuid();
-    agent->created_at = agent->updated_at = now;
-    NewKey key = new_key(now, request.key_expires_at);
+    if (!caller.may_give(agent.grants)) {
+        return not_to_give();
+    }
+    agent.workspace_id = std::move(*workspace);
+    agent.id = crypto::random_uuid();
+    agent.created_at = agent.updated_at = now;
+    NewKey key = new_api_key(kAgentKeyPrefix, now, request.key_expires_at);
     Result<store::Agent> stored = database_.transact([&](store::Transaction &sql) -> Result<store::Agent> {
-        if (Result<void> created = store::agents::create(sql, *agent); !created) {
+        if (Result<void> used = store::workspaces::use(sql, agent.workspace_id, now); !used) {
+            return fail(used.error());
+        }
+        if (Result<void> created = store::agents::create(sql, agent); !created) {
             return fail(created.error());
         }
-        Result<store::Agent> with_key = store::agents::add_key(sql, stored_form(key, agent->id), now);
+        Result<store::Agent> with_key = store::agents::add_key(sql, stored_form(key, agent.id), now);
         if (!with_key) {
             return with_key;
         }
-        audit::Event event = caller.event(audit::kAgentCreated, "agent_id", agent->id);
-        event.workspace_id = agent->workspace_id;
-        if (Result<void> published = store::publish_agent(sql, *with_key, event, now); !published) {
-            return fail(published.error());
-        }
-        return with_key;
+        audit::Event event = caller.event(audit::kAgentCreated, "agent_id", agent.id);
+        Result<void> published = store::publish_agent(sql, *with_key, std::move(event), now);
+        return published ? std::move(with_key) : fail(published.error());
     });
     if (!stored) {
         return fail(stored.error());
@@ -158,102 +130,82 @@ Result<NewAgent> AgentService::create(const Caller &caller, const AgentRequest &
     return NewAgent{std::move(*stored), std::move(key)};
 }
 
-Result<store::AgentPage> AgentService::list(const std::string &workspace_id, int64_t limit,
-                                            const std::string &cursor) {
-    return store::agents::list(database_, workspace_id, limit, cursor);
+Result<store::AgentPage> AgentService::list(const Caller &caller, const std::string &workspace_id,
+                                            int64_t limit, const std::string &cursor) {
+    return caller.choose_workspace(workspace_id).and_then([&](const std::string &workspace) {
+        return store::agents::list(database_, workspace, limit, cursor);
+    });
 }
 
-Result<AgentDetails> AgentService::get(const std::string &id) {
-    Result<std::string> canonical = canonical_agent_id(id);
-    if (!canonical) {
-        return fail(canonical.error());
-    }
-    Result<store::Agent> agent = store::agents::get(database_, *canonical);
+Result<AgentDetails> AgentService::get(const Caller &caller, const std::string &id) {
+    Result<store::Agent> agent = find(database_, caller, id);
     if (!agent) {
         return fail(agent.error());
     }
-    Result<std::vector<store::AgentKey>> keys = store::agents::list_keys(database_, *canonical);
+    Result<std::vector<store::AgentKey>> keys = store::agents::list_keys(database_, agent->id);
     if (!keys) {
         return fail(keys.error());
     }
     return AgentDetails{std::move(*agent), std::move(*keys)};
 }
 
+Result<store::Agent> AgentService::update(const Caller &caller, const std::string &id,
+                                          const AgentUpdate &update) {
+    const auto write = [&](store::Transaction &sql, const store::Agent &before) -> Result<store::Agent> {
+        store::Agent after = before;
+        if (Result<void> applied = apply(update, after); !applied) {
+            return fail(applied.error());
+        }
+        if (!caller.may_give(after.grants & ~before.grants)) {
+            return not_to_give();
+        }
+        return store::agents::update(sql, after, before.generation, clock_());
+    };
+    for (int attempt = 1;; ++attempt) {
+        Result<store::Agent> changed =
+            change(caller, id, caller.event(audit::kAgentUpdated, "agent_id", id), write);
+        if (changed || changed.error().errc != Errc::kConflict || attempt == kUpdateAttempts) {
+            return changed;
+        }
+    }
+}
+
 Result<void> AgentService::remove(const Caller &caller, const std::string &id) {
-    Result<std::string> canonical = canonical_agent_id(id);
-    if (!canonical) {
-        return fail(canonical.error());
-    }
-    UnixMs now = clock_();
-    Result<store::Agent> revoked = database_.transact([&](store::Transaction &sql) -> Result<store::Agent> {
-        Result<store::Agent> agent = store::agents::revoke(sql, *canonical, now);
-        if (!agent) {
-            return agent;
-        }
-        audit::Event event = caller.event(audit::kAgentRevoked, "agent_id", agent->id);
-        event.workspace_id = agent->workspace_id;
-        Result<void> published = store::publish_agent(sql, *agent, event, now);
-        return published ? std::move(agent) : fail(published.error());
-    });
-    if (!revoked) {
-        return fail(revoked.error());
-    }
-    log::info("agent_revoked", {{"agent_id", revoked->id}});
-    publish(*revoked);
-    return {};
+    return change(caller, id, caller.event(audit::kAgentRevoked, "agent_id", id),
+                  [&](store::Transaction &sql, const store::Agent &agent) {
+                      return store::agents::revoke(sql, agent.id, clock_());
+                  })
+        .map([](const store::Agent &) {});
 }
 
-Result<NewKey> AgentService::add_key(const Caller &caller, const std::string &id, UnixMs expires_at) {
-    Result<std::string> canonical = canonical_agent_id(id);
-    if (!canonical) {
-        return fail(canonical.error());
+Result<store::Agent> AgentService::find(store::Executor &sql, const Caller &caller, const std::string &id) {
+    const Error not_found{Errc::kAgentNotFound, "there is no such agent", {}, 0};
+    if (!encoding::is_uuid(id)) {
+        return fail(not_found);
     }
-    UnixMs now = clock_();
-    if (expires_at != 0 && expires_at <= now) {
-        return refuse("expires_in_s", "must end in the future");
+    Result<store::Agent> agent = store::agents::get(sql, encoding::to_lower_ascii(id));
+    if (agent && !caller.may_enter(agent->workspace_id)) {
+        return fail(not_found);
     }
-    NewKey key = new_key(now, expires_at);
-    Result<store::Agent> stored = database_.transact([&](store::Transaction &sql) -> Result<store::Agent> {
-        Result<store::Agent> agent = store::agents::add_key(sql, stored_form(key, *canonical), now);
-        if (!agent) {
-            return agent;
-        }
-        audit::Event event = caller.event(audit::kAgentKeyAdded, "key_id", key.key_id);
-        event.workspace_id = agent->workspace_id;
-        Result<void> published = store::publish_agent(sql, *agent, event, now);
-        return published ? std::move(agent) : fail(published.error());
-    });
-    if (!stored) {
-        return fail(stored.error());
-    }
-    log::info("agent_key_added", {{"agent_id", stored->id}, {"key_id", key.key_id}});
-    publish(*stored);
-    return key;
+    return agent;
 }
 
-Result<void> AgentService::remove_key(const Caller &caller, const std::string &id,
-                                      const std::string &key_id) {
-    Result<std::string> canonical = canonical_agent_id(id);
-    if (!canonical) {
-        return fail(canonical.error());
-    }
-    UnixMs now = clock_();
-    Result<store::Agent> stored = database_.transact([&](store::Transaction &sql) -> Result<store::Agent> {
-        Result<store::Agent> agent = store::agents::revoke_key(sql, *canonical, key_id, now);
-        if (!agent) {
-            return agent;
+Result<store::Agent> AgentService::change(const Caller &caller, const std::string &id,
+                                          const audit::Event &event, const Change &change) {
+    Result<store::Agent> changed = database_.transact([&](store::Transaction &sql) -> Result<store::Agent> {
+        Result<store::Agent> before = find(sql, caller, id);
+        Result<store::Agent> after = before ? change(sql, *before) : std::move(before);
+        if (!after) {
+            return after;
         }
-        audit::Event event = caller.event(audit::kAgentKeyRevoked, "key_id", key_id);
-        event.workspace_id = agent->workspace_id;
-        Result<void> published = store::publish_agent(sql, *agent, event, now);
-        return published ? std::move(agent) : fail(published.error());
+        Result<void> published = store::publish_agent(sql, *after, event, clock_());
+        return published ? std::move(after) : fail(published.error());
     });
-    if (!stored) {
-        return fail(stored.error());
+    if (changed) {
+        log::info("agent_changed", {{"event", event.type}, {"agent_id", changed->id}});
+        publish(*changed);
     }
-    log::info("agent_key_revoked", {{"agent_id", stored->id}, {"key_id", key_id}});
-    publish(*stored);
-    return {};
+    return changed;
 }
 
 // At once, in this thread: who revokes a key expects the next call with it to fail.

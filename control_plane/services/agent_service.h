@@ -1,14 +1,16 @@
 // Agents and their API keys. A key is shown once, when it is made; only its SHA-256 is kept.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/services/api_key.h"
 #include "control_plane/services/caller.h"
 #include "control_plane/store/database.h"
 #include "shared/clock.h"
-#include "shared/secret.h"
 
 namespace nexus::control {
 
@@ -21,12 +23,12 @@ struct AgentRequest {
     UnixMs key_expires_at = 0;  // 0 = never
 };
 
-/// A key at the only moment its text exists.
-struct NewKey {
-    std::string key_id;
-    Secret text;  // nxa_<id>_<secret>
-    UnixMs created_at = 0;
-    UnixMs expires_at = 0;
+/// What PATCH changes; nullopt = stays as it is.
+struct AgentUpdate {
+    std::optional<std::string> name;
+    std::optional<std::vector<std::string>> grants;
+    std::optional<std::vector<std::string>> connections;
+    std::optional<std::vector<std::string>> providers;
 };
 
 struct NewAgent {
@@ -39,23 +41,42 @@ struct AgentDetails {
     std::vector<store::AgentKey> keys;
 };
 
+/// The row of a key: its digest instead of its text.
+store::AgentKey stored_form(const NewKey &key, const std::string &agent_id);
+
+/// Every call is within the caller's workspace: what is not there for him is kAgentNotFound. Nobody gives
+/// grants, nor keys of an agent with grants, that he does not have himself (Caller::may_give).
 class AgentService {
 public:
     AgentService(store::Database &database, OutboxDrainer &drainer, Clock clock)
         : database_(database), drainer_(drainer), clock_(std::move(clock)) {}
 
-    /// errors kInvalidRequest (names the member), kMissingFields, kStoreUnavailable
+    /// errors kInvalidRequest (names the member), kMissingFields, kInsufficientGrant (grants or workspace out
+    /// of reach), kAccessDenied (the workspace is suspended), kStoreUnavailable
     Result<NewAgent> create(const Caller &caller, const AgentRequest &request);
-    Result<store::AgentPage> list(const std::string &workspace_id, int64_t limit, const std::string &cursor);
+    /// errors kInsufficientGrant (somebody else's workspace)
+    Result<store::AgentPage> list(const Caller &caller, const std::string &workspace_id, int64_t limit,
+                                  const std::string &cursor);
     /// errors kAgentNotFound (also: not a UUID)
-    Result<AgentDetails> get(const std::string &id);
+    Result<AgentDetails> get(const Caller &caller, const std::string &id);
+    /// errors as create; kAgentNotFound; kConflict (revoked, or changed again and again meanwhile)
+    Result<store::Agent> update(const Caller &caller, const std::string &id, const AgentUpdate &update);
     /// Revokes the agent and with it every key; edges learn it by the caller records' tombstones.
     Result<void> remove(const Caller &caller, const std::string &id);
-    /// errors kAgentNotFound, kInvalidRequest (expiry in the past)
+
+    /// errors kAgentNotFound, kInvalidRequest (expiry in the past), kInsufficientGrant
     Result<NewKey> add_key(const Caller &caller, const std::string &id, UnixMs expires_at);
+    /// A new key beside the old one, which ends after `overlap_ms` at the latest. errors as add_key
+    Result<RotatedKey> rotate_key(const Caller &caller, const std::string &id, const std::string &key_id,
+                                  UnixMs overlap_ms, UnixMs expires_at);
     Result<void> remove_key(const Caller &caller, const std::string &id, const std::string &key_id);
 
 private:
+    using Change = std::function<Result<store::Agent>(store::Transaction &, const store::Agent &)>;
+    /// Reads the agent, if it is within reach, and lets `change` write; records, publishes.
+    Result<store::Agent> change(const Caller &caller, const std::string &id, const audit::Event &event,
+                                const Change &change);
+    Result<store::Agent> find(store::Executor &sql, const Caller &caller, const std::string &id);
     void publish(const store::Agent &agent);
     store::Database &database_;
     OutboxDrainer &drainer_;

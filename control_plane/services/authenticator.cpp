@@ -1,6 +1,8 @@
 // From keys to callers: see authenticator.h.
 #include "control_plane/services/authenticator.h"
 
+#include "control_plane/services/api_key.h"
+#include "control_plane/store/control_key_repository.h"
 #include "shared/crypto/digest.h"
 #include "shared/encoding/hex.h"
 #include "shared/record/caller_record.h"
@@ -13,22 +15,38 @@ tl::unexpected<Error> unknown_key() {
     return fail(Errc::kInvalidApiKey, "the API key is unknown, expired or revoked");
 }
 
-Authenticated as_agent(store::Agent agent, const Presented &presented) {
-    Authenticated out;
-    out.caller.kind = Caller::Kind::kAgent;
-    out.caller.actor = "agent:" + agent.id;
-    out.caller.ip_address = presented.ip_address;
-    out.caller.user_agent = presented.user_agent;
-    out.caller.agent = std::move(agent);
-    return out;
+Caller environment_caller(KeyScope scope) {
+    Caller caller;
+    caller.kind = Caller::Kind::kControl;
+    caller.scopes = scope == KeyScope::kFull ? Scopes::all() : Scopes{Scope::kEdge};
+    caller.actor = scope == KeyScope::kFull ? "key:full" : "key:edge";
+    return caller;
 }
 
-}  // namespace
+Caller scoped_caller(const store::ControlKeyRow &key) {
+    Caller caller;
+    caller.kind = Caller::Kind::kControl;
+    caller.scopes = Scopes{key.scopes};
+    caller.workspace_id = key.workspace_id;
+    if (!key.workspace_id.empty()) {
+        caller.scopes = caller.scopes & kWorkspaceScopes;  // whatever the row says
+    }
+    caller.actor = "key:" + key.key_id;
+    return caller;
+}
 
-namespace {
+Caller agent_caller(store::Agent agent) {
+    Caller caller;
+    caller.kind = Caller::Kind::kAgent;
+    caller.actor = "agent:" + agent.id;
+    caller.agent = std::move(agent);
+    return caller;
+}
 
-Scopes scopes_of(KeyScope scope) {
-    return scope == KeyScope::kFull ? Scopes::all() : Scopes{Scope::kEdge};
+Authenticated answer(Caller caller, std::optional<Scopes> scopes, const Presented &presented) {
+    caller.ip_address = presented.ip_address;
+    caller.user_agent = presented.user_agent;
+    return {std::move(caller), scopes};
 }
 
 }  // namespace
@@ -37,40 +55,58 @@ Result<Authenticated> Authenticator::authenticate(const Presented &presented) co
     if (presented.key.empty()) {
         return fail(Errc::kMissingApiKey, "an API key is needed in X-API-Key or Authorization: Bearer");
     }
-    std::optional<KeyScope> scope = match_control_key(keys_, presented.key);
-    if (!scope) {
-        if (!presented.on_behalf_of.empty()) {
-            return unknown_key();
-        }
-        return agent_by_key(presented.key).map([&](store::Agent agent) {
-            return as_agent(std::move(agent), presented);
-        });
+    Result<std::optional<Caller>> control = control_key(presented.key);
+    if (!control) {
+        return fail(control.error());
     }
-    if (!presented.on_behalf_of.empty()) {
-        return agent_by_id(presented.on_behalf_of).map([&](store::Agent agent) {
-            Authenticated out = as_agent(std::move(agent), presented);
-            out.scopes = scopes_of(*scope);
-            return out;
-        });
+    if (*control && presented.on_behalf_of.empty()) {
+        const Scopes scopes = (*control)->scopes;
+        return answer(std::move(**control), scopes, presented);
     }
-    Authenticated out;
-    out.scopes = scopes_of(*scope);
-    out.caller.kind = Caller::Kind::kControl;
-    out.caller.actor = *scope == KeyScope::kFull ? "key:full" : "key:edge";
-    out.caller.ip_address = presented.ip_address;
-    out.caller.user_agent = presented.user_agent;
-    return out;
+    if (!*control && !presented.on_behalf_of.empty()) {
+        return unknown_key();
+    }
+    Result<store::Agent> agent = *control ? agent_by_id(presented.on_behalf_of) : agent_by_key(presented.key);
+    if (!agent) {
+        return fail(agent.error());
+    }
+    if (!*control) {
+        return answer(agent_caller(std::move(*agent)), std::nullopt, presented);
+    }
+    if (!(*control)->may_enter(agent->workspace_id)) {
+        return unknown_key();  // one answer: ids of others' agents cannot be probed
+    }
+    return answer(agent_caller(std::move(*agent)), (*control)->scopes, presented);
+}
+
+Result<std::optional<Caller>> Authenticator::control_key(std::string_view key) const {
+    if (std::optional<KeyScope> scope = match_control_key(keys_, key)) {
+        return environment_caller(*scope);
+    }
+    if (!is_api_key(kControlKeyPrefix, key)) {
+        return std::optional<Caller>{};
+    }
+    const std::string digest = crypto::sha256_hex(key);
+    Result<store::ControlKeyRow> found = store::control_keys::find(database_, digest);
+    if (!found) {
+        return found.error().errc == Errc::kInvalidApiKey ? unknown_key() : fail(found.error());
+    }
+    if (!constant_time_equal(found->sha256, digest) || !found->is_active(clock_())) {
+        return unknown_key();
+    }
+    return scoped_caller(*found);
 }
 
 Result<store::Agent> Authenticator::agent_by_key(std::string_view key) const {
     if (!record::is_agent_key(key)) {
         return unknown_key();
     }
-    Result<store::AgentWithKey> found = store::agents::find_by_key(database_, crypto::sha256_hex(key));
+    const std::string digest = crypto::sha256_hex(key);
+    Result<store::AgentWithKey> found = store::agents::find_by_key(database_, digest);
     if (!found) {
         return found.error().errc == Errc::kInvalidApiKey ? unknown_key() : fail(found.error());
     }
-    if (!found->is_active(clock_())) {
+    if (!constant_time_equal(found->key.sha256, digest) || !found->is_active(clock_())) {
         return unknown_key();
     }
     return std::move(found->agent);
@@ -84,7 +120,7 @@ Result<store::Agent> Authenticator::agent_by_id(std::string_view id) const {
     if (!agent) {
         return agent.error().errc == Errc::kAgentNotFound ? unknown_key() : fail(agent.error());
     }
-    if (agent->revoked_at != 0) {
+    if (agent->revoked_at != 0 || agent->is_suspended) {
         return unknown_key();
     }
     return agent;

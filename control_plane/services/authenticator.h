@@ -1,5 +1,6 @@
-// Turns a presented key into a caller. Control-plane keys are compared in constant time, agents' keys are
-// found by their SHA-256. Which routes a caller may enter is api/'s business.
+// Turns a presented key into a caller. Keys of the environment are compared in constant time; agents' keys
+// (nxa_) and scoped control-plane keys (nxk_) are found by their SHA-256, which is then compared in constant
+// time too. Which routes a caller may enter is api/'s business.
 #pragma once
 
 #include <optional>
@@ -24,7 +25,7 @@ struct Presented {
 
 struct Authenticated {
     Caller caller;
-    std::optional<Scopes> scopes;  // of a control-plane key; nullopt: an agent's own key
+    std::optional<Scopes> scopes;  // of the control-plane key that was sent; nullopt: an agent's own key
     bool is_agent() const { return caller.kind == Caller::Kind::kAgent; }
 };
 
@@ -33,12 +34,14 @@ public:
     Authenticator(store::Database &database, std::span<const ControlKey> keys, Clock clock)
         : database_(database), keys_(keys), clock_(std::move(clock)) {}
 
-    /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked; X-Nexus-Agent names no
-    /// living
-    ///        agent, or comes with an agent's key); kStoreUnavailable
+    /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked, of a suspended workspace;
+    ///        X-Nexus-Agent names no living agent within the key's workspace, or comes with an agent's key);
+    ///        kStoreUnavailable
     Result<Authenticated> authenticate(const Presented &presented) const;
 
 private:
+    /// The control-plane key of this text; no value: it is none.
+    Result<std::optional<Caller>> control_key(std::string_view key) const;
     Result<store::Agent> agent_by_key(std::string_view key) const;
     Result<store::Agent> agent_by_id(std::string_view id) const;
     store::Database &database_;

@@ -25,9 +25,13 @@ Result<std::string> ConnectionService::provider_id_of(const std::string &name_or
     });
 }
 
-Result<ConnectionViewPage> ConnectionService::list(const ConnectionQuery &query) {
+Result<ConnectionViewPage> ConnectionService::list(const Caller &caller, const ConnectionQuery &query) {
     store::ConnectionFilter filter;
-    filter.workspace_id = query.workspace_id;
+    Result<std::string> workspace = caller.choose_workspace(query.workspace_id);
+    if (!workspace) {
+        return fail(workspace.error());
+    }
+    filter.workspace_id = std::move(*workspace);
     if (!query.state.empty()) {
         filter.state = connection::parse_state(query.state);
         if (!filter.state) {
@@ -61,7 +65,7 @@ Result<ConnectionViewPage> ConnectionService::list(const ConnectionQuery &query)
     return out;
 }
 
-Result<ConnectionView> ConnectionService::get(const std::string &id) {
+Result<ConnectionView> ConnectionService::get(const Caller &caller, const std::string &id) {
     Result<std::string> canonical = canonical_connection_id(id);
     if (!canonical) {
         return fail(canonical.error());
@@ -74,12 +78,15 @@ Result<ConnectionView> ConnectionService::get(const std::string &id) {
     if (!provider) {
         return fail(provider.error());
     }
+    if (!caller.may_see(connection->workspace_id, connection->id, provider->name)) {
+        return fail(Errc::kConnectionNotFound, "there is no such connection");
+    }
     return ConnectionView{std::move(*connection), std::move(provider->name)};
 }
 
 Result<ConnectionView> ConnectionService::revoke(const Caller &caller, const std::string &id) {
     for (int attempt = 1;; ++attempt) {
-        Result<ConnectionView> view = get(id);
+        Result<ConnectionView> view = get(caller, id);
         if (!view || view->connection.state == connection::State::kRevoked) {
             return view;
         }

@@ -34,10 +34,11 @@ public:
     ConnectionService(store::Database &database, OutboxDrainer &drainer, Clock clock)
         : database_(database), drainer_(drainer), clock_(std::move(clock)) {}
 
-    /// errors kInvalidRequest (state, cursor), kProviderNotFound, kStoreUnavailable
-    Result<ConnectionViewPage> list(const ConnectionQuery &query);
-    /// errors kInvalidConnectionId, kConnectionNotFound, kStoreUnavailable
-    Result<ConnectionView> get(const std::string &id);
+    /// Those within the caller's reach. errors kInvalidRequest (state, cursor), kProviderNotFound,
+    /// kInsufficientGrant (somebody else's workspace), kStoreUnavailable
+    Result<ConnectionViewPage> list(const Caller &caller, const ConnectionQuery &query);
+    /// errors kInvalidConnectionId, kConnectionNotFound (also: out of the caller's reach), kStoreUnavailable
+    Result<ConnectionView> get(const Caller &caller, const std::string &id);
     /// Final: credentials are erased, edges told. Again is no error. errors as get
     Result<ConnectionView> revoke(const Caller &caller, const std::string &id);
 

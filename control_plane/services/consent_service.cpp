@@ -63,10 +63,14 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     if (!provider) {
         return fail(provider.error());
     }
+    Result<std::string> workspace = caller.require_workspace(request.workspace_id);
+    if (!workspace) {
+        return fail(workspace.error());
+    }
     UnixMs now = clock_();
     store::Connection connection;
     connection.id = crypto::random_uuid();
-    connection.workspace_id = request.workspace_id;
+    connection.workspace_id = std::move(*workspace);
     connection.user_id = request.user_id;
     connection.provider_id = provider->id;
     connection.scopes = request.scopes.empty() ? provider->scopes : request.scopes;

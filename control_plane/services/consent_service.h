@@ -15,7 +15,7 @@ namespace nexus::control {
 class Metrics;
 
 struct ConsentRequest {
-    std::string workspace_id;
+    std::string workspace_id;  // "" = the caller's own
     std::string user_id;
     std::string provider_id;  // one of the two
     std::string provider_name;
@@ -45,7 +45,8 @@ public:
 
     /// errors kInvalidRequest, kReturnUrlNotAllowed, kProviderNotFound, kProviderAmbiguous,
     /// kInvalidProviderId,
-    ///        kUnsupportedAuthType, kProviderError, kProviderUnavailable (discovery), kStoreUnavailable
+    ///        kUnsupportedAuthType, kProviderError, kProviderUnavailable (discovery), kStoreUnavailable,
+    ///        kMissingFields, kInsufficientGrant (somebody else's workspace), kAccessDenied (suspended)
     Result<Consent> start(const Caller &caller, const ConsentRequest &request);
 
 private:

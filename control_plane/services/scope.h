@@ -37,15 +37,24 @@ public:
     static constexpr Scopes all() { return Scopes{kAllBits}; }
     constexpr bool has(Scope scope) const { return (bits_ & static_cast<uint32_t>(scope)) != 0; }
     constexpr bool has_all() const { return bits_ == kAllBits; }
+    constexpr bool has_all_of(Scopes wanted) const { return (bits_ & wanted.bits_) == wanted.bits_; }
     constexpr bool empty() const { return bits_ == 0; }
     constexpr uint32_t bits() const { return bits_; }
     constexpr Scopes operator|(Scopes other) const { return Scopes{bits_ | other.bits_}; }
+    constexpr Scopes operator&(Scopes other) const { return Scopes{bits_ & other.bits_}; }
     constexpr bool operator==(const Scopes &) const = default;
 
 private:
     static constexpr uint32_t kAllBits = (1u << 13) - 1;
     uint32_t bits_ = 0;
 };
+
+/// What a key that is bound to one workspace can have: the scopes whose objects have a workspace, and reading
+/// profiles. Profiles and the vault belong to the whole installation.
+inline constexpr Scopes kWorkspaceScopes = Scopes{Scope::kProvidersRead} | Scope::kConnectionsRead |
+                                           Scope::kConnectionsWrite | Scope::kTokensRead |
+                                           Scope::kTokensRefresh | Scope::kAgentsRead | Scope::kAgentsWrite |
+                                           Scope::kKeysAdmin | Scope::kAuditRead | Scope::kEdge;
 
 std::string_view to_string(Scope scope) noexcept;
 std::optional<Scope> parse_scope(std::string_view name) noexcept;

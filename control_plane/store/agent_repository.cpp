@@ -9,7 +9,11 @@ namespace {
 
 #define NEXUS_AGENT_COLUMNS \
     "id, workspace_id, name, grants, connections, providers, generation, created_at, updated_at, revoked_at"
-#define NEXUS_KEY_COLUMNS "key_id, agent_id, sha256, created_at, expires_at, revoked_at"
+#define NEXUS_AGENT_SUSPENDED \
+    ", COALESCE((SELECT w.suspended_at FROM workspaces w WHERE w.id = workspace_id), 0)"
+#define NEXUS_SELECT_AGENT "SELECT " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED " FROM agents "
+#define NEXUS_RETURNING_AGENT "RETURNING " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED
+#define NEXUS_KEY_COLUMNS "key_id, agent_id, sha256, created_at, expires_at, revoked_at, last_used_at"
 
 Agent take_agent(RowReader &in) {
     Agent agent;
@@ -23,6 +27,7 @@ Agent take_agent(RowReader &in) {
     agent.created_at = in.integer();
     agent.updated_at = in.integer();
     agent.revoked_at = in.integer();
+    agent.is_suspended = in.integer() != 0;
     return agent;
 }
 
@@ -34,6 +39,7 @@ AgentKey take_key(RowReader &in) {
     key.created_at = in.integer();
     key.expires_at = in.integer();
     key.revoked_at = in.integer();
+    key.last_used_at = in.integer();
     return key;
 }
 
@@ -60,7 +66,7 @@ Result<Agent> first(const Result<Rows> &rows) {
 Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now) {
     return first(
         sql.execute("UPDATE agents SET generation = generation + 1, updated_at = $2 "
-                    "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
+                    "WHERE id = $1 " NEXUS_RETURNING_AGENT,
                     {text(id), now}));
 }
 
@@ -80,11 +86,11 @@ Result<void> create(Executor &sql, const Agent &a) {
 }
 
 Result<Agent> get(Executor &sql, std::string_view id) {
-    return first(sql.execute("SELECT " NEXUS_AGENT_COLUMNS " FROM agents WHERE id = $1", {text(id)}));
+    return first(sql.execute(NEXUS_SELECT_AGENT "WHERE id = $1", {text(id)}));
 }
 
 Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t limit, std::string_view cursor) {
-    ListQuery query("SELECT " NEXUS_AGENT_COLUMNS " FROM agents ");
+    ListQuery query(NEXUS_SELECT_AGENT);
     if (!workspace_id.empty()) {
         query.where("workspace_id = ?", text(workspace_id));
     }
@@ -95,8 +101,8 @@ Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t lim
 Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generation, UnixMs now) {
     Result<Rows> rows = sql.execute(
         "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, "
-        "generation = generation + 1 WHERE id = $1 AND generation = $2 AND revoked_at = 0 "
-        "RETURNING " NEXUS_AGENT_COLUMNS,
+        "generation = generation + 1 WHERE id = $1 AND generation = $2 AND revoked_at = "
+        "0 " NEXUS_RETURNING_AGENT,
         {a.id, expected_generation, a.name, int64_t{a.grants}, store::list(a.connections),
          store::list(a.providers), now});
     if (!rows) {
@@ -115,7 +121,7 @@ Result<Agent> revoke(Transaction &sql, std::string_view id, UnixMs now) {
     return first(
         sql.execute("UPDATE agents SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE revoked_at END, "
                     "updated_at = $2, generation = generation + 1 "
-                    "WHERE id = $1 RETURNING " NEXUS_AGENT_COLUMNS,
+                    "WHERE id = $1 " NEXUS_RETURNING_AGENT,
                     {text(id), now}));
 }
 
@@ -128,8 +134,9 @@ Result<Agent> add_key(Transaction &sql, const AgentKey &key, UnixMs now) {
         return not_found();
     }
     Result<Rows> inserted =
-        sql.execute("INSERT INTO agent_keys (" NEXUS_KEY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6)",
-                    {key.key_id, key.agent_id, key.sha256, key.created_at, key.expires_at, key.revoked_at});
+        sql.execute("INSERT INTO agent_keys (" NEXUS_KEY_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    {key.key_id, key.agent_id, key.sha256, key.created_at, key.expires_at, key.revoked_at,
+                     key.last_used_at});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -152,6 +159,43 @@ Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::strin
         return fail(Errc::kAgentNotFound, "the agent has no such key");
     }
     return agent;
+}
+
+Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::string_view key_id, UnixMs at,
+                         UnixMs now) {
+    Result<Agent> agent = bump(sql, agent_id, now);
+    if (!agent) {
+        return agent;
+    }
+    Result<Rows> updated = sql.execute(
+        "UPDATE agent_keys SET expires_at = CASE WHEN expires_at = 0 OR expires_at > $3 THEN $3 "
+        "ELSE expires_at END WHERE key_id = $1 AND agent_id = $2 AND revoked_at = 0",
+        {text(key_id), text(agent_id), at});
+    if (!updated) {
+        return fail(updated.error());
+    }
+    if (updated->affected == 0) {
+        return fail(Errc::kAgentNotFound, "the agent has no such living key");
+    }
+    return agent;
+}
+
+Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_view key_id) {
+    Result<Rows> rows =
+        sql.execute("SELECT " NEXUS_KEY_COLUMNS " FROM agent_keys WHERE key_id = $1 AND agent_id = $2",
+                    {text(key_id), text(agent_id)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    if (rows->empty()) {
+        return fail(Errc::kAgentNotFound, "the agent has no such key");
+    }
+    RowReader in(rows->rows.front());
+    AgentKey key = take_key(in);
+    if (Result<void> read = in.finish(); !read) {
+        return fail(read.error());
+    }
+    return key;
 }
 
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id) {
@@ -177,9 +221,10 @@ Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {
     Result<Rows> rows = sql.execute(
         "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.generation, "
         "a.created_at, "
-        "a.updated_at, a.revoked_at, k.key_id, k.agent_id, k.sha256, k.created_at, k.expires_at, "
-        "k.revoked_at "
-        "FROM agent_keys k JOIN agents a ON a.id = k.agent_id WHERE k.sha256 = $1",
+        "a.updated_at, a.revoked_at, COALESCE(w.suspended_at, 0), k.key_id, k.agent_id, k.sha256, "
+        "k.created_at, k.expires_at, k.revoked_at, k.last_used_at "
+        "FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
+        "LEFT JOIN workspaces w ON w.id = a.workspace_id WHERE k.sha256 = $1",
         {text(sha256_hex)});
     if (!rows) {
         return fail(rows.error());

@@ -20,7 +20,8 @@ struct Agent {
     int64_t generation = 1;
     UnixMs created_at = 0;
     UnixMs updated_at = 0;
-    UnixMs revoked_at = 0;  // 0 = lives
+    UnixMs revoked_at = 0;      // 0 = lives
+    bool is_suspended = false;  // its workspace is; read only
 };
 
 struct AgentKey {
@@ -28,8 +29,9 @@ struct AgentKey {
     std::string agent_id;
     std::string sha256;  // 64 hex digits, of the whole key
     UnixMs created_at = 0;
-    UnixMs expires_at = 0;  // 0 = never
-    UnixMs revoked_at = 0;  // 0 = lives
+    UnixMs expires_at = 0;    // 0 = never
+    UnixMs revoked_at = 0;    // 0 = lives
+    UnixMs last_used_at = 0;  // 0 = never; some seconds behind
 };
 
 struct AgentWithKey {
@@ -37,7 +39,8 @@ struct AgentWithKey {
     AgentKey key;
 
     bool is_active(UnixMs now) const {
-        return agent.revoked_at == 0 && key.revoked_at == 0 && (key.expires_at == 0 || now < key.expires_at);
+        return agent.revoked_at == 0 && !agent.is_suspended && key.revoked_at == 0 &&
+               (key.expires_at == 0 || now < key.expires_at);
     }
 };
 
@@ -64,6 +67,12 @@ Result<Agent> revoke(Transaction &sql, std::string_view id, UnixMs now);
 Result<Agent> add_key(Transaction &sql, const AgentKey &key, UnixMs now);
 /// Again is no error. Bumps the generation. errors kAgentNotFound (no such key of this agent)
 Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::string_view key_id, UnixMs now);
+/// The living key ends at `at` or at its own end, whichever comes first. Bumps the generation.
+/// errors kAgentNotFound (no such living key of this agent)
+Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::string_view key_id, UnixMs at,
+                         UnixMs now);
+/// errors kAgentNotFound (no such key of this agent)
+Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_view key_id);
 /// Newest first, at most 1000.
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id);
 /// Active or not. errors kInvalidApiKey (unknown hash)

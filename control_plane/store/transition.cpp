@@ -3,6 +3,7 @@
 
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/outbox_repository.h"
+#include "control_plane/store/workspace_repository.h"
 
 namespace nexus::control::store {
 
@@ -34,6 +35,9 @@ Result<Connection> recorded(Transaction &sql, Result<Connection> changed, audit:
 
 Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event,
                                UnixMs now) {
+    if (Result<void> used = workspaces::use(sql, connection.workspace_id, now); !used) {
+        return used;
+    }
     if (Result<void> created = connections::create(sql, connection); !created) {
         return created;
     }

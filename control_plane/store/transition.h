@@ -10,7 +10,7 @@
 namespace nexus::control::store {
 
 /// The event's connection_id, workspace_id and provider_id are filled in from the connection.
-/// errors as connections::create
+/// The workspace's row is made if there is none. errors as connections::create; kAccessDenied (suspended)
 Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event,
                                UnixMs now);
 

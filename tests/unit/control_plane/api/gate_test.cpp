@@ -5,6 +5,7 @@
 
 #include "control_plane/services/agent_service.h"
 #include "control_plane/store/agent_repository.h"
+#include "control_plane/store/control_key_repository.h"
 #include "shared/crypto/digest.h"
 #include "tests/unit/control_plane/support/temp_dir.h"
 
@@ -87,6 +88,23 @@ TEST_F(GateTest, AnEdgeSpeaksForAnAgentOnGatewayRoutesOnly) {
     EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}),
               "insufficient_grant");
     EXPECT_EQ(admit(kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}), "invalid_api_key");
+}
+
+TEST_F(GateTest, AScopedKeyEntersWithItsScopesOnly) {
+    const NewKey key = new_api_key(kControlKeyPrefix, 1, 0);
+    store::ControlKeyRow row;
+    row.key_id = key.key_id;
+    row.sha256 = key.sha256;
+    row.scopes = (Scopes{Scope::kAgentsRead} | Scope::kTokensRead).bits();
+    ASSERT_TRUE(store::control_keys::create(*database_, row));
+    const std::string text{key.text.view()};
+    EXPECT_EQ(admit(control(Scope::kAgentsRead), {{"x-api-key", text}}), "ok");
+    EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", text}}), "insufficient_grant");
+    EXPECT_EQ(admit(kEdge, {{"x-api-key", text}}), "insufficient_grant");
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", text}}), "insufficient_grant") << "for itself: every scope";
+    EXPECT_EQ(admit(kGateway, {{"x-api-key", text}, {"x-nexus-agent", kAgentId}}), "insufficient_grant")
+        << "speaking for an agent needs the scope edge";
+    EXPECT_EQ(admit(control(Scope::kAgentsRead), {{"x-api-key", text}}, "203.0.113.9"), "access_denied");
 }
 
 TEST_F(GateTest, SeveralCredentialsAreRefused) {

@@ -13,12 +13,13 @@
 namespace nexus::control {
 namespace {
 
+// As the document writes it: "control, `agents:read`".
 std::string access_name(Access access) {
     switch (access.kind) {
         case Access::Kind::kPublic:
             return "public";
         case Access::Kind::kControl:
-            return "control";
+            return "control, `" + std::string{to_string(access.scope)} + "`";
         case Access::Kind::kEdge:
             return "edge";
         case Access::Kind::kGateway:
@@ -27,11 +28,12 @@ std::string access_name(Access access) {
     return "";
 }
 
-// Rows such as: | `GET /connections/{id}` | control | ...
+// Rows such as: | `GET /connections/{id}` | control, `connections:read` | ... What else stands in the column
+// (a grant) is prose.
 std::set<std::string> documented() {
     std::ifstream file(std::string{NEXUS_SOURCE_DIR} + "/docs/rest-api.md");
     std::set<std::string> out;
-    std::regex row(R"(^\| `([A-Z]+ /[^`]*)` \| ([a-z]+)[ ,|].*)");
+    std::regex row(R"(^\| `([A-Z]+ /[^`]*)` \| (control, `[a-z:]+`|[a-z]+)[ ,|].*)");
     for (std::string line; std::getline(file, line);) {
         std::smatch match;
         if (std::regex_match(line, match, row)) {

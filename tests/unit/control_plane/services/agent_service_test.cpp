@@ -22,7 +22,7 @@ TEST_F(AgentServiceTest, AKeyIsWellFormedAndKeptAsDigest) {
     Result<NewAgent> made = agents_.create(admin(), request());
     ASSERT_TRUE(made) << made.error().message;
     EXPECT_TRUE(record::is_agent_key(made->key.text.view()));
-    Result<AgentDetails> details = agents_.get(made->agent.id);
+    Result<AgentDetails> details = agents_.get(admin(), made->agent.id);
     ASSERT_EQ(details->keys.size(), 1u);
     EXPECT_EQ(details->keys[0].sha256, crypto::sha256_hex(made->key.text.view()));
     EXPECT_EQ(cache_.callers.back(), record::CallerState::kActive);
@@ -63,9 +63,101 @@ TEST_F(AgentServiceTest, RefusesByMember) {
     EXPECT_EQ(errc_of([](AgentRequest &wish) { wish.connections = {"x"}; }), Errc::kInvalidRequest);
     EXPECT_EQ(errc_of([](AgentRequest &wish) { wish.providers = {"A B"}; }), Errc::kInvalidRequest);
     EXPECT_EQ(errc_of([this](AgentRequest &wish) { wish.key_expires_at = now_; }), Errc::kInvalidRequest);
-    EXPECT_EQ(agents_.get("x").error().errc, Errc::kAgentNotFound);
+    EXPECT_EQ(agents_.get(admin(), "x").error().errc, Errc::kAgentNotFound);
     EXPECT_EQ(agents_.remove(admin(), "00000000-0000-4000-8000-000000000000").error().errc,
               Errc::kAgentNotFound);
+}
+
+TEST_F(AgentServiceTest, UpdateKeepsWhatItDoesNotName) {
+    AgentRequest wish = request();
+    wish.providers = {"github"};
+    NewAgent made = std::move(*agents_.create(admin(), wish));
+    cache_.callers.clear();
+    AgentUpdate update;
+    update.grants = {{"token:use", "token:read"}};
+    Result<store::Agent> changed = agents_.update(admin(), made.agent.id, update);
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_EQ(changed->name, "a");
+    EXPECT_EQ(changed->providers, std::vector<std::string>{"github"});
+    EXPECT_EQ(changed->grants, 3u);
+    EXPECT_EQ(builder_.caller(made.key.sha256)->grants, 3u);
+    EXPECT_EQ(cache_.callers.size(), 1u) << "edges learn it at once";
+    update = {};
+    update.providers.emplace();
+    EXPECT_EQ(agents_.update(admin(), made.agent.id, update)->providers, std::vector<std::string>{});
+    update.grants = {{"root"}};
+    EXPECT_EQ(agents_.update(admin(), made.agent.id, update).error().errc, Errc::kInvalidRequest);
+    ASSERT_TRUE(agents_.remove(admin(), made.agent.id));
+    EXPECT_EQ(agents_.update(admin(), made.agent.id, {}).error().errc, Errc::kConflict) << "revoked";
+}
+
+TEST_F(AgentServiceTest, ARotatedKeyLivesOnForItsOverlap) {
+    NewAgent made = std::move(*agents_.create(admin(), request()));
+    Result<RotatedKey> rotated = agents_.rotate_key(admin(), made.agent.id, made.key.key_id, 60'000, 0);
+    ASSERT_TRUE(rotated) << rotated.error().message;
+    EXPECT_EQ(rotated->old_expires_at, now_ + 60'000);
+    EXPECT_EQ(rotated->key.expires_at, 0);
+    Result<record::CallerRecord> old = builder_.caller(made.key.sha256);
+    EXPECT_EQ(old->state, record::CallerState::kActive);
+    EXPECT_EQ(old->expires_at, now_ + 60'000) << "edges know the end from the start";
+    now_ += 60'000;
+    EXPECT_EQ(builder_.caller(made.key.sha256)->state, record::CallerState::kRevoked);
+    EXPECT_EQ(builder_.caller(rotated->key.sha256)->state, record::CallerState::kActive);
+    EXPECT_EQ(agents_.rotate_key(admin(), made.agent.id, made.key.key_id, 1, 0).error().errc,
+              Errc::kAgentNotFound)
+        << "what has ended is not rotated";
+    EXPECT_EQ(agents_.rotate_key(admin(), made.agent.id, "aaaaaaaaaaaaaaaa", 1, 0).error().errc,
+              Errc::kAgentNotFound);
+}
+
+TEST_F(AgentServiceTest, AnOverlapNeverLengthensALife) {
+    AgentRequest wish = request();
+    wish.key_expires_at = now_ + 1000;
+    NewAgent made = std::move(*agents_.create(admin(), wish));
+    now_ += 500;
+    Result<RotatedKey> rotated = agents_.rotate_key(admin(), made.agent.id, made.key.key_id, 60'000, 0);
+    EXPECT_EQ(rotated->old_expires_at, now_ + 500);
+    EXPECT_EQ(rotated->key.expires_at, now_ + 1000) << "the same lifetime again";
+}
+
+TEST_F(AgentServiceTest, StaysInTheCallersWorkspace) {
+    NewAgent made = std::move(*agents_.create(admin(), request()));
+    Caller bound = admin();
+    bound.workspace_id = "w2";
+    const Errc gone = Errc::kAgentNotFound;
+    EXPECT_EQ(agents_.get(bound, made.agent.id).error().errc, gone);
+    EXPECT_EQ(agents_.update(bound, made.agent.id, {}).error().errc, gone);
+    EXPECT_EQ(agents_.add_key(bound, made.agent.id, 0).error().errc, gone);
+    EXPECT_EQ(agents_.rotate_key(bound, made.agent.id, made.key.key_id, 0, 0).error().errc, gone);
+    EXPECT_EQ(agents_.remove_key(bound, made.agent.id, made.key.key_id).error().errc, gone);
+    EXPECT_EQ(agents_.remove(bound, made.agent.id).error().errc, gone);
+    EXPECT_EQ(agents_.create(bound, request()).error().errc, Errc::kInsufficientGrant);
+    EXPECT_EQ(agents_.list(bound, "w1", 50, "").error().errc, Errc::kInsufficientGrant);
+    EXPECT_TRUE(agents_.list(bound, "", 50, "")->items.empty());
+    EXPECT_EQ(agents_.list(admin(), "", 50, "")->items.size(), 1u);
+    AgentRequest wish = request();
+    wish.workspace_id = "";
+    EXPECT_EQ(agents_.create(bound, wish)->agent.workspace_id, "w2");
+    EXPECT_EQ(agents_.create(admin(), wish).error().errc, Errc::kMissingFields);
+}
+
+TEST_F(AgentServiceTest, NobodyGivesWhatHeDoesNotHave) {
+    AgentRequest wish = request();
+    wish.grants = {"token:read"};
+    NewAgent made = std::move(*agents_.create(admin(), wish));
+    Caller clerk = admin();
+    clerk.scopes = Scopes{Scope::kAgentsWrite} | Scope::kTokensRefresh;
+    const Errc refused = Errc::kInsufficientGrant;
+    EXPECT_EQ(agents_.create(clerk, wish).error().errc, refused);
+    EXPECT_EQ(agents_.add_key(clerk, made.agent.id, 0).error().errc, refused);
+    EXPECT_EQ(agents_.rotate_key(clerk, made.agent.id, made.key.key_id, 0, 0).error().errc, refused);
+    NewAgent helper = std::move(*agents_.create(clerk, request()));
+    AgentUpdate more;
+    more.grants = {{"token:use", "connection:refresh"}};
+    EXPECT_TRUE(agents_.update(clerk, helper.agent.id, more));
+    more.grants = {{"admin"}};
+    EXPECT_EQ(agents_.update(clerk, helper.agent.id, more).error().errc, refused);
+    EXPECT_EQ(agents_.get(admin(), helper.agent.id)->agent.grants, 1u | 8u);
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 
 #include "control_plane/services/agent_service.h"
 #include "control_plane/services/record_builder.h"
+#include "control_plane/store/control_key_repository.h"
+#include "control_plane/store/outbox_repository.h"
+#include "control_plane/store/workspace_repository.h"
 #include "tests/unit/control_plane/services/fixture.h"
 
 namespace nexus::control {
@@ -31,6 +34,38 @@ TEST(Caller, SeesItsWorkspaceAndItsListsOnly) {
     boss.agent.grants = static_cast<uint32_t>(record::Grant::kAdmin);
     EXPECT_TRUE(boss.may(record::Grant::kTokenRead));
     EXPECT_FALSE(boss.may_see("w2", "c1", "p1")) << "admin of its workspace";
+}
+
+Caller control(Scopes scopes, std::string workspace = {}) {
+    Caller caller;
+    caller.kind = Caller::Kind::kControl;
+    caller.scopes = scopes;
+    caller.workspace_id = std::move(workspace);
+    return caller;
+}
+
+TEST(Caller, AControlKeySeesItsWorkspaceOrAll) {
+    EXPECT_TRUE(control(Scopes::all()).may_see("w1", "c1", "p1"));
+    EXPECT_TRUE(control(Scopes::all(), "w1").may_see("w1", "c1", "p1"));
+    EXPECT_FALSE(control(Scopes::all(), "w1").may_see("w2", "c1", "p1"));
+    EXPECT_FALSE(control(Scopes::all(), "w1").may_enter(""));
+    EXPECT_EQ(*control(Scopes::all()).choose_workspace(""), "");
+    EXPECT_EQ(*control(Scopes::all(), "w1").choose_workspace(""), "w1");
+    EXPECT_EQ(*agent({}, {}).choose_workspace(""), "w1");
+    EXPECT_EQ(control(Scopes::all(), "w1").choose_workspace("w2").error().errc, Errc::kInsufficientGrant);
+    EXPECT_EQ(control(Scopes::all()).require_workspace("").error().errc, Errc::kMissingFields);
+}
+
+TEST(Caller, ScopesAreWorthGrants) {
+    using record::Grant;
+    EXPECT_TRUE(control(Scope::kTokensRead).may(Grant::kTokenRead));
+    EXPECT_FALSE(control(Scope::kTokensRead).may(Grant::kConnectionRefresh));
+    EXPECT_FALSE(control(Scope::kEdge).may(Grant::kTokenRead));
+    EXPECT_TRUE(control(Scopes::all()).may(Grant::kAdmin));
+    EXPECT_FALSE(control(Scope::kTokensRead).may(Grant::kAdmin));
+    EXPECT_TRUE(control(Scope::kAgentsWrite).may_give(static_cast<uint32_t>(Grant::kTokenUse)));
+    EXPECT_FALSE(control(Scope::kAgentsWrite).may_give(static_cast<uint32_t>(Grant::kTokenRead)));
+    EXPECT_FALSE(Caller{}.may_give(static_cast<uint32_t>(Grant::kTokenRead)));
 }
 
 class AuthenticatorTest : public ServiceTest {
@@ -89,6 +124,55 @@ TEST_F(AuthenticatorTest, ARevokedAgentIsNobody) {
     ASSERT_TRUE(agents_.remove(admin(), made.agent.id));
     EXPECT_EQ(who(made.key.text.view()).error().errc, Errc::kInvalidApiKey);
     EXPECT_EQ(who("full-key", made.agent.id).error().errc, Errc::kInvalidApiKey);
+}
+
+TEST_F(AuthenticatorTest, AScopedKeyIsFoundByItsDigest) {
+    NewKey key = new_api_key(kControlKeyPrefix, now_, now_ + 1000);
+    ASSERT_TRUE(is_api_key(kControlKeyPrefix, key.text.view()));
+    store::ControlKeyRow row;
+    row.key_id = key.key_id;
+    row.sha256 = key.sha256;
+    row.scopes = Scopes::all().bits();
+    row.workspace_id = "w1";
+    row.expires_at = key.expires_at;
+    ASSERT_TRUE(store::control_keys::create(*database_, row));
+    Result<Authenticated> got = who(key.text.view());
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->caller.actor, "key:" + key.key_id);
+    EXPECT_EQ(got->caller.workspace_id, "w1");
+    EXPECT_EQ(got->scopes, kWorkspaceScopes) << "a bound key never has the installation's scopes";
+
+    NewAgent own = make_agent();
+    AgentRequest other{"b", "w2", {"token:read"}, {}, {}, 0};
+    NewAgent foreign = std::move(*agents_.create(admin(), other));
+    EXPECT_TRUE(who(key.text.view(), own.agent.id)->is_agent());
+    EXPECT_EQ(who(key.text.view(), foreign.agent.id).error().errc, Errc::kInvalidApiKey);
+
+    std::string changed{key.text.view()};
+    changed.back() = changed.back() == 'A' ? 'B' : 'A';
+    EXPECT_EQ(who(changed).error().errc, Errc::kInvalidApiKey);
+    now_ += 1000;
+    EXPECT_EQ(who(key.text.view()).error().errc, Errc::kInvalidApiKey) << "expired";
+}
+
+TEST_F(AuthenticatorTest, ASuspendedWorkspaceHasNoCallers) {
+    NewAgent made = make_agent();
+    const auto suspend = [&](bool suspended) {
+        ASSERT_TRUE(database_->transact([&](store::Transaction &sql) {
+            return store::workspaces::set_suspended(sql, "w1", suspended, now_);
+        }));
+    };
+    suspend(true);
+    EXPECT_EQ(who(made.key.text.view()).error().errc, Errc::kInvalidApiKey);
+    EXPECT_EQ(who("full-key", made.agent.id).error().errc, Errc::kInvalidApiKey);
+    Result<record::CallerRecord> record = builder_.caller(made.key.sha256);
+    EXPECT_EQ(record->state, record::CallerState::kRevoked);
+    EXPECT_GT(record->generation, static_cast<uint64_t>(made.agent.generation)) << "so that edges take it";
+    EXPECT_EQ(store::outbox::depth(*database_), 1);
+    AgentRequest more{"b", "w1", {"token:use"}, {}, {}, 0};
+    EXPECT_EQ(agents_.create(admin(), more).error().errc, Errc::kAccessDenied);
+    suspend(false);
+    EXPECT_TRUE(who(made.key.text.view()));
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ Caller ServiceTest::admin() {
     Caller caller;
     caller.kind = Caller::Kind::kControl;
     caller.actor = "key:full";
+    caller.scopes = Scopes::all();
     return caller;
 }
 
