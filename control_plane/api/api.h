@@ -11,6 +11,7 @@
 #include "control_plane/services/agent_service.h"
 #include "control_plane/services/callback_service.h"
 #include "control_plane/services/capture_service.h"
+#include "control_plane/services/connect_service.h"
 #include "control_plane/services/connection_service.h"
 #include "control_plane/services/consent_service.h"
 #include "control_plane/services/provider_service.h"
@@ -29,6 +30,7 @@ struct ApiContext {
     ConsentService &consents;
     CallbackService &callbacks;
     CaptureService &captures;
+    ConnectService &connects;
     TokenService &tokens;
     const RecordBuilder &records;
     AgentService &agents;
@@ -53,6 +55,7 @@ CallerHandler bind(ApiContext &context, AnonymousHandler handler);  // for whom 
 // `context` must outlive the routes.
 Routes provider_routes(ApiContext &context);
 Routes flow_routes(ApiContext &context);
+Routes connect_routes(ApiContext &context);
 Routes gateway_routes(ApiContext &context);
 Routes connection_routes(ApiContext &context);
 Routes agent_routes(ApiContext &context);

@@ -1,6 +1,7 @@
 // Routes that start and finish flows: consent, callback, capture. The latter two are for browsers: a signed
 // state is their ticket.
 #include "control_plane/api/api.h"
+#include "control_plane/api/browser.h"
 #include "control_plane/api/render.h"
 
 namespace nexus::control {
@@ -58,7 +59,7 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     });
 }
 
-Result<Response> callback(ApiContext &context, const Request &request, const Caller &caller) {
+Result<CallbackInput> read_callback(const Request &request) {
     CallbackInput input;
     Result<std::string> state = required_query(request, "state");
     Result<std::optional<std::string>> code = request.query_parameter("code");
@@ -74,18 +75,21 @@ Result<Response> callback(ApiContext &context, const Request &request, const Cal
     input.code = std::move(*code);
     input.error = std::move(*error);
     input.iss = std::move(*iss);
-    return context.callbacks.finish(caller, input).map([](const std::string &url) {
-        return Response::redirect(url).with("Cache-Control", "no-store");
-    });
+    input.cookie_header = std::string{request.header("cookie")};
+    return input;
+}
+
+Result<Response> callback(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<FlowEnd> end = read_callback(request).and_then(
+        [&](const CallbackInput &input) { return context.callbacks.finish(caller, input); });
+    return end ? flow_end(*end, request, context.config) : flow_error(end.error(), request);
 }
 
 Result<Response> capture_schema(ApiContext &context, const Request &request) {
     return required_query(request, "state")
         .and_then([&](const std::string &state) { return context.captures.form(state); })
         .map([](const CaptureForm &form) {
-            json::Value out = json::Value::object();
-            out.set("provider_name", form.provider_name).set("schema", form.schema.borrow());
-            return Response::json(200, out).with("Cache-Control", "no-store");
+            return Response::json(200, capture_form_json(form)).with("Cache-Control", "no-store");
         });
 }
 

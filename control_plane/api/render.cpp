@@ -116,6 +116,12 @@ json::Value consent_json(const Consent &consent) {
     return out;
 }
 
+json::Value capture_form_json(const CaptureForm &form) {
+    json::Value out = json::Value::object();
+    out.set("provider_name", form.provider_name).set("schema", form.schema.borrow());
+    return out;
+}
+
 Response token_error(const Error &error, const Request &request) {
     Response response = error_response(error, request.request_id);
     if (error.errc != Errc::kAttentionRequired) {

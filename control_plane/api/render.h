@@ -5,6 +5,7 @@
 
 #include "control_plane/json/json.h"
 #include "control_plane/server/message.h"
+#include "control_plane/services/capture_service.h"
 #include "control_plane/services/consent_service.h"
 #include "shared/clock.h"
 #include "shared/record/token_record.h"
@@ -33,6 +34,8 @@ json::Value token_json(const record::TokenRecord &record, UnixMs now);
 /// {"status": state, "expiry"?}
 json::Value status_json(const record::TokenRecord &record);
 json::Value consent_json(const Consent &consent);
+/// {"provider_name", "schema"}
+json::Value capture_form_json(const CaptureForm &form);
 
 /// DESIGN 4's body, with `reason` for attention_required.
 Response token_error(const Error &error, const Request &request);

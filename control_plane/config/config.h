@@ -89,6 +89,7 @@ struct Config {
     unsigned queue_limit = 256;    // requests waiting for a worker
 
     std::string redirect_uri() const { return base_url + redirect_path; }
+    bool is_https() const { return base_url.starts_with("https:"); }
 };
 
 /// NAME -> value; a test passes its own.

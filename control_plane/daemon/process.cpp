@@ -37,12 +37,13 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       consents(*database, vault, discovery, signer, config, clock, &metrics),
       callbacks(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
       captures(*database, vault, signer, drainer, config, clock),
+      connects(*database, vault, discovery, signer, captures, config, clock),
       tokens(*database, records, refresher, audit, clock, &metrics),
       agents(*database, drainer, clock),
       connections(*database, drainer, clock),
       authenticator(*database, config.control_keys, clock),
       gate(authenticator, config.allowed_cidrs),
       context{config,   *database, redis,    drainer, metrics, clock,  providers,
-              consents, callbacks, captures, tokens,  records, agents, connections} {}
+              consents, callbacks, captures, connects, tokens,  records, agents, connections} {}
 
 }  // namespace nexus::control

@@ -36,6 +36,7 @@ struct Process {
     ConsentService consents;
     CallbackService callbacks;
     CaptureService captures;
+    ConnectService connects;
     TokenService tokens;
     AgentService agents;
     ConnectionService connections;

@@ -32,6 +32,7 @@ Result<StateClaims> read_claims(const json::Value &object) {
     claims.provider_id = reader.required_string("provider_id", 64);
     claims.connection_id = reader.required_string("connection_id", 64);
     claims.iat = reader.integer_or("iat", 0, 0, INT64_MAX);
+    claims.browser = reader.string_or("browser", "", 64);
     if (!reader.finish() || !encoding::is_uuid(claims.jti) || !encoding::is_uuid(claims.provider_id) ||
         !encoding::is_uuid(claims.connection_id)) {
         return refuse();
@@ -65,6 +66,9 @@ std::string StateSigner::sign(const StateClaims &claims) const {
         .set("provider_id", claims.provider_id)
         .set("connection_id", claims.connection_id)
         .set("iat", claims.iat);
+    if (!claims.browser.empty()) {
+        object.set("browser", claims.browser);
+    }
     std::string text = object.dump_text();
     crypto::Sha256 mac = crypto::hmac_sha256(key.key.view(), text);
     return encoding::base64url_encode(text) + "." + encoding::base64url_encode(crypto::as_view(mac));
@@ -101,6 +105,11 @@ Result<StateClaims> StateSigner::verify(std::string_view token, UnixMs now) cons
         return refuse();
     }
     return claims;
+}
+
+Result<StateClaims> verify_ticket(const StateSigner &signer, std::string_view token, UnixMs now) {
+    Result<StateClaims> claims = signer.verify(token, now);
+    return claims && !claims->browser.empty() ? Result<StateClaims>{refuse()} : std::move(claims);
 }
 
 }  // namespace nexus::control

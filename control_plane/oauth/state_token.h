@@ -2,7 +2,11 @@
 // single use (the store consumes its jti in the callback's transaction). Nothing in it is secret.
 //
 //   base64url(JSON) "." base64url(HMAC-SHA-256(state key, JSON))
-//   JSON: {"kid","jti","workspace_id","provider_id","connection_id","iat"}   iat in Unix milliseconds
+//   JSON: {"kid","jti","workspace_id","provider_id","connection_id","iat","browser"?}   iat in Unix ms
+//
+// Without `browser` it is a ticket: what the API gives out, good for opening /connect/{ticket} and for
+// posting credentials. With it, it is the state that goes to the provider, and only the browser that holds
+// the cookie of this digest may bring it back (browser_binding.h).
 #pragma once
 
 #include <string>
@@ -25,6 +29,7 @@ struct StateClaims {
     std::string provider_id;
     std::string connection_id;
     UnixMs iat = 0;
+    std::string browser;  // "" = a ticket; else base64url(SHA-256(the browser's secret))
 };
 
 /// Signs with the current STATE_KEY, verifies with the previous ones too.
@@ -46,5 +51,8 @@ private:
     explicit StateSigner(std::vector<Key> keys) : keys_(std::move(keys)) {}
     std::vector<Key> keys_;
 };
+
+/// As signer.verify, but a state that is bound to a browser is none. errors kInvalidState
+Result<StateClaims> verify_ticket(const StateSigner &signer, std::string_view token, UnixMs now);
 
 }  // namespace nexus::control

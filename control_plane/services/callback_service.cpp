@@ -7,12 +7,12 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/browser_binding.h"
 #include "control_plane/oauth/code_verifier_box.h"
-#include "control_plane/oauth/return_url.h"
 #include "control_plane/services/activation.h"
+#include "control_plane/services/connect_service.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/transition.h"
-#include "control_plane/url/url.h"
 
 namespace nexus::control {
 
@@ -27,11 +27,6 @@ std::string known_error(std::string_view code) {
         "login_required", "consent_required", "account_selection_required"};
     bool known = std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
     return std::string{known ? code : "oauth_error"};
-}
-
-std::string success_url(const store::Connection &connection, const store::Provider &provider) {
-    return with_query(connection.return_url,
-                      {{"status", "success"}, {"connection_id", connection.id}, {"provider", provider.name}});
 }
 
 }  // namespace
@@ -50,10 +45,23 @@ CallbackService::CallbackService(store::Database &database, const Vault &vault, 
       clock_(std::move(clock)),
       metrics_(metrics) {}
 
-Result<std::string> CallbackService::finish(const Caller &caller, const CallbackInput &input) {
+// Before the flow is touched: what a stranger sends must not end it.
+Result<StateClaims> CallbackService::admit(const CallbackInput &input) {
     Result<StateClaims> claims = signer_.verify(input.state, clock_());
     if (!claims) {
         log::warn("state_refused");  // not audited: anyone can send us rubbish, rows are for what was ours
+        return claims;
+    }
+    if (!is_from_its_browser(*claims, input.cookie_header, config_.is_https())) {
+        log::warn("flow_of_another_browser", {{"connection_id", claims->connection_id}});
+        return another_browser();
+    }
+    return claims;
+}
+
+Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInput &input) {
+    Result<StateClaims> claims = admit(input);
+    if (!claims) {
         return fail(claims.error());
     }
     // Used up before anything else happens: a second callback with this state gets nothing, not even an
@@ -67,10 +75,6 @@ Result<std::string> CallbackService::finish(const Caller &caller, const Callback
         return fail(taken.error());
     }
     flow.connection = std::move(*taken);
-    if (Result<void> allowed = check_return_url(flow.connection.return_url, config_.allowed_return_domains);
-        !allowed) {
-        return fail(Errc::kReturnUrlNotAllowed, "the connection's return_url is not allowed any more");
-    }
     Result<store::Provider> provider = store::providers::get(database_, flow.connection.provider_id);
     if (!provider || provider->auth_type != "oauth2") {
         bool gone = provider || provider.error().errc == Errc::kProviderNotFound;
@@ -101,7 +105,11 @@ Result<std::string> CallbackService::finish(const Caller &caller, const Callback
         log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", done.error().message}});
         return fail_flow(caller, flow, type, bad_identity ? "invalid_id_token" : "token_exchange_failed");
     }
-    return success_url(flow.connection, flow.provider);
+    return FlowEnd{flow.connection.id,
+                   flow.connection.flow_id,
+                   flow.provider.name,
+                   {},
+                   success_url(flow.connection, flow.provider.name, config_.allowed_return_domains)};
 }
 
 Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow,
@@ -187,8 +195,8 @@ Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow
 }
 
 // A first try that failed leaves `failed`; a connection that works (or once did) stays as it is.
-std::string CallbackService::fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
-                                       std::string_view error) {
+FlowEnd CallbackService::fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
+                                   std::string_view error) {
     const store::Connection &connection = flow.connection;
     log::warn("flow_ended_with_error", {{"connection_id", connection.id}, {"error", error}});
     bool first_try = connection.state == connection::State::kPending;
@@ -212,8 +220,8 @@ std::string CallbackService::fail_flow(const Caller &caller, const Flow &flow, s
                    {{"connection_id", connection.id}, {"reason", recorded.error().message}});
     }
     drainer_.notify();
-    return with_query(connection.return_url,
-                      {{"status", "error"}, {"error", std::string{error}}, {"connection_id", connection.id}});
+    return FlowEnd{connection.id, connection.flow_id, flow.provider.name, std::string{error},
+                   error_url(connection, error, config_.allowed_return_domains)};
 }
 
 }  // namespace nexus::control

@@ -11,6 +11,7 @@
 #include "control_plane/oauth/token_endpoint.h"
 #include "control_plane/oidc/id_token_verifier.h"
 #include "control_plane/services/caller.h"
+#include "control_plane/services/flow_end.h"
 #include "control_plane/store/connection_repository.h"
 
 namespace nexus::control {
@@ -22,6 +23,7 @@ struct CallbackInput {
     std::optional<std::string> code;
     std::optional<std::string> error;
     std::optional<std::string> iss;  // RFC 9207
+    std::string cookie_header;       // of the browser that brings it
 };
 
 class CallbackService {
@@ -30,9 +32,9 @@ public:
                     const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
                     const Config &config, Clock clock, Metrics *metrics);
 
-    /// returns the URL to send the browser to: return_url with status=success or status=error&error=...
-    /// errors kInvalidState, kReturnUrlNotAllowed, kStoreUnavailable: nowhere to send it
-    Result<std::string> finish(const Caller &caller, const CallbackInput &input);
+    /// A state that another browser brings, or a ticket, uses nothing up.
+    /// errors kInvalidState (detail "browser": not the browser that started the flow), kStoreUnavailable
+    Result<FlowEnd> finish(const Caller &caller, const CallbackInput &input);
 
 private:
     struct Flow {
@@ -49,8 +51,9 @@ private:
     Result<Grant> exchange(const Flow &flow, const OAuthClient &client, const std::string &code);
     Result<void> check_identity(const Flow &flow, const OAuthClient &client, Secret id_token, Grant &grant);
     Result<void> store_grant(const Caller &caller, const Flow &flow, const Grant &grant);
-    std::string fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
-                          std::string_view error);
+    Result<StateClaims> admit(const CallbackInput &input);
+    FlowEnd fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
+                      std::string_view error);
 
     store::Database &database_;
     const Vault &vault_;

@@ -1,15 +1,14 @@
 // Static credentials: see capture_service.h.
 #include "control_plane/services/capture_service.h"
 
-#include "control_plane/oauth/return_url.h"
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/services/activation.h"
-#include "control_plane/url/url.h"
+#include "control_plane/services/flow_end.h"
 
 namespace nexus::control {
 
 Result<CaptureService::Flow> CaptureService::open_flow(const std::string &state) {
-    Result<StateClaims> claims = signer_.verify(state, clock_());
+    Result<StateClaims> claims = verify_ticket(signer_, state, clock_());
     if (!claims) {
         return fail(claims.error());
     }
@@ -29,10 +28,12 @@ Result<CaptureService::Flow> CaptureService::open_flow(const std::string &state)
     return Flow{std::move(*claims), std::move(*connection), std::move(*provider)};
 }
 
+CaptureForm capture_form(const store::Provider &provider) {
+    return {provider.name, credential_schema_json(provider), credential_schema_of(provider)};
+}
+
 Result<CaptureForm> CaptureService::form(const std::string &state) {
-    return open_flow(state).map([](const Flow &flow) {
-        return CaptureForm{flow.provider.name, credential_schema_json(flow.provider)};
-    });
+    return open_flow(state).map([](const Flow &flow) { return capture_form(flow.provider); });
 }
 
 Result<Captured> CaptureService::capture(const Caller &caller, const std::string &state,
@@ -40,10 +41,6 @@ Result<Captured> CaptureService::capture(const Caller &caller, const std::string
     Result<Flow> flow = open_flow(state);
     if (!flow) {
         return fail(flow.error());
-    }
-    if (Result<void> allowed = check_return_url(flow->connection.return_url, config_.allowed_return_domains);
-        !allowed) {
-        return fail(Errc::kReturnUrlNotAllowed, "the connection's return_url is not allowed any more");
     }
     auto usage = read_credentials(credential_schema_of(flow->provider), credentials);
     if (!usage) {
@@ -55,10 +52,8 @@ Result<Captured> CaptureService::capture(const Caller &caller, const std::string
         return fail(row.error());
     }
     announce_active(drainer_, *row);
-    std::string url =
-        with_query(row->return_url,
-                   {{"status", "success"}, {"connection_id", row->id}, {"provider", flow->provider.name}});
-    return Captured{row->id, std::move(url)};
+    return Captured{row->id, flow->provider.name, flow->claims.jti,
+                    success_url(*row, flow->provider.name, config_.allowed_return_domains)};
 }
 
 Result<store::Connection> CaptureService::store_credentials(const Caller &caller, const Flow &flow,

@@ -17,12 +17,16 @@ namespace nexus::control {
 
 struct CaptureForm {
     std::string provider_name;
-    json::Value schema;
+    json::Value schema;       // as clients that draw the form themselves get it
+    CredentialSchema fields;  // the same, read
 };
+CaptureForm capture_form(const store::Provider &provider);
 
 struct Captured {
     std::string connection_id;
-    std::string redirect_url;  // return_url with status=success
+    std::string provider;
+    std::string flow_id;
+    std::string redirect_url;  // return_url with status=success; "" = it is not allowed any more
 };
 
 class CaptureService {
@@ -39,7 +43,7 @@ public:
     /// errors kInvalidState (also: a flow of an oauth2 connection), kProviderNotFound, kStoreUnavailable
     Result<CaptureForm> form(const std::string &state);
     /// Each flow once; what does not fit the schema leaves the flow usable.
-    /// errors as form; kInvalidRequest, kMissingFields (credentials); kReturnUrlNotAllowed
+    /// errors as form; kInvalidRequest, kMissingFields (credentials)
     Result<Captured> capture(const Caller &caller, const std::string &state, const json::Value &credentials);
 
 private:

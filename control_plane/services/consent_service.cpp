@@ -9,7 +9,6 @@
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/pkce.h"
 #include "control_plane/oauth/return_url.h"
-#include "control_plane/services/provider_profile.h"
 #include "control_plane/store/transition.h"
 #include "shared/crypto/random.h"
 #include "shared/encoding/base64.h"
@@ -84,21 +83,20 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
         connection.nonce = encoding::base64url_encode(crypto::random_bytes(32));
     }
     std::string state = signer_.sign(
-        StateClaims{connection.flow_id, connection.workspace_id, provider->id, connection.id, now});
+        StateClaims{connection.flow_id, connection.workspace_id, provider->id, connection.id, now, {}});
 
-    Secret verifier = new_code_verifier();
-    Result<std::string> url = oauth2 ? authorization(*provider, connection, state, verifier)
-                                     : config_.base_url + "/auth/capture-schema?state=" + state;
-    if (!url) {
-        return fail(url.error());
-    }
     if (oauth2) {
-        Result<std::string> box = seal_code_verifier(vault_, connection, verifier);
+        // Resolved already now: who asks learns of a profile that cannot work, not the person.
+        if (Result<OAuthClient> client = resolve_client(*provider, vault_, discovery_); !client) {
+            return fail(client.error());
+        }
+        Result<std::string> box = seal_code_verifier(vault_, connection, new_code_verifier());
         if (!box) {
             return fail(box.error());
         }
         connection.code_verifier_box = std::move(*box);
     }
+    std::string url = config_.base_url + "/connect/" + state;
     Result<void> created = database_.transact([&](store::Transaction &sql) {
         return store::create_connection(sql, connection, caller.event(audit::kConnectionCreated), now);
     });
@@ -109,31 +107,7 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
         metrics_->consent_created(!connection.nonce.empty());
     }
     log::info("consent_created", {{"connection_id", connection.id}, {"provider_id", provider->id}});
-    return Consent{std::move(*url), std::move(state), connection.scopes, provider->id, connection.id};
-}
-
-Result<std::string> ConsentService::authorization(const store::Provider &provider,
-                                                  const store::Connection &connection,
-                                                  const std::string &state, const Secret &verifier) {
-    Result<OAuthClient> client = resolve_client(provider, vault_, discovery_);
-    if (!client) {
-        return fail(client.error());
-    }
-    Result<std::string> challenge = pkce_s256_challenge(verifier.view());
-    if (!challenge) {
-        return fail(challenge.error());
-    }
-    AuthorizationRequest request;
-    request.endpoint = client->authorization_endpoint;
-    request.client_id = client->client_id;
-    request.redirect_uri = config_.redirect_uri();
-    request.scopes = connection.scopes;
-    request.send_scope = !skips_scope_on_auth(provider);
-    request.state = state;
-    request.code_challenge = std::move(*challenge);
-    request.nonce = connection.nonce;
-    request.extras = authorization_extras(provider);
-    return authorization_url(request);
+    return Consent{std::move(url), std::move(state), connection.scopes, provider->id, connection.id};
 }
 
 }  // namespace nexus::control

@@ -52,8 +52,6 @@ public:
 private:
     Result<store::Provider> find_provider(const Caller &caller, const ConsentRequest &request);
     Result<void> check(const ConsentRequest &request) const;
-    Result<std::string> authorization(const store::Provider &provider, const store::Connection &connection,
-                                      const std::string &state, const Secret &verifier);
 
     store::Database &database_;
     const Vault &vault_;

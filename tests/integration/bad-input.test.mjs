@@ -135,7 +135,7 @@ test('bad queries', async () => {
     assertRefused(answer, query);
   }
   for (const path of ['/auth/callback', '/auth/callback?state=x', '/auth/callback?code=x', '/auth/callback?state=x&code=x',
-    `/auth/callback?state=${'x'.repeat(5000)}&code=y`, '/auth/callback?error=access_denied', '/auth/capture-schema', '/auth/capture-schema?state=x.y']) {
+    `/auth/callback?state=${'x'.repeat(5000)}&code=y`, '/connect/x', `/connect/${'x'.repeat(5000)}`, '/connect/%00', '/auth/callback?error=access_denied', '/auth/capture-schema', '/auth/capture-schema?state=x.y']) {
     assertRefused(await request(line.site.front + path), path.slice(0, 60));
   }
 });

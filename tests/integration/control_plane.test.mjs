@@ -88,11 +88,12 @@ for (const database of ['sqlite', 'postgres']) {
     assert.equal((await cp.call('POST', '/providers', { json: { profile: cp.profile() } })).json.error, 'provider_exists');
 
     const asked = await cp.ask(provider);
-    const url = new URL(asked.authUrl);
+    assert.equal(asked.authUrl, `${cp.baseUrl}/connect/${asked.state}`);
+    const url = await new Browser().leave(asked.authUrl);
     assert.equal(url.searchParams.get('code_challenge_method'), 'S256');
     assert.match(url.searchParams.get('code_challenge'), /^[\w-]{43}$/);
     assert.notEqual(url.searchParams.get('nonce'), asked.state);
-    assert.equal(url.searchParams.get('state'), asked.state);
+    assert.notEqual(url.searchParams.get('state'), asked.state, 'the provider gets one that is bound to the browser');
     assert.equal((await cp.call('GET', `/connections/${asked.connection_id}/token`)).json.error, 'connection_pending');
     assert.equal((await cp.call('GET', `/v1/check-connection/${asked.connection_id}`)).json.status, 'pending');
 
@@ -198,7 +199,7 @@ for (const database of ['sqlite', 'postgres']) {
     });
     assert.equal(made.status, 201, made.text);
     const asked = await cp.ask(made.json.id);
-    assert.equal(asked.authUrl, `${cp.baseUrl}/auth/capture-schema?state=${asked.state}`);
+    assert.equal(asked.authUrl, `${cp.baseUrl}/connect/${asked.state}`);
     const form = await request(asked.authUrl);
     assert.deepEqual(form.json, {
       provider_name: 'keyed', schema: { type: 'object', properties: { api_key: { type: 'string' } }, required: ['api_key'] },
@@ -228,28 +229,33 @@ for (const database of ['sqlite', 'postgres']) {
 test('a callback that fails goes back to return_url, and each state works once', async (t) => {
   const cp = await start(t);
   const provider = await cp.register();
-  const callback = (query) => request(`${cp.baseUrl}/auth/callback?${query}`);
+  const browser = new Browser();
+  const callback = (query) => browser.open(`${cp.baseUrl}/auth/callback?${query}`, {
+    headers: { accept: '*/*' }, until: (url) => url.startsWith(cp.app.url),
+  });
+  const begin = async (asked) => encodeURIComponent((await browser.leave(asked.authUrl)).searchParams.get('state'));
   const denied = await cp.ask(provider);
-  const state = encodeURIComponent(denied.state);
+  const state = await begin(denied);
   const answer = await callback(`state=${state}&error=access_denied&error_description=canary%20text`);
-  assert.equal(answer.status, 302);
-  const back = new URL(answer.headers.location);
+  assert.ok(answer.stopped);
+  const back = new URL(answer.url);
   assert.equal(back.searchParams.get('status'), 'error');
   assert.equal(back.searchParams.get('error'), 'access_denied');
-  assert.ok(!answer.headers.location.includes('canary'));
+  assert.ok(!answer.url.includes('canary'));
   assert.equal((await cp.call('GET', `/connections/${denied.connection_id}`)).json.state, 'failed');
-  assert.equal((await callback(`state=${state}&code=x`)).json.error, 'invalid_state');
-  assert.equal((await callback(`state=${state}x&code=x`)).json.error, 'invalid_state');
-  assert.equal((await callback('code=x')).json.error, 'missing_fields');
+  const error = async (query) => JSON.parse((await callback(query)).text).error;
+  assert.equal(await error(`state=${state}&code=x`), 'invalid_state');
+  assert.equal(await error(`state=${state}x&code=x`), 'invalid_state');
+  assert.equal(await error('code=x'), 'missing_fields');
   assert.equal((await callback(`state=${state}&state=${state}`)).status, 400);
 
   const bad = await cp.ask(provider);
-  const wrong = await callback(`state=${encodeURIComponent(bad.state)}&code=wrong&iss=${encodeURIComponent(cp.idp.issuer)}`);
-  assert.equal(new URL(wrong.headers.location).searchParams.get('error'), 'token_exchange_failed');
+  const wrong = await callback(`state=${await begin(bad)}&code=wrong&iss=${encodeURIComponent(cp.idp.issuer)}`);
+  assert.equal(new URL(wrong.url).searchParams.get('error'), 'token_exchange_failed');
   const mixed = await cp.ask(provider);
   const codes = cp.idp.counts.code;
-  const other = await callback(`state=${encodeURIComponent(mixed.state)}&code=x&iss=https%3A%2F%2Fevil.example`);
-  assert.equal(new URL(other.headers.location).searchParams.get('error'), 'invalid_issuer');
+  const other = await callback(`state=${await begin(mixed)}&code=x&iss=https%3A%2F%2Fevil.example`);
+  assert.equal(new URL(other.url).searchParams.get('error'), 'invalid_issuer');
   assert.equal(cp.idp.counts.code, codes, 'no code went out');
 });
 

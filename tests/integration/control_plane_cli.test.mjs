@@ -73,7 +73,7 @@ test('agents and connections', async (t) => {
   const asked = await run(['connect', '--provider', 'keyed', '--workspace', 'w', '--user', 'u']);
   assert.equal(asked.code, 0, asked.stderr);
   const id = /^connection\s+(\S+)$/m.exec(asked.stdout)[1];
-  assert.match(asked.stdout, /^open\s+http\S+\/auth\/capture-schema\?state=\S+$/m);
+  assert.match(asked.stdout, /^open\s+http\S+\/connect\/\S+$/m);
   const waited = await run(['connect', '--provider', 'keyed', '--workspace', 'w', '--user', 'u', '--wait', '--timeout', '1']);
   assert.equal(waited.code, 1);
   assert.match(waited.stderr, /still pending/);

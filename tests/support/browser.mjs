@@ -32,6 +32,16 @@ export class Browser {
     throw new Error('more than 20 redirects');
   }
 
+  /** Opens a link of ours (/connect/...) and stops where it leaves: the provider's authorization URL. */
+  async leave(authUrl) {
+    const { origin } = new URL(authUrl);
+    const page = await this.open(authUrl, { until: (url) => new URL(url).origin !== origin });
+    if (!page.stopped) {
+      throw new Error(`the link did not lead on: ${page.status} ${page.text.slice(0, 200)}`);
+    }
+    return new URL(page.url);
+  }
+
   /** Submits the page's first form; `fields` are typed in over what the form holds. */
   submit(page, fields, { until } = {}) {
     const form = parseForm(page.text);
@@ -77,7 +87,7 @@ export class Browser {
       const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
       const path = attributes.find((a) => /^path=/i.test(a))?.slice(5) ?? '/';
       const expires = attributes.find((a) => /^expires=/i.test(a))?.slice(8);
-      if (value === '' || (expires && Date.parse(expires) <= Date.now())) {
+      if (value === '' || attributes.some((a) => /^max-age=0$/i.test(a)) || (expires && Date.parse(expires) <= Date.now())) {
         jar.delete(name);
       } else {
         jar.set(name, { value, path });

@@ -24,7 +24,7 @@ StateSigner signer(std::initializer_list<char> fills) {
 
 StateClaims claims() {
     return {"6f1c2a34-0000-4000-8000-000000000001", "w 1\xc3\xa4", "6f1c2a34-0000-4000-8000-000000000002",
-            "6f1c2a34-0000-4000-8000-000000000003", kNow};
+            "6f1c2a34-0000-4000-8000-000000000003", kNow,          {}};
 }
 
 TEST(StateToken, RoundTrips) {
@@ -71,6 +71,15 @@ TEST(StateToken, ABodyOfOursWithAStrangersSignatureIsRefused) {
         encoding::base64url_encode(R"({"kid":"x","jti":"6f1c2a34-0000-4000-8000-000000000001"})");
     EXPECT_FALSE(signer({'a'}).verify(body + "." + encoding::base64url_encode(std::string(32, '\0')), kNow));
     EXPECT_FALSE(signer({'a'}).verify(body + ".", kNow));
+}
+
+TEST(StateToken, OneThatIsBoundToABrowserIsNoTicket) {
+    StateSigner ring = signer({'a'});
+    EXPECT_TRUE(verify_ticket(ring, ring.sign(claims()), kNow));
+    StateClaims bound = claims();
+    bound.browser = "digest";
+    EXPECT_EQ(ring.verify(ring.sign(bound), kNow)->browser, "digest");
+    EXPECT_EQ(verify_ticket(ring, ring.sign(bound), kNow).error().errc, Errc::kInvalidState);
 }
 
 TEST(StateSigner, RefusesShortKeys) {

@@ -1,0 +1,131 @@
+// The person's side of a flow: see connect_service.h.
+#include "control_plane/services/connect_service.h"
+
+#include <algorithm>
+
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/code_verifier_box.h"
+#include "control_plane/oauth/pkce.h"
+#include "control_plane/services/provider_profile.h"
+
+namespace nexus::control {
+
+namespace {
+
+std::vector<std::pair<std::string, std::string>> problems_with(const CredentialSchema &schema,
+                                                               const TypedFields &typed) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const CredentialField &field : schema.fields) {
+        auto found = std::find_if(typed.begin(), typed.end(),
+                                  [&](const auto &entry) { return entry.first == field.name; });
+        std::string_view value = found == typed.end() ? std::string_view{} : found->second.view();
+        if (std::optional<std::string> problem = problem_with(field, value)) {
+            out.emplace_back(field.name, std::move(*problem));
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+tl::unexpected<Error> another_browser() {
+    return fail(Errc::kInvalidState, "this link was opened in another browser", "browser");
+}
+
+Result<Visit> ConnectService::open(const std::string &ticket, std::string_view cookie_header) {
+    UnixMs now = clock_();
+    Result<StateClaims> claims = verify_ticket(signer_, ticket, now);
+    if (!claims) {
+        return fail(claims.error());
+    }
+    Result<store::Connection> connection =
+        store::connections::peek_flow(database_, claims->connection_id, claims->jti, now);
+    if (!connection) {
+        return fail(connection.error());
+    }
+    Result<store::Provider> provider = store::providers::get(database_, connection->provider_id);
+    if (!provider) {
+        return fail(provider.error());
+    }
+    Visit visit;
+    visit.cookie = flow_cookie(cookie_header, claims->jti, config_.is_https());
+    visit.cookie_max_age_s = (connection->flow_expires_at - now + 999) / 1000;
+    claims->browser = browser_claim(visit.cookie.secret);
+    visit.state = signer_.sign(*claims);
+    visit.ends_on_http = connection->return_url.starts_with("http:");
+    if (is_static_auth_type(provider->auth_type)) {
+        visit.kind = Visit::Kind::kForm;
+        visit.form = capture_form(*provider);
+        return visit;
+    }
+    Result<std::string> url = authorization(*provider, *connection, visit.state);
+    if (!url) {
+        return fail(url.error());
+    }
+    visit.location = std::move(*url);
+    return visit;
+}
+
+Result<std::string> ConnectService::authorization(const store::Provider &provider,
+                                                  const store::Connection &connection,
+                                                  const std::string &state) {
+    Result<OAuthClient> client = resolve_client(provider, vault_, discovery_);
+    if (!client) {
+        return fail(client.error());
+    }
+    Result<Secret> verifier = open_code_verifier(vault_, connection);
+    if (!verifier) {
+        return fail(verifier.error());
+    }
+    Result<std::string> challenge = pkce_s256_challenge(verifier->view());
+    if (!challenge) {
+        return fail(challenge.error());
+    }
+    AuthorizationRequest request;
+    request.endpoint = client->authorization_endpoint;
+    request.client_id = client->client_id;
+    request.redirect_uri = config_.redirect_uri();
+    request.scopes = connection.flow_scopes;
+    request.send_scope = !skips_scope_on_auth(provider);
+    request.state = state;
+    request.code_challenge = std::move(*challenge);
+    request.nonce = connection.nonce;
+    request.extras = authorization_extras(provider);
+    return authorization_url(request);
+}
+
+Result<Submission> ConnectService::submit(const Caller &caller, const std::string &ticket,
+                                          const std::string &state, std::string_view cookie_header,
+                                          const TypedFields &typed) {
+    Result<StateClaims> link = verify_ticket(signer_, ticket, clock_());
+    if (!link) {
+        return fail(link.error());
+    }
+    Result<StateClaims> bound = signer_.verify(state, clock_());
+    if (!bound || bound->jti != link->jti ||
+        !is_from_its_browser(*bound, cookie_header, config_.is_https())) {
+        return another_browser();
+    }
+    Result<Visit> visit = open(ticket, cookie_header);
+    if (!visit || visit->kind != Visit::Kind::kForm) {
+        return visit ? fail(Errc::kInvalidState, "this flow takes no credentials") : fail(visit.error());
+    }
+    Submission out;
+    out.problems = problems_with(visit->form.fields, typed);
+    if (!out.problems.empty()) {
+        out.again = std::move(*visit);
+        return out;
+    }
+    json::Value credentials = json::Value::object();
+    for (const auto &[name, value] : typed) {
+        credentials.set(name, value);
+    }
+    Result<Captured> captured = captures_.capture(caller, ticket, credentials);
+    if (!captured) {
+        return fail(captured.error());
+    }
+    out.done = std::move(*captured);
+    return out;
+}
+
+}  // namespace nexus::control
