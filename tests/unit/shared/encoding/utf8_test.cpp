@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Utf8Case{"OverlongOfFour", "\xF0\x8F\xBF\xBF", false},
                     Utf8Case{"Surrogate", "\xED\xA0\x80", false},
                     Utf8Case{"BeyondUnicode", "\xF4\x90\x80\x80", false}),
-    [](const auto &info) { return std::string{info.param.name}; });
+    [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(Utf8ReplacementTest, EachBadByteOnce) {
     EXPECT_EQ(to_utf8("a\xC0\xAF"
