@@ -20,6 +20,7 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
     wish.return_url = reader.required_string("return_url");
     wish.user_id = reader.string_or("user_id", "", 255);
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
+    wish.variables = reader.object_or_null("variables");
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -46,6 +47,7 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     wish.provider_name = reader.string_or("provider_name", "", 255);
     wish.return_url = reader.required_string("return_url");
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
+    wish.variables = reader.object_or_null("variables");
     reader.ignore("metadata");
     reader.ignore("action");
     if (Result<void> finished = reader.finish(); !finished) {
@@ -62,17 +64,16 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
 Result<CallbackInput> read_callback(const Request &request) {
     CallbackInput input;
     Result<std::string> state = required_query(request, "state");
-    Result<std::optional<std::string>> code = request.query_parameter("code");
     Result<std::optional<std::string>> error = request.query_parameter("error");
     Result<std::optional<std::string>> iss = request.query_parameter("iss");
     if (!state) {
         return fail(state.error());
     }
-    if (!code || !error || !iss) {
+    if (!error || !iss) {
         return fail(Errc::kInvalidRequest, "a parameter of the callback comes twice");
     }
     input.state = std::move(*state);
-    input.code = std::move(*code);
+    input.parameters = request.query;
     input.error = std::move(*error);
     input.iss = std::move(*iss);
     input.cookie_header = std::string{request.header("cookie")};

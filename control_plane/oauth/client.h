@@ -1,9 +1,11 @@
 // Our registration at a provider, ready for use: endpoints resolved (configured ones win over discovery,
-// which belongs to the pinned issuer only) and the client secret opened.
+// which belongs to the pinned issuer only), their {variables} filled in, and the client secret opened.
 #pragma once
 
 #include <string>
 
+#include "control_plane/oauth/profile.h"
+#include "control_plane/oauth/url_template.h"
 #include "control_plane/oidc/discovery.h"
 #include "control_plane/store/provider_repository.h"
 #include "control_plane/vault/vault.h"
@@ -12,23 +14,41 @@
 
 namespace nexus::control {
 
-/// How the client proves itself at the token endpoint (RFC 6749 section 2.3.1).
-enum class ClientAuth : uint8_t { kSecretPost, kSecretBasic, kNone };
-
 struct OAuthClient {
     std::string client_id;
-    Secret client_secret;
+    Secret client_secret;  // kPrivateKeyJwt: the private key, PEM or JWK
     ClientAuth auth = ClientAuth::kSecretPost;
+    // An endpoint is "" where there is none, or where it needs variables that are not known yet.
     std::string authorization_endpoint;
     std::string token_endpoint;
-    std::string issuer;            // "" = none pinned: id_tokens cannot be verified and are not kept
-    bool iss_in_response = false;  // RFC 9207: the provider promises `iss` on every answer
+    std::string refresh_endpoint;     // refresh_url; without one, refreshes go to the token endpoint
+    std::string revocation_endpoint;  // revocation_url, else discovery's
+    std::string issuer;               // "" = none pinned: id_tokens cannot be verified and are not kept
+    bool iss_in_response = false;     // RFC 9207: the provider promises `iss` on every answer
+    OAuthProfile profile;
+    Variables variables;  // the connection's, and client_id
+
+    bool is_client_credentials() const noexcept {
+        return profile.grant == OAuthProfile::Grant::kClientCredentials;
+    }
+    /// What can be renewed later: by its refresh token, or by asking again.
+    bool can_renew(const Secret &refresh_token) const noexcept {
+        return is_client_credentials() || !refresh_token.empty();
+    }
 };
 
 /// The Place of a provider's sealed client secret.
 Place client_secret_place(const store::Provider &provider);
 
-/// errors kProviderError, kProviderUnavailable (discovery); kSealBroken, kUnknownKey (vault)
-Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault &vault, Discovery &discovery);
+/// variables  of the connection: those of the flow while it runs, `variables` of its row later
+/// errors     kProviderError, kProviderUnavailable (discovery); kProviderError (profile with pkce off at an
+/// issuer
+///            that supports S256); kSealBroken, kUnknownKey (vault); kInvalidRequest (a variable that is none
+///            of its place's)
+Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault &vault, Discovery &discovery,
+                                   const Variables &variables = {});
+
+/// api_base_url with the connection's variables; "" where one is not known.
+std::string api_base_url_of(const store::Provider &provider, const Variables &variables);
 
 }  // namespace nexus::control

@@ -1,59 +1,151 @@
-// Talks to a token endpoint: see token_endpoint.h.
+// Talks to token and revocation endpoints: see token_endpoint.h.
 #include "control_plane/oauth/token_endpoint.h"
+
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/token_request.h"
 
 namespace nexus::control {
 
-namespace {
-
-FormField field(std::string name, std::string_view value) {
-    return FormField{std::move(name), Secret{value}};
-}
-
-// Exactly one way of client authentication (RFC 6749 section 2.3). For Basic, id and secret are form-encoded
-// first.
-void authenticate(const OAuthClient &client, HttpRequest &request, std::vector<FormField> &form) {
-    if (client.auth == ClientAuth::kSecretBasic) {
-        std::string encoded = form_encode(client.client_secret.view());
-        request.basic_auth = HttpRequest::Basic{form_encode(client.client_id), Secret{std::move(encoded)}};
-        return;
-    }
-    form.push_back(field("client_id", client.client_id));
-    if (client.auth == ClientAuth::kSecretPost) {
-        form.push_back(FormField{"client_secret", client.client_secret.clone()});
-    }
-}
-
-}  // namespace
-
 TokenResponse TokenEndpoint::exchange_code(const OAuthClient &client, std::string_view code,
                                            const Secret &code_verifier, std::string_view redirect_uri) const {
-    std::vector<FormField> form;
-    form.push_back(field("grant_type", "authorization_code"));
-    form.push_back(field("code", code));
-    form.push_back(field("redirect_uri", redirect_uri));
-    form.push_back(FormField{"code_verifier", code_verifier.clone()});
-    return post(client, std::move(form));
+    std::vector<FormField> fields;
+    fields.push_back(form_field("grant_type", "authorization_code"));
+    fields.push_back(form_field("code", code));
+    fields.push_back(form_field("redirect_uri", redirect_uri));
+    if (client.profile.pkce) {
+        fields.push_back(FormField{"code_verifier", code_verifier.clone()});
+    }
+    return first_grant(client,
+                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+}
+
+TokenResponse TokenEndpoint::client_credentials(const OAuthClient &client,
+                                                const std::vector<std::string> &scopes) const {
+    std::vector<FormField> fields;
+    fields.push_back(form_field("grant_type", "client_credentials"));
+    if (!scopes.empty()) {
+        fields.push_back(form_field("scope", join_scopes(scopes, client.profile.scope_separator)));
+    }
+    return first_grant(client,
+                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
 }
 
 TokenResponse TokenEndpoint::refresh(const OAuthClient &client, const Secret &refresh_token) const {
-    std::vector<FormField> form;
-    form.push_back(field("grant_type", "refresh_token"));
-    form.push_back(FormField{"refresh_token", refresh_token.clone()});
-    return post(client, std::move(form));
+    const bool by_access_token = client.profile.refresh_with_access_token;
+    std::vector<FormField> fields;
+    fields.push_back(form_field("grant_type", "refresh_token"));
+    fields.push_back(FormField{by_access_token ? "access_token" : "refresh_token", refresh_token.clone()});
+    const std::string &url =
+        client.profile.refresh_url.empty() ? client.token_endpoint : client.refresh_endpoint;
+    TokenResponse response = ask(client, url, std::move(fields), client.profile.refresh_params);
+    const bool chained = client.profile.chain && client.profile.chain->on_refresh;
+    return finish(client, chained ? follow_chain(client, std::move(response)) : std::move(response));
 }
 
-TokenResponse TokenEndpoint::post(const OAuthClient &client, std::vector<FormField> form) const {
-    HttpRequest request;
-    request.method = "POST";
-    request.url = client.token_endpoint;
-    request.headers = {{"Accept", "application/json"}};
-    authenticate(client, request, form);
-    request.form = std::move(form);
-    Result<HttpResponse> response = fetch_(request);
+// The variables that only the answer can give must be in the first one; a refresh that lacks them keeps the
+// old.
+TokenResponse TokenEndpoint::first_grant(const OAuthClient &client, TokenResponse response) const {
+    if (client.profile.chain) {
+        response = follow_chain(client, std::move(response));
+    }
+    if (response.outcome != TokenOutcome::kTokens) {
+        return response;
+    }
+    for (const OAuthVariable &variable : client.profile.variables) {
+        if (variable.from != OAuthVariable::From::kResponse || response.variables.contains(variable.name)) {
+            continue;
+        }
+        if (!variable.default_value) {
+            return no_token_request("missing_variable");
+        }
+        response.variables[variable.name] = *variable.default_value;
+    }
+    return finish(client, std::move(response));
+}
+
+TokenResponse TokenEndpoint::finish(const OAuthClient &client, TokenResponse response) const {
+    if (response.outcome == TokenOutcome::kTokens && client.profile.refresh_with_access_token) {
+        response.refresh_token = response.access_token.clone();
+    }
+    return response;
+}
+
+// What the second answer does not say stays as the first one said it.
+TokenResponse TokenEndpoint::follow_chain(const OAuthClient &client, TokenResponse first) const {
+    if (first.outcome != TokenOutcome::kTokens) {
+        return first;
+    }
+    const TokenChain &chain = *client.profile.chain;
+    TokenResponse second =
+        send(client, chain_request(client, chain, first.access_token, first.refresh_token), chain.response);
+    if (second.outcome != TokenOutcome::kTokens) {
+        return second;
+    }
+    if (second.refresh_token.empty()) {
+        second.refresh_token = std::move(first.refresh_token);
+    }
+    if (second.id_token.empty()) {
+        second.id_token = std::move(first.id_token);
+    }
+    if (!second.scope) {
+        second.scope = std::move(first.scope);
+    }
+    second.kept.insert(second.kept.begin(), first.kept.begin(), first.kept.end());
+    second.variables.merge(first.variables);
+    return second;
+}
+
+TokenResponse TokenEndpoint::ask(const OAuthClient &client, const std::string &url,
+                                 std::vector<FormField> fields, const NamedTexts &constants) const {
+    if (url.empty()) {
+        return no_token_request("missing_variable");
+    }
+    return send(client, token_request(client, url, std::move(fields), constants, clock_()),
+                client.profile.response);
+}
+
+TokenResponse TokenEndpoint::send(const OAuthClient &client, const Result<HttpRequest> &request,
+                                  const ResponsePaths &paths) const {
+    if (!request) {
+        bool bad_key =
+            request.error().errc == Errc::kInvalidKey || request.error().errc == Errc::kCryptoFailure;
+        return no_token_request(bad_key ? "invalid_client_key" : "missing_variable");
+    }
+    Result<HttpResponse> response = fetch_(*request);
     if (!response) {
         return no_token_response(response.error());
     }
-    return parse_token_response(response->status, response->body.view(), response->retry_after_s(clock_()));
+    return parse_token_response(response->status, response->body.view(), response->retry_after_s(clock_()),
+                                client.profile, paths);
+}
+
+Result<void> TokenEndpoint::revoke(const OAuthClient &client, const Secret &token,
+                                   std::string_view hint) const {
+    if (client.revocation_endpoint.empty()) {
+        return fail(Errc::kNotFound, "the provider has no revocation endpoint");
+    }
+    std::vector<FormField> fields;
+    fields.push_back(FormField{"token", token.clone()});
+    fields.push_back(form_field("token_type_hint", hint));
+    Result<HttpRequest> request =
+        token_request(client, client.revocation_endpoint, std::move(fields), {}, clock_());
+    if (!request) {
+        return fail(request.error());
+    }
+    Result<HttpResponse> response = fetch_(*request);
+    if (!response) {
+        return fail(response.error());
+    }
+    if (response->status >= 200 && response->status <= 299) {
+        return {};
+    }
+    std::string sentence =
+        "the provider answered the revocation with status " + std::to_string(response->status);
+    bool later = response->status == 429 || response->status == 408 || response->status >= 500;
+    return fail(Error{later ? Errc::kProviderUnavailable : Errc::kProviderError,
+                      std::move(sentence),
+                      {},
+                      response->retry_after_s(clock_())});
 }
 
 }  // namespace nexus::control

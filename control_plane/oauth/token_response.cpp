@@ -7,12 +7,16 @@
 #include <cstdlib>
 
 #include "control_plane/json/json.h"
+#include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/json_path.h"
+#include "control_plane/oauth/variables.h"
 
 namespace nexus::control {
 
 namespace {
 
 constexpr size_t kMaxTokenBytes = 16 * 1024;
+constexpr size_t kMaxKeptBytes = 1024;
 constexpr int64_t kMaxExpiresInS = 10LL * 365 * 24 * 3600;
 
 bool is_transient_status(int status) {
@@ -48,7 +52,7 @@ TokenResponse from_error_code(std::string_view code, int64_t retry_after_s) {
 }
 
 // A number, or a number in a string: both are met in the wild. Nonsense and negative values count as absent.
-std::optional<int64_t> read_expires_in(const json::Value &value) {
+std::optional<int64_t> read_expires_in(const json::Value &value, bool in_ms) {
     if (value.is_null()) {
         return std::nullopt;
     }
@@ -58,6 +62,7 @@ std::optional<int64_t> read_expires_in(const json::Value &value) {
     if (end == text.c_str() || *end != '\0' || !std::isfinite(seconds) || seconds < 0) {
         return std::nullopt;
     }
+    seconds = in_ms ? seconds / 1000 : seconds;
     return static_cast<int64_t>(std::min(seconds, static_cast<double>(kMaxExpiresInS)));
 }
 
@@ -66,15 +71,85 @@ bool is_sane_token(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-std::string read_token_type(const json::Value &object) {
-    std::string_view type = object.get("token_type").as_string();
+std::string read_token_type(std::string_view type) {
     bool sane = !type.empty() && type.size() <= 64 && is_sane_token(type);
     return std::string{sane ? type : "Bearer"};
 }
 
+// Does `value` say that nothing is wrong? Some providers send `error` always.
+bool is_no_error(const json::Value &value, bool passed_success_test) {
+    std::string text = scalar_text(value);
+    bool hollow = text.empty() || text == "0" || text == "false";
+    return value.is_null() || (passed_success_test && hollow && !value.is_object() && !value.is_array());
+}
+
+bool passes(const SuccessTest &test, const json::Value &object) {
+    json::Value got = at_path(object, test.path);
+    return !got.is_null() && (got.equals(test.equals) || scalar_text(got) == scalar_text(test.equals));
+}
+
+// What the answer complains of; nullopt = of nothing.
+std::optional<TokenResponse> complaint(const json::Value &object, const OAuthProfile &profile,
+                                       const ResponsePaths &paths, int64_t retry_after_s) {
+    bool passed = profile.success && passes(*profile.success, object);
+    json::Value error = at_path(object, paths.error);
+    if (is_no_error(error, passed) && paths.error != "error") {
+        error = object.get("error");
+    }
+    if (is_no_error(error, passed) && (passed || !profile.success)) {
+        return std::nullopt;
+    }
+    if (is_no_error(error, false)) {
+        return failure(TokenOutcome::kConfiguration, "not_successful");
+    }
+    std::string code = scalar_text(error);
+    const std::vector<std::string> &dead = profile.dead_grant_errors;
+    if (std::find(dead.begin(), dead.end(), code) != dead.end()) {
+        code = "invalid_grant";
+    }
+    return from_error_code(code, retry_after_s);
+}
+
+void read_scope(const json::Value &value, std::string_view separator, TokenResponse &out) {
+    std::string scope{value.as_string()};
+    if (value.is_array()) {
+        for (size_t i = 0; i < value.size() && scope.size() <= 4096; ++i) {
+            scope.append(scope.empty() ? "" : " ").append(value.at(i).as_string());
+        }
+    }
+    if (!scope.empty() && scope.size() <= 4096 && is_sane_token(scope)) {
+        out.scope = join_scopes(split_scopes(scope, separator));
+    }
+}
+
+bool is_token_of(std::string_view text, const TokenResponse &out) {
+    return constant_time_equal(text, out.access_token.view()) ||
+           constant_time_equal(text, out.refresh_token.view()) ||
+           constant_time_equal(text, out.id_token.view());
+}
+
+void read_kept_fields(const json::Value &object, const OAuthProfile &profile, TokenResponse &out) {
+    for (const auto &[name, path] : profile.keep_response_fields) {
+        std::string text = scalar_text(at_path(object, path));
+        if (!text.empty() && text.size() <= kMaxKeptBytes && !is_token_of(text, out)) {
+            out.kept.emplace_back(name, std::move(text));
+        }
+    }
+    for (const OAuthVariable &variable : profile.variables) {
+        if (variable.from != OAuthVariable::From::kResponse) {
+            continue;
+        }
+        std::string text = scalar_text(at_path(object, variable.field));
+        if (!text.empty() && !is_token_of(text, out) && is_value_of(variable, text)) {
+            out.variables[variable.name] = std::move(text);
+        }
+    }
+}
+
 }  // namespace
 
-TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s) {
+TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s,
+                                   const OAuthProfile &profile, const ResponsePaths &paths) {
     if (is_transient_status(status)) {
         return failure(TokenOutcome::kTransient, "status_" + std::to_string(status), retry_after_s);
     }
@@ -83,32 +158,44 @@ TokenResponse parse_token_response(int status, std::string_view body, int64_t re
         return failure(TokenOutcome::kConfiguration,
                        status == 200 ? "malformed_answer" : "status_" + std::to_string(status));
     }
-    json::Value error = object->get("error");
-    if (!error.is_null()) {
-        return from_error_code(error.as_string(), retry_after_s);
+    bool ok = status >= 200 && status <= 299;
+    std::optional<TokenResponse> complained = complaint(*object, profile, paths, retry_after_s);
+    if (complained && (ok || complained->reason != "not_successful")) {
+        return std::move(*complained);
     }
-    if (status < 200 || status > 299) {
+    if (!ok) {
         return failure(TokenOutcome::kConfiguration, "status_" + std::to_string(status));
     }
-    std::string_view access_token = object->get("access_token").as_string();
-    std::string_view refresh_token = object->get("refresh_token").as_string();
-    std::string_view id_token = object->get("id_token").as_string();
-    if (access_token.empty() || !is_sane_token(access_token) || !is_sane_token(refresh_token) ||
-        !is_sane_token(id_token)) {
+    json::Value access_token = at_path(*object, paths.access_token);
+    json::Value refresh_token = at_path(*object, paths.refresh_token);
+    json::Value id_token = at_path(*object, paths.id_token);
+    if (access_token.as_string().empty() || !is_sane_token(access_token.as_string()) ||
+        !is_sane_token(refresh_token.as_string()) || !is_sane_token(id_token.as_string())) {
         return failure(TokenOutcome::kConfiguration, "malformed_answer");
     }
     TokenResponse out;
     out.outcome = TokenOutcome::kTokens;
-    out.access_token = Secret{access_token};
-    out.refresh_token = Secret{refresh_token};
-    out.id_token = Secret{id_token};
-    out.token_type = read_token_type(*object);
-    out.expires_in_s = read_expires_in(object->get("expires_in"));
-    std::string_view scope = object->get("scope").as_string();
-    if (!scope.empty() && scope.size() <= 4096 && is_sane_token(scope)) {
-        out.scope = std::string{scope};
+    out.access_token = Secret{access_token.as_string()};
+    out.refresh_token = Secret{refresh_token.as_string()};
+    out.id_token = Secret{id_token.as_string()};
+    json::Value token_type = at_path(*object, paths.token_type);
+    out.token_type = read_token_type(token_type.as_string());
+    out.expires_in_s = read_expires_in(at_path(*object, paths.expires_in), paths.expires_in_ms);
+    if (!out.expires_in_s && profile.default_expires_in_s != 0) {
+        out.expires_in_s = profile.default_expires_in_s;
     }
+    read_scope(at_path(*object, paths.scope), profile.scope_separator, out);
+    read_kept_fields(*object, profile, out);
     return out;
+}
+
+TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s) {
+    const OAuthProfile standard;
+    return parse_token_response(status, body, retry_after_s, standard, standard.response);
+}
+
+TokenResponse no_token_request(std::string reason) {
+    return failure(TokenOutcome::kConfiguration, std::move(reason));
 }
 
 TokenResponse no_token_response(const Error &error) {

@@ -58,8 +58,12 @@ Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_
         return refuse("an endpoint is missing or no URL");
     }
     json::Value methods = object->get("code_challenge_methods_supported");
-    if (methods.is_array() && !lists(methods, "S256")) {
-        return refuse("it does not support PKCE with S256");
+    if (methods.is_array()) {
+        out.pkce = lists(methods, "S256") ? PkceSupport::kS256 : PkceSupport::kNotS256;
+    }
+    out.revocation_endpoint = object->get("revocation_endpoint").as_string();
+    if (!out.revocation_endpoint.empty() && !parse_http_url(out.revocation_endpoint, "revocation_endpoint")) {
+        return refuse("an endpoint is missing or no URL");
     }
     return out;
 }

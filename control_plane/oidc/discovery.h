@@ -20,18 +20,22 @@ namespace nexus::control {
 
 class Metrics;
 
+/// What code_challenge_methods_supported says; whether that will do is the profile's business.
+enum class PkceSupport : uint8_t { kUnknown, kS256, kNotS256 };
+
 struct IssuerMetadata {
     std::string issuer;
     std::string authorization_endpoint;
     std::string token_endpoint;
     std::string userinfo_endpoint;  // "" = none
     std::string jwks_uri;
+    std::string revocation_endpoint;  // "" = none
+    PkceSupport pkce = PkceSupport::kUnknown;
     bool iss_in_response = false;  // RFC 9207: authorization_response_iss_parameter_supported
 };
 
 /// source OpenID Connect Discovery 1.0 sections 3 and 4.3 (issuer MUST be identical)
-/// errors kProviderError: no JSON object, another issuer, missing or malformed endpoints, S256 not among the
-///        code_challenge_methods_supported it lists
+/// errors kProviderError: no JSON object, another issuer, missing or malformed endpoints
 Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_view pinned_issuer);
 
 /// Where the document of an issuer lives (section 4: the path of the issuer is kept).

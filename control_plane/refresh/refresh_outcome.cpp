@@ -4,6 +4,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/refresh/refresh_words.h"
 #include "control_plane/refresh/refresher.h"
 #include "control_plane/store/audit_repository.h"
@@ -39,6 +40,12 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
     change.last_refreshed_at = now;
     if (response.scope) {
         change.scopes = split_scopes(*response.scope);
+    }
+    if (!response.kept.empty()) {
+        change.metadata = merged_json(attempt.connection.metadata, response.kept);
+    }
+    if (!response.variables.empty()) {
+        change.variables = merged_json(attempt.connection.variables, response.variables);
     }
     return store_or_keep(attempt, std::move(credentials), change);
 }

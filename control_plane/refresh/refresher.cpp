@@ -5,6 +5,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/refresh/refresh_words.h"
 #include "shared/crypto/random.h"
 
@@ -17,6 +18,11 @@ tl::unexpected<Error> not_refreshable(const store::Provider &provider) {
         return fail(Errc::kNoRefreshToken, "the provider gave no refresh token for this connection");
     }
     return fail(Errc::kStaticToken, "this connection's credential cannot be refreshed");
+}
+
+bool asks_again(const store::Provider &provider) {
+    Result<OAuthProfile> profile = stored_oauth_profile(provider.oauth);
+    return profile && profile->grant == OAuthProfile::Grant::kClientCredentials;
 }
 
 }  // namespace
@@ -144,7 +150,10 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
     if (kept) {
         return store_or_keep(attempt, std::move(kept->credentials), kept->change);
     }
-    Result<OAuthClient> client = resolve_client(attempt.provider, vault_, discovery_);
+    Result<OAuthClient> client =
+        parse_variables(attempt.connection.variables).and_then([&](const Variables &variables) {
+            return resolve_client(attempt.provider, vault_, discovery_, variables);
+        });
     if (!client) {
         give_back(attempt);
         return unresolved(attempt, client.error());
@@ -152,13 +161,19 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
     log::debug("refresh_started", {{"connection_id", connection.id}, {"epoch", epoch}});
     auto start = std::chrono::steady_clock::now();
     attempt.asked_at = clock_();
-    TokenResponse response = endpoint_.refresh(*client, attempt.credentials.refresh_token);
+    TokenResponse response = renew(attempt, *client);
     if (metrics_ != nullptr) {
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         bool ok = response.outcome == TokenOutcome::kTokens;
         metrics_->token_refresh(attempt.provider.name, ok ? "success" : response.reason, seconds);
     }
     return apply(attempt, std::move(response), *client);
+}
+
+// By the refresh token; a machine's own connection just asks again (RFC 6749 section 4.4.3).
+TokenResponse Refresher::renew(const Attempt &attempt, const OAuthClient &client) const {
+    return client.is_client_credentials() ? endpoint_.client_credentials(client, attempt.connection.scopes)
+                                          : endpoint_.refresh(client, attempt.credentials.refresh_token);
 }
 
 // Discovery failed, which says nothing about the connection; or our own vault did, which is nobody else's
@@ -188,7 +203,7 @@ Result<void> Refresher::load(Attempt &attempt) {
     if (!credentials) {
         return fail(credentials.error());
     }
-    if (credentials->refresh_token.empty()) {
+    if (credentials->refresh_token.empty() && !asks_again(*provider)) {
         return not_refreshable(*provider);
     }
     attempt.provider = std::move(*provider);

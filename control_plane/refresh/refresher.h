@@ -53,6 +53,7 @@ private:
     Result<store::Connection> wait_for_other(const store::Connection &seen);
     Result<store::Connection> run_leased(const store::Connection &connection, const RefreshWish &wish,
                                          int64_t epoch);
+    TokenResponse renew(const Attempt &attempt, const OAuthClient &client) const;
     tl::unexpected<Error> unresolved(const Attempt &attempt, const Error &error);
     Result<void> load(Attempt &attempt);
     Result<store::Connection> apply(Attempt &attempt, TokenResponse response, const OAuthClient &client);

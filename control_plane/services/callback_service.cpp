@@ -9,6 +9,7 @@
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/browser_binding.h"
 #include "control_plane/oauth/code_verifier_box.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/services/activation.h"
 #include "control_plane/services/connect_service.h"
 #include "control_plane/store/audit_repository.h"
@@ -29,7 +30,25 @@ std::string known_error(std::string_view code) {
     return std::string{known ? code : "oauth_error"};
 }
 
+bool has_code(const OAuthProfile &profile, const CallbackInput &input) {
+    std::optional<std::string> code = input.parameter(profile.code_param);
+    return code && !code->empty() && code->size() <= 4096;
+}
+
 }  // namespace
+
+std::optional<std::string> CallbackInput::parameter(const std::string &name) const {
+    std::optional<std::string> found;
+    for (const auto &[given, value] : parameters) {
+        if (given == name) {
+            if (found) {
+                return std::nullopt;
+            }
+            found = value;
+        }
+    }
+    return found;
+}
 
 CallbackService::CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
                                  const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
@@ -82,22 +101,19 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
                     : fail_flow(caller, flow, audit::kOauthError, "server_error");
     }
     flow.provider = std::move(*provider);
-    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
-    if (input.iss && !flow.provider.issuer.empty() && *input.iss != flow.provider.issuer) {
-        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
-    }
     if (input.error) {
         return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
     }
-    if (!input.code || input.code->empty() || input.code->size() > 4096) {
-        return fail_flow(caller, flow, audit::kOauthError, "missing_params");
-    }
-    Result<OAuthClient> client = resolve_client(flow.provider, vault_, discovery_);
-    if (client && client->iss_in_response && !input.iss) {
+    Result<OAuthClient> client = client_of(flow, input);
+    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
+    bool foreign = client && input.iss && !client->issuer.empty() && *input.iss != client->issuer;
+    if (foreign || (client && client->iss_in_response && !input.iss)) {
         return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
     }
-    Result<void> done =
-        client ? exchange_and_store(caller, flow, *client, *input.code) : fail(client.error());
+    if (client && !has_code(client->profile, input)) {
+        return fail_flow(caller, flow, audit::kOauthError, "missing_params");
+    }
+    Result<void> done = client ? exchange_and_store(caller, flow, *client, input) : fail(client.error());
     if (!done) {
         bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
         std::string_view type =
@@ -112,12 +128,26 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
                    success_url(flow.connection, flow.provider.name, config_.allowed_return_domains)};
 }
 
+// The variables of the flow, and those that the provider sends along with the code.
+Result<OAuthClient> CallbackService::client_of(const Flow &flow, const CallbackInput &input) {
+    Result<OAuthProfile> profile = stored_oauth_profile(flow.provider.oauth);
+    Result<Variables> variables =
+        profile ? parse_variables(flow.connection.flow_variables) : fail(profile.error());
+    if (!variables) {
+        return fail(variables.error());
+    }
+    Result<void> added = add_callback_variables(
+        *profile, [&](const std::string &name) { return input.parameter(name); }, *variables);
+    return added ? resolve_client(flow.provider, vault_, discovery_, *variables) : fail(added.error());
+}
+
 Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow,
-                                                 const OAuthClient &client, const std::string &code) {
-    Result<Grant> grant = exchange(flow, client, code);
+                                                 const OAuthClient &client, const CallbackInput &input) {
+    Result<Grant> grant = exchange(flow, client, *input.parameter(client.profile.code_param));
     if (!grant) {
         return fail(grant.error());
     }
+    keep_fields(flow, client, input, *grant);
     return store_grant(caller, flow, *grant);
 }
 
@@ -140,9 +170,11 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     }
     Secret id_token = std::move(response.id_token);
     Grant grant;
+    grant.kept = std::move(response.kept);
+    grant.variables = std::move(response.variables);
     grant.credentials = credentials_from(response, Secret{});
     grant.change.expires_at = expires_at_from(response, asked_at);
-    grant.change.refreshable = !grant.credentials.refresh_token.empty();
+    grant.change.refreshable = client.can_renew(grant.credentials.refresh_token);
     if (response.scope) {
         grant.change.scopes = split_scopes(*response.scope);
     } else if (!flow.connection.flow_scopes.empty()) {
@@ -152,6 +184,23 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
         return fail(checked.error());
     }
     return grant;
+}
+
+// Metadata: fields of the callback, then of the token answer. Variables: all that were used.
+void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
+                                  Grant &grant) {
+    NamedTexts kept =
+        kept_callback_fields(client.profile, [&](const std::string &name) { return input.parameter(name); });
+    kept.insert(kept.end(), grant.kept.begin(), grant.kept.end());
+    if (!kept.empty()) {
+        grant.change.metadata = merged_json(flow.connection.metadata, kept);
+    }
+    Variables variables = client.variables;
+    variables.erase("client_id");
+    for (const auto &[name, value] : grant.variables) {
+        variables[name] = value;
+    }
+    grant.change.variables = to_json_text(variables);
 }
 
 // With a pinned issuer, a flow that asked for `openid` must bring a good id_token. Without one, an id_token

@@ -20,10 +20,13 @@ class Metrics;
 
 struct CallbackInput {
     std::string state;
-    std::optional<std::string> code;
     std::optional<std::string> error;
     std::optional<std::string> iss;  // RFC 9207
     std::string cookie_header;       // of the browser that brings it
+    NamedTexts parameters;           // all of them, decoded: the code, and what the profile takes from them
+
+    /// nullopt = not there, or there twice
+    std::optional<std::string> parameter(const std::string &name) const;
 };
 
 class CallbackService {
@@ -45,10 +48,15 @@ private:
     struct Grant {
         StoredCredentials credentials;
         store::ConnectionChange change;
+        NamedTexts kept;  // of the token answer, for the connection's metadata
+        Variables variables;
     };
+    Result<OAuthClient> client_of(const Flow &flow, const CallbackInput &input);
     Result<void> exchange_and_store(const Caller &caller, const Flow &flow, const OAuthClient &client,
-                                    const std::string &code);
+                                    const CallbackInput &input);
     Result<Grant> exchange(const Flow &flow, const OAuthClient &client, const std::string &code);
+    static void keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
+                            Grant &grant);
     Result<void> check_identity(const Flow &flow, const OAuthClient &client, Secret id_token, Grant &grant);
     Result<void> store_grant(const Caller &caller, const Flow &flow, const Grant &grant);
     Result<StateClaims> admit(const CallbackInput &input);

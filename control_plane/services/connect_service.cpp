@@ -6,6 +6,7 @@
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/pkce.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/services/provider_profile.h"
 
 namespace nexus::control {
@@ -69,9 +70,13 @@ Result<Visit> ConnectService::open(const std::string &ticket, std::string_view c
 Result<std::string> ConnectService::authorization(const store::Provider &provider,
                                                   const store::Connection &connection,
                                                   const std::string &state) {
-    Result<OAuthClient> client = resolve_client(provider, vault_, discovery_);
-    if (!client) {
-        return fail(client.error());
+    Result<OAuthClient> client =
+        parse_variables(connection.flow_variables).and_then([&](const Variables &variables) {
+            return resolve_client(provider, vault_, discovery_, variables);
+        });
+    Result<AuthorizationRequest> request = client ? authorization_request(*client) : fail(client.error());
+    if (!request) {
+        return fail(request.error());
     }
     Result<Secret> verifier = open_code_verifier(vault_, connection);
     if (!verifier) {
@@ -81,17 +86,15 @@ Result<std::string> ConnectService::authorization(const store::Provider &provide
     if (!challenge) {
         return fail(challenge.error());
     }
-    AuthorizationRequest request;
-    request.endpoint = client->authorization_endpoint;
-    request.client_id = client->client_id;
-    request.redirect_uri = config_.redirect_uri();
-    request.scopes = connection.flow_scopes;
-    request.send_scope = !skips_scope_on_auth(provider);
-    request.state = state;
-    request.code_challenge = std::move(*challenge);
-    request.nonce = connection.nonce;
-    request.extras = authorization_extras(provider);
-    return authorization_url(request);
+    request->redirect_uri = config_.redirect_uri();
+    request->scopes = connection.flow_scopes;
+    request->send_scope = !skips_scope_on_auth(provider);
+    request->state = state;
+    request->code_challenge = client->profile.pkce ? std::move(*challenge) : "";
+    request->nonce = connection.nonce;
+    QueryParams extras = authorization_extras(provider);
+    request->extras.insert(request->extras.begin(), extras.begin(), extras.end());
+    return authorization_url(*request);
 }
 
 Result<Submission> ConnectService::submit(const Caller &caller, const std::string &ticket,

@@ -9,6 +9,7 @@
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/pkce.h"
 #include "control_plane/oauth/return_url.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/store/transition.h"
 #include "shared/crypto/random.h"
 #include "shared/encoding/base64.h"
@@ -54,6 +55,14 @@ Result<store::Provider> ConsentService::find_provider(const Caller &caller, cons
     return provider;
 }
 
+// What the caller says for the {variables} of the profile; for other types there are none.
+Result<Variables> ConsentService::flow_variables(const store::Provider &provider,
+                                                 const ConsentRequest &request) {
+    return stored_oauth_profile(provider.oauth).and_then([&](const OAuthProfile &profile) {
+        return user_variables(profile, request.variables);
+    });
+}
+
 Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest &request) {
     if (Result<void> checked = check(request); !checked) {
         return fail(checked.error());
@@ -79,6 +88,11 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     connection.flow_expires_at = now + kStateLifetimeMs;
     connection.created_at = connection.updated_at = now;
     bool oauth2 = provider->auth_type == "oauth2";
+    Result<Variables> variables = flow_variables(*provider, request);
+    if (!variables) {
+        return fail(variables.error());
+    }
+    connection.flow_variables = to_json_text(*variables);
     if (oauth2 && contains_openid(connection.scopes)) {
         connection.nonce = encoding::base64url_encode(crypto::random_bytes(32));
     }
@@ -87,8 +101,10 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
 
     if (oauth2) {
         // Resolved already now: who asks learns of a profile that cannot work, not the person.
-        if (Result<OAuthClient> client = resolve_client(*provider, vault_, discovery_); !client) {
-            return fail(client.error());
+        Result<OAuthClient> client = resolve_client(*provider, vault_, discovery_, *variables);
+        Result<AuthorizationRequest> usable = client ? authorization_request(*client) : fail(client.error());
+        if (!usable) {
+            return fail(usable.error());
         }
         Result<std::string> box = seal_code_verifier(vault_, connection, new_code_verifier());
         if (!box) {

@@ -21,6 +21,7 @@ struct ConsentRequest {
     std::string provider_name;
     std::string return_url;
     std::vector<std::string> scopes;  // empty = the profile's
+    json::Value variables;            // for the {variables} of the profile; null = none
 };
 
 struct Consent {
@@ -46,12 +47,14 @@ public:
     /// errors kInvalidRequest, kReturnUrlNotAllowed, kProviderNotFound, kProviderAmbiguous,
     /// kInvalidProviderId,
     ///        kUnsupportedAuthType, kProviderError, kProviderUnavailable (discovery), kStoreUnavailable,
-    ///        kMissingFields, kInsufficientGrant (somebody else's workspace), kAccessDenied (suspended)
+    ///        kMissingFields, kInvalidRequest (variables.<name>), kInsufficientGrant (somebody else's workspace),
+    ///        kAccessDenied (suspended)
     Result<Consent> start(const Caller &caller, const ConsentRequest &request);
 
 private:
     Result<store::Provider> find_provider(const Caller &caller, const ConsentRequest &request);
     Result<void> check(const ConsentRequest &request) const;
+    static Result<Variables> flow_variables(const store::Provider &provider, const ConsentRequest &request);
 
     store::Database &database_;
     const Vault &vault_;

@@ -122,7 +122,9 @@ json::Value implied_schema(const StrategyConfig &strategy) {
         properties.set(name, std::move(json::Value::object().set("type", "string")));
     }
     json::Value out = json::Value::object();
-    out.set("type", "object").set("properties", std::move(properties)).set("required", fields);
+    out.set("type", "object")
+        .set("properties", std::move(properties))
+        .set("required", required_credentials_of(strategy));
     return out;
 }
 
@@ -170,7 +172,21 @@ std::vector<std::string> credential_fields_of(const StrategyConfig &strategy) {
     if (strategy.type == "basic_auth") {
         return {strategy.get("username_field", "username"), strategy.get("password_field", "password")};
     }
+    if (strategy.type == "hmac_payload") {
+        return {strategy.get("secret_field", "api_secret")};
+    }
+    if (strategy.type == "aws_sigv4") {
+        return {"access_key", "secret_key", "session_token"};
+    }
     return {strategy.get("credential_field", "api_key")};
+}
+
+std::vector<std::string> required_credentials_of(const StrategyConfig &strategy) {
+    std::vector<std::string> fields = credential_fields_of(strategy);
+    if (strategy.type == "aws_sigv4") {
+        fields.pop_back();  // session_token: temporary credentials only
+    }
+    return fields;
 }
 
 CredentialSchema credential_schema_of(const store::Provider &provider) {

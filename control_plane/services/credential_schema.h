@@ -52,13 +52,15 @@ struct CredentialSchema {
 /// errors kInvalidRequest: names what is wrong with it
 Result<void> check_credential_schema(const json::Value &schema);
 
-/// The given schema, or the one that the strategy implies: every field it uses, all required. What the
-/// strategy uses is secret, but a user name, unless the schema says writeOnly: false.
+/// The given schema, or the one that the strategy implies: every field it uses, required unless it can do
+/// without. What the strategy uses is secret, but a user name, unless the schema says writeOnly: false.
 CredentialSchema credential_schema_of(const store::Provider &provider);
 /// The same as JSON Schema, for whoever draws the form: as given, or made up.
 json::Value credential_schema_json(const store::Provider &provider);
 /// Credential members that the strategy reads.
 std::vector<std::string> credential_fields_of(const StrategyConfig &strategy);
+/// Those it cannot do without.
+std::vector<std::string> required_credentials_of(const StrategyConfig &strategy);
 
 /// What a person has to be told about this value: "is required", ...; nullopt = it fits. "" is no value.
 std::optional<std::string> problem_with(const CredentialField &field, std::string_view value);

@@ -3,6 +3,7 @@
 //   parameter of
 //            the authorization URL
 //   static   credential_schema; auth_strategy {type, config{}}; or the strategy's config members themselves
+//   Its sibling, the `oauth` member, is oauth/profile.h's.
 #pragma once
 
 #include "control_plane/json/json.h"

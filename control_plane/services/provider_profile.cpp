@@ -6,6 +6,8 @@
 #include <array>
 
 #include "control_plane/oauth/authorization_url.h"
+#include "control_plane/oauth/client_assertion.h"
+#include "control_plane/oauth/profile.h"
 #include "control_plane/services/provider_params.h"
 #include "control_plane/services/time_text.h"
 #include "shared/net/host_rule.h"
@@ -14,7 +16,10 @@ namespace nexus::control {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kStaticTypes{"api_key", "basic_auth", "header", "query_param"};
+constexpr std::array<std::string_view, 6> kStaticTypes{"api_key",     "basic_auth",   "header",
+                                                       "query_param", "hmac_payload", "aws_sigv4"};
+
+constexpr size_t kMaxOauthBytes = 16 * 1024;
 
 bool is_header_name(std::string_view text) {
     constexpr std::string_view kTokenChars =
@@ -29,26 +34,33 @@ void read_url(json::ObjectReader &reader, std::string_view name, std::string &in
     }
 }
 
-// Canonical name of a client authentication; "" stays "", nullopt = unknown.
-std::optional<std::string> client_auth_name(std::string_view text) {
-    if (text.empty() || text == "client_secret_post") {
-        return "client_secret_post";
+// auth_header, or its alias oauth.client_auth, under its canonical name.
+ClientAuth read_client_auth(json::ObjectReader &reader, const json::Value &oauth) {
+    constexpr std::string_view kSentence =
+        "must be client_secret_post, client_secret_basic, secret_as_user, private_key_jwt or none";
+    std::optional<std::string> header = reader.optional_string("auth_header", 64);
+    json::Value alias = oauth.get("client_auth");
+    std::optional<ClientAuth> auth = parse_client_auth(header.value_or(""));
+    std::optional<ClientAuth> named = auth;
+    if (!alias.is_null()) {
+        named = alias.is_string() ? parse_client_auth(alias.as_string()) : std::nullopt;
     }
-    if (text == "client_secret_basic" || text == "Basic") {
-        return "client_secret_basic";
+    if (!auth) {
+        reader.refuse("auth_header", kSentence);
+    } else if (!named) {
+        reader.refuse("oauth.client_auth", kSentence);
+    } else if (!header.value_or("").empty() && *auth != *named) {
+        reader.refuse("oauth.client_auth", "must not differ from auth_header");
     }
-    return text == "none" ? std::optional<std::string>{"none"} : std::nullopt;
+    return named.value_or(ClientAuth::kSecretPost);
 }
 
-void read_oauth2(json::ObjectReader &reader, bool secret_stored, ProfileInput &input) {
+void read_client(json::ObjectReader &reader, bool secret_stored, const OAuthProfile &oauth, ClientAuth auth,
+                 ProfileInput &input) {
     store::Provider &provider = input.provider;
-    std::optional<std::string> auth = client_auth_name(reader.string_or("auth_header", ""));
-    if (!auth) {
-        reader.refuse("auth_header", "must be client_secret_post, client_secret_basic or none");
-    }
-    provider.auth_header = auth.value_or("");
+    provider.auth_header = to_string(auth);
     provider.client_id = reader.required_string("client_id", 255);
-    bool needs_secret = provider.auth_header != "none" && !secret_stored;
+    bool needs_secret = auth != ClientAuth::kNone && !secret_stored;
     if (needs_secret) {
         input.client_secret = reader.required_secret("client_secret");
     } else {
@@ -57,17 +69,64 @@ void read_oauth2(json::ObjectReader &reader, bool secret_stored, ProfileInput &i
     if (input.client_secret && input.client_secret->empty()) {
         reader.refuse("client_secret", "must not be empty");
     }
-    if (provider.auth_header == "none" && input.client_secret) {
+    if (auth == ClientAuth::kNone && input.client_secret) {
         reader.refuse("client_secret", "must be left out with auth_header none");
     }
+    if (auth == ClientAuth::kPrivateKeyJwt && input.client_secret && !input.client_secret->empty()) {
+        Result<void> key = check_assertion_key(input.client_secret->view(), oauth.assertion_alg);
+        if (!key) {
+            reader.refuse("client_secret", key.error().message.substr(key.error().message.find(' ') + 1));
+        }
+    }
+}
+
+// The `oauth` member as it is stored: sorted, without the alias of auth_header.
+std::string canonical_oauth(const json::Value &oauth) {
+    if (oauth.is_null()) {
+        return "{}";
+    }
+    json::Value copy = oauth.deep_copy();
+    copy.erase("client_auth");
+    return copy.dump_canonical();
+}
+
+void read_endpoint(json::ObjectReader &reader, const OAuthProfile &oauth, std::string_view name,
+                   OAuthVariable::From latest, bool required, std::string &into) {
+    into = required ? reader.required_string(name) : reader.string_or(name, "");
+    if (into.empty()) {
+        return;
+    }
+    Result<void> checked = check_url_template(oauth, into, latest, std::string{name});
+    if (!checked) {
+        const std::string &message = checked.error().message;
+        reader.refuse(name, message.substr(std::string_view{"member "}.size() + name.size() + 1));
+    }
+}
+
+Result<void> read_oauth2(json::ObjectReader &reader, bool secret_stored, ProfileInput &input) {
+    using From = OAuthVariable::From;
+    store::Provider &provider = input.provider;
+    json::Value object = reader.object_or_null("oauth");
+    Result<OAuthProfile> oauth = parse_oauth_profile(object, "profile.oauth");
+    if (!oauth) {
+        return fail(oauth.error());
+    }
+    provider.oauth = canonical_oauth(object);
+    if (provider.oauth.size() > kMaxOauthBytes) {
+        reader.refuse("oauth", "is too large");
+    }
+    read_client(reader, secret_stored, *oauth, read_client_auth(reader, object), input);
     provider.enable_discovery = reader.boolean_or("enable_discovery", false);
     bool needs_urls = !provider.enable_discovery;
-    read_url(reader, "auth_url", provider.auth_url, needs_urls);
-    read_url(reader, "token_url", provider.token_url, needs_urls);
-    read_url(reader, "issuer", provider.issuer, provider.enable_discovery);
+    bool needs_auth_url = needs_urls && oauth->grant == OAuthProfile::Grant::kAuthorizationCode;
+    read_endpoint(reader, *oauth, "auth_url", From::kUser, needs_auth_url, provider.auth_url);
+    read_endpoint(reader, *oauth, "token_url", From::kCallback, needs_urls, provider.token_url);
+    read_endpoint(reader, *oauth, "issuer", From::kUser, provider.enable_discovery, provider.issuer);
+    read_endpoint(reader, *oauth, "api_base_url", From::kResponse, false, provider.api_base_url);
     if (provider.issuer.find_first_of("?#") != std::string::npos) {
         reader.refuse("issuer", "must have no query and no fragment");
     }
+    return {};
 }
 
 void read_static(json::ObjectReader &reader, store::Provider &provider) {
@@ -75,12 +134,14 @@ void read_static(json::ObjectReader &reader, store::Provider &provider) {
     if (!is_header_name(provider.auth_header)) {
         reader.refuse("auth_header", "must be a header name");
     }
-    constexpr std::array<std::string_view, 6> kOauthOnly{"client_id", "client_secret", "auth_url",
-                                                         "token_url", "issuer",        "enable_discovery"};
+    read_url(reader, "api_base_url", provider.api_base_url, false);
+    constexpr std::array<std::string_view, 7> kOauthOnly{
+        "client_id", "client_secret", "auth_url", "token_url", "issuer", "enable_discovery", "oauth"};
     for (std::string_view name : kOauthOnly) {
         json::Value value = reader.any(name);
         bool nothing = value.is_null() || (value.is_string() && value.as_string().empty()) ||
-                       (value.is_boolean() && !value.as_boolean());
+                       (value.is_boolean() && !value.as_boolean()) ||
+                       (value.is_object() && value.size() == 0);
         if (!nothing) {
             reader.refuse(name, "is for auth_type oauth2 only");
         }
@@ -128,15 +189,16 @@ Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_store
         provider.auth_type = "oauth2";
     }
     if (provider.auth_type == "oauth2") {
-        read_oauth2(reader, secret_stored, input);
+        if (Result<void> read = read_oauth2(reader, secret_stored, input); !read) {
+            return fail(read.error());
+        }
     } else if (is_static_auth_type(provider.auth_type)) {
         read_static(reader, provider);
     } else {
-        return fail(Errc::kUnsupportedAuthType, "auth_type is not one that can be connected",
+        return fail(Errc::kUnsupportedAuthType, "member profile.auth_type is not one that can be connected",
                     "profile.auth_type");
     }
     read_scopes_and_hosts(reader, provider);
-    read_url(reader, "api_base_url", provider.api_base_url, false);
     read_url(reader, "user_info_endpoint", provider.user_info_endpoint, false);
     provider.description = reader.string_or("description", "", 2048);
     provider.category = reader.string_or("category", "", 100);
@@ -153,14 +215,13 @@ Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_store
     return input;
 }
 
-json::Value profile_to_json(const store::Provider &provider) {
+json::Value writable_profile(const store::Provider &provider) {
     json::Value out = json::Value::object();
-    out.set("id", provider.id)
-        .set("name", provider.name)
+    Result<json::Value> oauth = json::parse_object(provider.oauth);
+    out.set("name", provider.name)
         .set("auth_type", provider.auth_type)
         .set("auth_header", provider.auth_header)
         .set("client_id", provider.client_id)
-        .set("client_secret_set", !provider.client_secret_box.empty())
         .set("auth_url", provider.auth_url)
         .set("token_url", provider.token_url)
         .set("issuer", provider.issuer)
@@ -169,19 +230,31 @@ json::Value profile_to_json(const store::Provider &provider) {
         .set("api_base_url", provider.api_base_url)
         .set("user_info_endpoint", provider.user_info_endpoint)
         .set("params", params_of(provider))
+        .set("oauth", oauth ? std::move(*oauth) : json::Value::object())
         .set("allowed_hosts", provider.allowed_hosts)
         .set("description", provider.description)
-        .set("category", provider.category)
+        .set("category", provider.category);
+    return out;
+}
+
+json::Value profile_to_json(const store::Provider &provider) {
+    json::Value out = json::Value::object();
+    json::Value writable = writable_profile(provider);
+    out.set("id", provider.id);
+    for (const std::string &name : writable.names()) {
+        out.set(name, writable.get(name));
+    }
+    out.set("client_secret_set", !provider.client_secret_box.empty())
         .set("created_at", to_rfc3339(provider.created_at))
         .set("updated_at", to_rfc3339(provider.updated_at));
     return out;
 }
 
-std::vector<std::string> allowed_hosts_of(const store::Provider &provider) {
+std::vector<std::string> allowed_hosts_of(const store::Provider &provider, std::string_view api_base_url) {
     if (!provider.allowed_hosts.empty()) {
         return provider.allowed_hosts;
     }
-    Result<Url> base = parse_http_url(provider.api_base_url, "api_base_url");
+    Result<Url> base = parse_http_url(api_base_url, "api_base_url");
     if (!base) {
         return {};
     }

@@ -25,6 +25,9 @@ struct ProfileInput {
 /// errors  kMissingFields, kInvalidRequest (names the member), kUnsupportedAuthType
 Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_stored);
 
+/// The profile as one would write it, whole but for the client secret: what a PATCH is laid over.
+json::Value writable_profile(const store::Provider &provider);
+
 /// Everything but the client secret; `client_secret_set` says whether there is one.
 json::Value profile_to_json(const store::Provider &provider);
 
@@ -46,6 +49,7 @@ struct StrategyConfig {
 StrategyConfig strategy_of(const store::Provider &provider);
 
 /// allowed_hosts, or host:port of api_base_url; empty = the credential goes nowhere by itself.
-std::vector<std::string> allowed_hosts_of(const store::Provider &provider);
+/// api_base_url  as it is for the connection, {variables} filled in
+std::vector<std::string> allowed_hosts_of(const store::Provider &provider, std::string_view api_base_url);
 
 }  // namespace nexus::control

@@ -1,7 +1,9 @@
 // Content of sealed records: see record_builder.h.
 #include "control_plane/services/record_builder.h"
 
+#include "control_plane/oauth/client.h"
 #include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/oauth/variables.h"
 #include "control_plane/services/provider_profile.h"
 
 namespace nexus::control {
@@ -53,8 +55,12 @@ Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connec
     out.strategy = std::move(strategy.type);
     out.strategy_config = std::move(strategy.config);
     out.credentials = std::move(credentials->usage);
-    out.api_base_url = provider->api_base_url;
-    out.allowed_hosts = allowed_hosts_of(*provider);
+    Result<Variables> variables = parse_variables(connection.variables);
+    if (!variables) {
+        return fail(variables.error());
+    }
+    out.api_base_url = api_base_url_of(*provider, *variables);
+    out.allowed_hosts = allowed_hosts_of(*provider, out.api_base_url);
     return out;
 }
 

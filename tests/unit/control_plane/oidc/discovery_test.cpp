@@ -31,10 +31,16 @@ TEST(IssuerMetadata, MustNameThePinnedIssuerExactly) {
 TEST(IssuerMetadata, MustBeUsable) {
     EXPECT_FALSE(parse_issuer_metadata("<html>", kIssuer));
     EXPECT_FALSE(parse_issuer_metadata(R"({"issuer":"https://idp.example/t1"})", kIssuer));
-    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, R"(,"code_challenge_methods_supported":["plain"])"),
-                                       kIssuer));
-    EXPECT_TRUE(parse_issuer_metadata(
-        document(kIssuer, R"(,"code_challenge_methods_supported":["plain","S256"])"), kIssuer));
+    EXPECT_EQ(
+        parse_issuer_metadata(document(kIssuer, R"(,"code_challenge_methods_supported":["plain"])"), kIssuer)
+            ->pkce,
+        PkceSupport::kNotS256);
+    EXPECT_EQ(parse_issuer_metadata(
+                  document(kIssuer, R"(,"code_challenge_methods_supported":["plain","S256"])"), kIssuer)
+                  ->pkce,
+              PkceSupport::kS256);
+    EXPECT_EQ(parse_issuer_metadata(document(kIssuer, ""), kIssuer)->pkce, PkceSupport::kUnknown);
+    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, R"(,"revocation_endpoint":"x")"), kIssuer));
     EXPECT_TRUE(parse_issuer_metadata(
                     document(kIssuer, R"(,"authorization_response_iss_parameter_supported":true)"), kIssuer)
                     ->iss_in_response);

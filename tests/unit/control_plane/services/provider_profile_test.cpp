@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "control_plane/services/credential_schema.h"
+
 namespace nexus::control {
 namespace {
 
@@ -69,7 +71,24 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{R"("name":"demo")", Errc::kMissingFields, "client_id"},
         BadCase{R"("client_id":"c")", Errc::kMissingFields, "name"},
         BadCase{R"("name":"a b","auth_type":"api_key")", Errc::kInvalidRequest, "profile.name"},
-        BadCase{R"("name":"a","auth_type":"aws_sigv4")", Errc::kUnsupportedAuthType, "auth_type"},
+        BadCase{R"("name":"a","auth_type":"magic")", Errc::kUnsupportedAuthType, "auth_type"},
+        BadCase{R"("name":"a","auth_type":"aws_sigv4")", Errc::kInvalidRequest, "profile.params.service"},
+        BadCase{R"("name":"a","auth_type":"aws_sigv4","params":{"service":"S3!"})", Errc::kInvalidRequest,
+                "profile.params.service"},
+        BadCase{R"("name":"a","auth_type":"hmac_payload")", Errc::kInvalidRequest,
+                "profile.params.header_name"},
+        BadCase{R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X","algo":"md5"})",
+                Errc::kInvalidRequest, "profile.params.algo"},
+        BadCase{R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X","encoding":"utf8"})",
+                Errc::kInvalidRequest, "profile.params.encoding"},
+        BadCase{R"("name":"a","auth_type":"api_key","oauth":{"pkce":"off"})", Errc::kInvalidRequest,
+                "profile.oauth"},
+        BadCase{",\"oauth\":{\"odd\":1}", Errc::kInvalidRequest, "profile.oauth.odd"},
+        BadCase{",\"oauth\":{\"client_auth\":\"magic\"}", Errc::kInvalidRequest, "profile.oauth.client_auth"},
+        BadCase{",\"oauth\":{\"client_auth\":\"basic\"},\"auth_header\":\"none\"", Errc::kInvalidRequest,
+                "profile.oauth.client_auth"},
+        BadCase{",\"auth_header\":\"private_key_jwt\"", Errc::kInvalidRequest, "profile.client_secret"},
+        BadCase{",\"api_base_url\":\"https://{x}.example\"", Errc::kInvalidRequest, "profile.api_base_url"},
         BadCase{R"("name":"a","auth_type":"api_key","client_secret":"s")", Errc::kInvalidRequest,
                 "profile.client_secret"},
         BadCase{R"("name":"a","auth_type":"query_param")", Errc::kInvalidRequest, "param_name"},
@@ -92,6 +111,49 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{",\"params\":{\"skip_scope_on_auth\":\"x\"}", Errc::kInvalidRequest, "skip_scope_on_auth"},
         BadCase{",\"auth_header\":\"X\"", Errc::kInvalidRequest, "profile.auth_header"}));
 
+TEST(ProviderProfile, SigningTypesImplyTheirCredentials) {
+    Result<ProfileInput> aws = parse(R"("name":"a","auth_type":"aws_sigv4","params":{"service":"s3"})");
+    ASSERT_TRUE(aws) << aws.error().message;
+    EXPECT_EQ(strategy_of(aws->provider).get("region", ""), "us-east-1");
+    CredentialSchema schema = credential_schema_of(aws->provider);
+    ASSERT_EQ(schema.fields.size(), 3u);
+    EXPECT_TRUE(schema.find("access_key")->is_required && schema.find("secret_key")->is_required);
+    EXPECT_FALSE(schema.find("session_token")->is_required);
+    Result<ProfileInput> hmac = parse(
+        R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X-Sig","encoding":"base64"})");
+    ASSERT_TRUE(hmac) << hmac.error().message;
+    EXPECT_EQ(strategy_of(hmac->provider).get("algo", ""), "sha256");
+    EXPECT_EQ(strategy_of(hmac->provider).get("encoding", ""), "base64");
+    EXPECT_TRUE(credential_schema_of(hmac->provider).find("api_secret")->is_required);
+}
+
+TEST(ProviderProfile, ClientAuthIsAuthHeadersAlias) {
+    Result<ProfileInput> got = parse(urls() + R"(,"oauth":{"client_auth":"basic","pkce":"off"})");
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->provider.auth_header, "client_secret_basic");
+    EXPECT_EQ(got->provider.oauth, R"({"pkce":"off"})") << "one home only";
+    EXPECT_TRUE(parse(urls() + R"(,"oauth":{"client_auth":"basic"},"auth_header":"Basic")"));
+}
+
+TEST(ProviderProfile, AMachinesGrantNeedsNoAuthorizationUrl) {
+    std::string members = std::string{kOauth} + R"(,"token_url":"https://i/t")";
+    EXPECT_EQ(parse(members).error().errc, Errc::kMissingFields);
+    EXPECT_TRUE(parse(members + R"(,"oauth":{"grant":"client_credentials"})"));
+}
+
+TEST(Strategy, TheTokenOfOauth2MayGoElsewhere) {
+    store::Provider provider;
+    provider.oauth = R"({"injection":{"header_name":"X-Shop-Token"}})";
+    StrategyConfig header = strategy_of(provider);
+    EXPECT_EQ(header.type, "header");
+    EXPECT_EQ(header.get("header_name", ""), "X-Shop-Token");
+    EXPECT_EQ(header.get("credential_field", ""), "access_token");
+    provider.oauth = R"({"injection":{"value_prefix":"Zoho "}})";
+    EXPECT_EQ(strategy_of(provider).get("header_name", ""), "Authorization");
+    provider.oauth = R"({"injection":{"param_name":"access_token"}})";
+    EXPECT_EQ(strategy_of(provider).type, "query_param");
+}
+
 TEST(ProviderProfile, NeverShowsItsSecret) {
     ProfileInput input = std::move(*parse(urls()));
     input.provider.client_secret_box = "sealed-box";
@@ -103,13 +165,14 @@ TEST(ProviderProfile, NeverShowsItsSecret) {
 
 TEST(AllowedHosts, DefaultToTheApisHostAndPort) {
     store::Provider provider;
-    EXPECT_TRUE(allowed_hosts_of(provider).empty());
+    EXPECT_TRUE(allowed_hosts_of(provider, "").empty());
     provider.api_base_url = "https://API.example.com/v2";
-    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"api.example.com:443"});
+    EXPECT_EQ(allowed_hosts_of(provider, provider.api_base_url),
+              std::vector<std::string>{"api.example.com:443"});
     provider.api_base_url = "http://[::1]:8080/";
-    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"[::1]:8080"});
+    EXPECT_EQ(allowed_hosts_of(provider, provider.api_base_url), std::vector<std::string>{"[::1]:8080"});
     provider.allowed_hosts = {"*.example.com"};
-    EXPECT_EQ(allowed_hosts_of(provider), std::vector<std::string>{"*.example.com"});
+    EXPECT_EQ(allowed_hosts_of(provider, provider.api_base_url), std::vector<std::string>{"*.example.com"});
 }
 
 TEST(Strategy, FollowsTypeParamsAndHeader) {

@@ -1,0 +1,100 @@
+// Our registration at a provider: configured endpoints win, discovery fills the rest, variables are put in.
+#include "control_plane/oauth/client.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/shared/test_keys.h"
+
+namespace nexus::control {
+namespace {
+
+class ResolveClientTest : public testing::Test {
+protected:
+    ResolveClientTest()
+        : vault_(std::make_shared<const crypto::Keyring>(tests::keyring(tests::key_text('v')))),
+          discovery_(
+              [this](const HttpRequest &request) -> Result<HttpResponse> {
+                  asked_.push_back(request.url);
+                  HttpResponse response;
+                  response.status = 200;
+                  response.body = Secret{std::string_view{document_}};
+                  return response;
+              },
+              [] { return 0; }) {
+        provider_.id = "6f1c2a34-0000-4000-8000-000000000001";
+        provider_.client_id = "c";
+        provider_.auth_header = "none";
+    }
+    Result<OAuthClient> resolve(const Variables &variables = {}) {
+        return resolve_client(provider_, vault_, discovery_, variables);
+    }
+
+    Vault vault_;
+    std::string document_ = R"({"issuer":"https://i.example","authorization_endpoint":"https://i.example/a",
+        "token_endpoint":"https://i.example/t","jwks_uri":"https://i.example/k",
+        "revocation_endpoint":"https://i.example/v","code_challenge_methods_supported":["S256"]})";
+    std::vector<std::string> asked_;
+    Discovery discovery_;
+    store::Provider provider_;
+};
+
+// Reference D19 and D20: discovery alone is enough, and what is configured is never overridden by it.
+TEST_F(ResolveClientTest, ConfiguredEndpointsWin) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    EXPECT_EQ(resolve()->token_endpoint, "https://i.example/t");
+    EXPECT_EQ(resolve()->revocation_endpoint, "https://i.example/v");
+    provider_.token_url = "https://other.example/t";
+    EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
+    EXPECT_EQ(resolve()->authorization_endpoint, "https://i.example/a");
+    provider_.enable_discovery = false;
+    provider_.auth_url = "https://other.example/a";
+    asked_.clear();
+    EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
+    EXPECT_TRUE(asked_.empty()) << "nobody is asked what is known";
+}
+
+TEST_F(ResolveClientTest, PkceMustAgreeWithTheMetadata) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    provider_.oauth = R"({"pkce":"off"})";
+    EXPECT_EQ(resolve().error().errc, Errc::kProviderError) << "S256 is there, so it is used";
+}
+
+TEST_F(ResolveClientTest, MetadataWithoutS256NeedsPkceOff) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    document_.replace(document_.find("S256"), 4, "plain");
+    EXPECT_EQ(resolve().error().errc, Errc::kProviderError);
+    provider_.oauth = R"({"pkce":"off"})";
+    EXPECT_TRUE(resolve());
+}
+
+TEST_F(ResolveClientTest, FillsVariablesIn) {
+    provider_.auth_url = "https://{shop}.example/a";
+    provider_.token_url = "https://{shop}.{dc}.example/t";
+    provider_.api_base_url = "{inst}/api";
+    provider_.oauth =
+        R"({"variables":{"shop":{"pattern":"[a-z]+"},"dc":{"pattern":"[a-z]+","from":"callback"},
+                          "inst":{"pattern":".+","from":"response"}}})";
+    Result<OAuthClient> before = resolve({{"shop", "acme"}});
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->authorization_endpoint, "https://acme.example/a");
+    EXPECT_EQ(before->token_endpoint, "") << "not known yet";
+    EXPECT_EQ(resolve({{"shop", "acme"}, {"dc", "eu"}})->token_endpoint, "https://acme.eu.example/t");
+    EXPECT_EQ(resolve({{"shop", "evil.com/"}}).error().errc, Errc::kInvalidRequest);
+    EXPECT_EQ(api_base_url_of(provider_, {{"inst", "https://na1.example"}}), "https://na1.example/api");
+    EXPECT_EQ(api_base_url_of(provider_, {}), "");
+}
+
+// An issuer for each customer: pinned to what the person said, within the pattern.
+TEST_F(ResolveClientTest, TheIssuerMayBeATemplate) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://{tenant}.example";
+    provider_.oauth = R"({"variables":{"tenant":{"pattern":"[a-z]+"}}})";
+    EXPECT_EQ(resolve({{"tenant", "i"}})->issuer, "https://i.example");
+    EXPECT_EQ(resolve({{"tenant", "j"}}).error().errc, Errc::kProviderError) << "the document names another";
+}
+
+}  // namespace
+}  // namespace nexus::control
