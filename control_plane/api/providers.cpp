@@ -82,10 +82,43 @@ json::Value metadata_entry(const store::Provider &provider) {
     return out;
 }
 
-Result<Response> get(ApiContext &context, const Request &request) {
-    return provider_id(request)
-        .and_then([&](const std::string &id) { return context.providers.get(id); })
-        .map([](const store::Provider &provider) { return Response::json(200, profile_to_json(provider)); });
+// ?include=client_secret: whoever wants the secret says so.
+Result<bool> wants_secret(const Request &request) {
+    if (Result<void> known = request.only_query_parameters({"include"}); !known) {
+        return fail(known.error());
+    }
+    Result<std::optional<std::string>> include = request.query_parameter("include");
+    if (!include) {
+        return fail(include.error());
+    }
+    if (*include && **include != "client_secret") {
+        return fail(Errc::kInvalidRequest, "parameter include can be client_secret only", "include");
+    }
+    return include->has_value();
+}
+
+Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<bool> secret_wanted = wants_secret(request);
+    if (!secret_wanted) {
+        return fail(secret_wanted.error());
+    }
+    Result<store::Provider> provider =
+        provider_id(request).and_then([&](const std::string &id) { return context.providers.get(id); });
+    if (!provider) {
+        return fail(provider.error());
+    }
+    json::Value body = profile_to_json(*provider);
+    if (!*secret_wanted) {
+        return Response::json(200, body);
+    }
+    Result<std::optional<Secret>> secret = context.providers.read_secret(caller, *provider);
+    if (!secret) {
+        return fail(secret.error());
+    }
+    if (*secret) {
+        body.set("client_secret", **secret);
+    }
+    return Response::json(200, body).with("Cache-Control", "no-store");
 }
 
 Result<Response> get_by_name(ApiContext &context, const Request &request) {
@@ -94,6 +127,13 @@ Result<Response> get_by_name(ApiContext &context, const Request &request) {
             return Response::json(200,
                                   json::Value::object().set("id", provider.id).set("name", provider.name));
         });
+}
+
+Response replaced_response(const ProviderService::Replaced &replaced) {
+    std::string_view message = replaced.changed ? "Provider profile updated" : "Provider profile unchanged";
+    json::Value body = changed_json(replaced.provider, message);
+    body.set("changed", replaced.changed);
+    return Response::json(200, body);
 }
 
 Result<Response> replace(ApiContext &context, const Request &request, const Caller &caller) {
@@ -105,14 +145,20 @@ Result<Response> replace(ApiContext &context, const Request &request, const Call
     if (!profile) {
         return fail(profile.error());
     }
-    return context.providers.replace(caller, *id, *profile)
-        .map([](const ProviderService::Replaced &replaced) {
-            std::string_view message =
-                replaced.changed ? "Provider profile updated" : "Provider profile unchanged";
-            json::Value body = changed_json(replaced.provider, message);
-            body.set("changed", replaced.changed);
-            return Response::json(200, body);
-        });
+    return context.providers.replace(caller, *id, *profile).map(replaced_response);
+}
+
+// Members to change, bare as the reference implementation takes them, or in {"profile": {...}}.
+Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<std::string> id = provider_id(request);
+    if (!id) {
+        return fail(id.error());
+    }
+    Result<json::Value> changes = read_profile(request, true);
+    if (!changes) {
+        return fail(changes.error());
+    }
+    return context.providers.patch(caller, *id, *changes).map(replaced_response);
 }
 
 Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
@@ -165,9 +211,15 @@ Routes provider_routes(ApiContext &context) {
          bind(context, remove_by_name)},
         {"GET", "/providers/{id}", control(Scope::kProvidersRead), bind(context, get)},
         {"PUT", "/providers/{id}", control(Scope::kProvidersWrite), bind(context, replace)},
+        {"PATCH", "/providers/{id}", control(Scope::kProvidersWrite), bind(context, patch)},
         {"DELETE", "/providers/{id}", control(Scope::kProvidersWrite), bind(context, remove)},
         {"GET", "/v1/providers", kGateway, metadata},
         {"GET", "/v1/providers/metadata", kGateway, metadata},
+        {"POST", "/v1/providers", control(Scope::kProvidersWrite), bind(context, create)},
+        {"GET", "/v1/providers/{id}", control(Scope::kProvidersRead), bind(context, get)},
+        {"PUT", "/v1/providers/{id}", control(Scope::kProvidersWrite), bind(context, replace)},
+        {"PATCH", "/v1/providers/{id}", control(Scope::kProvidersWrite), bind(context, patch)},
+        {"DELETE", "/v1/providers/{id}", control(Scope::kProvidersWrite), bind(context, remove)},
     };
 }
 

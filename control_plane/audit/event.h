@@ -15,6 +15,7 @@ namespace nexus::control::audit {
 inline constexpr std::string_view kProviderCreated = "provider.created";
 inline constexpr std::string_view kProviderUpdated = "provider.updated";
 inline constexpr std::string_view kProviderDeleted = "provider.deleted";
+inline constexpr std::string_view kProviderSecretRead = "provider.secret_read";
 inline constexpr std::string_view kStateVerificationFailed = "state_verification_failed";
 inline constexpr std::string_view kConnectionNotFound = "connection_not_found";
 inline constexpr std::string_view kProviderNotFound = "provider_not_found";

@@ -27,7 +27,7 @@ bool is_same_profile(const store::Provider &a, const store::Provider &b) {
            a.client_id == b.client_id && a.auth_url == b.auth_url && a.token_url == b.token_url &&
            a.issuer == b.issuer && a.enable_discovery == b.enable_discovery && a.scopes == b.scopes &&
            a.api_base_url == b.api_base_url && a.user_info_endpoint == b.user_info_endpoint &&
-           params_of(a).equals(params_of(b)) && a.allowed_hosts == b.allowed_hosts &&
+           params_of(a).equals(params_of(b)) && a.oauth == b.oauth && a.allowed_hosts == b.allowed_hosts &&
            a.description == b.description && a.category == b.category;
 }
 
@@ -35,9 +35,25 @@ bool is_same_profile(const store::Provider &a, const store::Provider &b) {
 bool is_same_in_records(const store::Provider &a, const store::Provider &b) {
     StrategyConfig strategy_a = strategy_of(a);
     StrategyConfig strategy_b = strategy_of(b);
-    return a.name == b.name && a.api_base_url == b.api_base_url &&
-           allowed_hosts_of(a) == allowed_hosts_of(b) && strategy_a.type == strategy_b.type &&
-           strategy_a.config == strategy_b.config;
+    return a.name == b.name && a.api_base_url == b.api_base_url && a.allowed_hosts == b.allowed_hosts &&
+           strategy_a.type == strategy_b.type && strategy_a.config == strategy_b.config;
+}
+
+// The stored profile with `changes` on top: null resets a member to its default, everything else stays.
+json::Value patched_profile(const store::Provider &stored, const json::Value &changes) {
+    json::Value out = writable_profile(stored);
+    // auth_header and oauth.client_auth are one thing: whoever names the alias means to change it.
+    if (!changes.contains("auth_header") && changes.get("oauth").contains("client_auth")) {
+        out.erase("auth_header");
+    }
+    for (const std::string &name : changes.names()) {
+        if (changes.get(name).is_null()) {
+            out.erase(name);
+        } else {
+            out.set(name, changes.get(name));
+        }
+    }
+    return out;
 }
 
 }  // namespace
@@ -97,25 +113,41 @@ Result<ProviderService::Replaced> ProviderService::replace(const Caller &caller,
     if (!stored) {
         return fail(stored.error());
     }
-    Result<ProfileInput> input = parse_profile(profile, !stored->client_secret_box.empty());
+    return write(caller, *stored, profile, !stored->client_secret_box.empty());
+}
+
+Result<ProviderService::Replaced> ProviderService::patch(const Caller &caller, const std::string &id,
+                                                         const json::Value &changes) {
+    Result<store::Provider> stored = store::providers::get(database_, id);
+    if (!stored) {
+        return fail(stored.error());
+    }
+    const bool drops_secret = changes.contains("client_secret") && changes.get("client_secret").is_null();
+    return write(caller, *stored, patched_profile(*stored, changes),
+                 !drops_secret && !stored->client_secret_box.empty());
+}
+
+Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, const store::Provider &stored,
+                                                         const json::Value &profile, bool keep_secret) {
+    Result<ProfileInput> input = parse_profile(profile, keep_secret);
     if (!input) {
         return fail(input.error());
     }
     store::Provider next = std::move(input->provider);
-    next.id = id;
-    next.created_at = stored->created_at;
+    next.id = stored.id;
+    next.created_at = stored.created_at;
     next.updated_at = clock_();
-    next.client_secret_version = stored->client_secret_version;
-    bool keeps_secret = next.auth_type == "oauth2" && next.auth_header != "none";
-    next.client_secret_box = keeps_secret ? stored->client_secret_box : "";
+    next.client_secret_version = stored.client_secret_version;
+    const bool keeps_secret = keep_secret && next.auth_type == "oauth2" && next.auth_header != "none";
+    next.client_secret_box = keeps_secret ? stored.client_secret_box : "";
+    next.client_secret_key_id = keeps_secret ? stored.client_secret_key_id : "";
     bool new_secret = false;
     if (input->client_secret) {
-        Result<bool> same = holds_secret(*stored, *input->client_secret);
+        Result<bool> same = holds_secret(stored, *input->client_secret);
         new_secret = !same || !*same;
     }
-    if (!new_secret && is_same_profile(*stored, next) &&
-        stored->client_secret_box == next.client_secret_box) {
-        return Replaced{std::move(*stored), false};
+    if (!new_secret && is_same_profile(stored, next) && stored.client_secret_box == next.client_secret_box) {
+        return Replaced{stored, false};
     }
     if (new_secret) {
         if (Result<void> sealed = seal_secret(next, *input->client_secret); !sealed) {
@@ -123,7 +155,7 @@ Result<ProviderService::Replaced> ProviderService::replace(const Caller &caller,
         }
     }
     Result<void> done = database_.transact([&](store::Transaction &sql) -> Result<void> {
-        if (Result<void> replaced = store::providers::replace(sql, next, stored->revision); !replaced) {
+        if (Result<void> replaced = store::providers::replace(sql, next, stored.revision); !replaced) {
             return replaced;
         }
         return store::audit_log::append(sql, event_about(caller, audit::kProviderUpdated, next),
@@ -132,9 +164,9 @@ Result<ProviderService::Replaced> ProviderService::replace(const Caller &caller,
     if (!done) {
         return fail(done.error());
     }
-    log::info("provider_updated", {{"provider_id", id}, {"name", next.name}});
-    if (!is_same_in_records(*stored, next)) {
-        if (Result<void> republished = republish_connections(id); !republished) {
+    log::info("provider_updated", {{"provider_id", next.id}, {"name", next.name}});
+    if (!is_same_in_records(stored, next)) {
+        if (Result<void> republished = republish_connections(next.id); !republished) {
             return fail(republished.error());
         }
     }
@@ -247,6 +279,25 @@ Result<void> ProviderService::revoke_connections(const Caller &caller, const std
 
 Result<store::Provider> ProviderService::get(const std::string &id) {
     return store::providers::get(database_, id);
+}
+
+Result<std::optional<Secret>> ProviderService::read_secret(const Caller &caller,
+                                                           const store::Provider &provider) {
+    if (!caller.scopes.has(Scope::kSecretsRead)) {
+        return fail(Errc::kInsufficientGrant, "this needs the scope secrets:read");
+    }
+    if (provider.client_secret_box.empty()) {
+        return std::optional<Secret>{};
+    }
+    // No secret without its audit row.
+    Result<void> noted = store::audit_log::append(
+        database_, event_about(caller, audit::kProviderSecretRead, provider), clock_());
+    if (!noted) {
+        return fail(noted.error());
+    }
+    return vault_.open(client_secret_place(provider), provider.client_secret_box).map([](Secret &&secret) {
+        return std::optional<Secret>{std::move(secret)};
+    });
 }
 
 Result<store::Provider> ProviderService::get_by_name(const std::string &name) {

@@ -1,7 +1,8 @@
-// Provider profiles: register, list, replace, delete. Client secrets are sealed on their way in and never
-// come out.
+// Provider profiles: register, list, replace, change, delete. Client secrets are sealed on their way in, and
+// come out for keys with the scope secrets:read only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,11 +32,18 @@ public:
     /// old profile. errors as create; kProviderNotFound; kConflict
     Result<Replaced> replace(const Caller &caller, const std::string &id, const json::Value &profile);
 
+    /// Members that are not named stay; null resets one to its default; `params` and `oauth` are replaced
+    /// whole. errors as replace
+    Result<Replaced> patch(const Caller &caller, const std::string &id, const json::Value &changes);
+
     /// The profile is gone for consents and refreshes at once; its connections are revoked, page by page.
     /// errors kProviderNotFound, kStoreUnavailable (again: the rest is revoked then)
     Result<void> remove(const Caller &caller, const std::string &id);
 
     Result<store::Provider> get(const std::string &id);
+    /// The client secret in clear, audited; nullopt = it has none.
+    /// errors kInsufficientGrant (a key without secrets:read), kStoreUnavailable, as Vault::open
+    Result<std::optional<Secret>> read_secret(const Caller &caller, const store::Provider &provider);
     /// errors kProviderNotFound, kProviderAmbiguous
     Result<store::Provider> get_by_name(const std::string &name);
     Result<store::ProviderPage> list(int64_t limit, const std::string &cursor);
@@ -45,6 +53,8 @@ public:
     static constexpr size_t kMaxMetadata = 5000;
 
 private:
+    Result<Replaced> write(const Caller &caller, const store::Provider &stored, const json::Value &profile,
+                           bool keep_secret);
     Result<void> seal_secret(store::Provider &provider, const Secret &client_secret) const;
     Result<bool> holds_secret(const store::Provider &provider, const Secret &client_secret) const;
     Result<void> republish_connections(const std::string &provider_id);

@@ -61,6 +61,65 @@ TEST_F(ProviderServiceTest, AReplacementKeepsOrChangesTheSecret) {
               Errc::kProviderNotFound);
 }
 
+TEST_F(ProviderServiceTest, APatchKeepsWhatItDoesNotName) {
+    std::string id =
+        providers_
+            .create(admin(), profile(R"(,"client_secret":"canary-secret")",
+                                     R"(,"description":"d","category":"c","scopes":["a"],"params":{"p":"q"},
+                                              "oauth":{"pkce":"off"},"issuer":"https://i","user_info_endpoint":"https://i/u")"))
+            ->id;
+    auto patch = [&](const char *changes) { return providers_.patch(admin(), id, parse(changes)); };
+    Result<ProviderService::Replaced> got = patch(R"({"description":"e","category":null})");
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_TRUE(got->changed);
+    store::Provider after = *providers_.get(id);
+    EXPECT_EQ(after.description, "e");
+    EXPECT_EQ(after.category, "") << "null: the default";
+    EXPECT_EQ(after.scopes, std::vector<std::string>{"a"});
+    EXPECT_EQ(after.params, R"({"p":"q"})");
+    EXPECT_EQ(after.oauth, R"({"pkce":"off"})");
+    EXPECT_EQ(after.issuer, "https://i");
+    EXPECT_EQ(secret_of(id), "canary-secret");
+    EXPECT_FALSE(patch("{}")->changed);
+    EXPECT_FALSE(patch(R"({"description":"e"})")->changed);
+    EXPECT_TRUE(patch(R"({"client_secret":"next"})")->changed);
+    EXPECT_EQ(secret_of(id), "next");
+    EXPECT_TRUE(patch(R"({"oauth":{"client_auth":"basic"}})")->changed);
+    EXPECT_EQ(providers_.get(id)->auth_header, "client_secret_basic");
+    EXPECT_EQ(providers_.get(id)->oauth, "{}");
+    EXPECT_TRUE(patch(R"({"auth_header":"none","client_secret":null})")->changed);
+    EXPECT_EQ(providers_.get(id)->client_secret_box, "");
+}
+
+TEST_F(ProviderServiceTest, APatchIsCheckedAsAWhole) {
+    std::string id = providers_.create(admin(), profile())->id;
+    auto refused = [&](const char *changes) { return providers_.patch(admin(), id, parse(changes)).error(); };
+    EXPECT_EQ(refused(R"({"odd":1})").detail, "profile.odd");
+    EXPECT_EQ(refused(R"({"name":null})").errc, Errc::kMissingFields);
+    EXPECT_EQ(refused(R"({"client_secret":null})").errc, Errc::kMissingFields);
+    EXPECT_EQ(refused(R"({"token_url":"nowhere"})").detail, "profile.token_url");
+    EXPECT_EQ(refused(R"({"id":"x"})").detail, "profile.id");
+    EXPECT_EQ(providers_.patch(admin(), "00000000-0000-4000-8000-000000000000", parse("{}")).error().errc,
+              Errc::kProviderNotFound);
+}
+
+// Reference D1: whoever may read profiles may not read their secrets.
+TEST_F(ProviderServiceTest, TheSecretIsForTheScopeAlone) {
+    store::Provider provider = *providers_.create(admin(), profile());
+    Caller reader = admin();
+    reader.scopes = Scopes{Scope::kProvidersRead} | Scope::kProvidersWrite;
+    EXPECT_EQ(providers_.read_secret(reader, provider).error().errc, Errc::kInsufficientGrant);
+    reader.scopes = Scope::kSecretsRead;
+    Result<std::optional<Secret>> secret = providers_.read_secret(reader, provider);
+    ASSERT_TRUE(secret && *secret);
+    EXPECT_EQ((*secret)->view(), "canary-secret");
+    Result<store::Rows> noted =
+        database_->execute("SELECT event_data FROM audit_events WHERE event_type = $1",
+                           {std::string{audit::kProviderSecretRead}});
+    ASSERT_TRUE(noted);
+    EXPECT_EQ(noted->rows.size(), 1u) << "the refused one is no read";
+}
+
 TEST_F(ProviderServiceTest, ANarrowedProfileReachesTheEdgesAtOnce) {
     std::string id = providers_.create(admin(), profile())->id;
     store::Connection connection = add_connection(id, connection::State::kActive);
