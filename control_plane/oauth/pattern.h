@@ -1,5 +1,5 @@
-// Regular expressions that come from profiles, matched against values that come from anybody: RE2, so time grows
-// with the value only (decisions/0020), and both lengths are bounded.
+// Regular expressions that come from profiles, matched against values that come from anybody: RE2, so time
+// grows with the value only (decisions/0020), and both lengths are bounded.
 #pragma once
 
 #include <memory>

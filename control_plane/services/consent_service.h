@@ -47,8 +47,8 @@ public:
     /// errors kInvalidRequest, kReturnUrlNotAllowed, kProviderNotFound, kProviderAmbiguous,
     /// kInvalidProviderId,
     ///        kUnsupportedAuthType, kProviderError, kProviderUnavailable (discovery), kStoreUnavailable,
-    ///        kMissingFields, kInvalidRequest (variables.<name>), kInsufficientGrant (somebody else's workspace),
-    ///        kAccessDenied (suspended)
+    ///        kMissingFields, kInvalidRequest (variables.<name>), kInsufficientGrant (somebody else's
+    ///        workspace), kAccessDenied (suspended)
     Result<Consent> start(const Caller &caller, const ConsentRequest &request);
 
 private:
