@@ -73,6 +73,7 @@ ServerOptions server_options(const Config &config) {
     options.port = config.port;
     options.worker_threads = config.worker_threads;
     options.queue_limit = config.queue_limit;
+    options.trusted_proxies = config.trusted_proxies;
     return options;
 }
 
@@ -98,6 +99,10 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
                           {"redis", config.redis.describe()},
                           {"encryption_key", crypto::to_hex(config.encryption_keys->current().id)},
                           {"cache_key", crypto::to_hex(config.cache_keys->current().id)}});
+    if (!config.networks.is_on()) {
+        log::warn("guard_off", {{"variable", "REQUIRE_ALLOWLIST"},
+                                {"meaning", "control-plane keys are good from every address"}});
+    }
     int signal = 0;
     do {
         sigwait(&signals, &signal);

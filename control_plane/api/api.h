@@ -14,8 +14,11 @@
 #include "control_plane/services/connect_service.h"
 #include "control_plane/services/connection_service.h"
 #include "control_plane/services/consent_service.h"
+#include "control_plane/services/control_key_service.h"
+#include "control_plane/services/last_used.h"
 #include "control_plane/services/provider_service.h"
 #include "control_plane/services/token_service.h"
+#include "control_plane/services/workspace_service.h"
 
 namespace nexus::control {
 
@@ -35,6 +38,9 @@ struct ApiContext {
     const RecordBuilder &records;
     AgentService &agents;
     ConnectionService &connections;
+    ControlKeyService &control_keys;
+    WorkspaceService &workspaces;
+    LastUsed &last_used;
 };
 
 /// One row of a group's table.
@@ -59,6 +65,8 @@ Routes connect_routes(ApiContext &context);
 Routes gateway_routes(ApiContext &context);
 Routes connection_routes(ApiContext &context);
 Routes agent_routes(ApiContext &context);
+Routes control_key_routes(ApiContext &context);
+Routes workspace_routes(ApiContext &context);
 Routes edge_routes(ApiContext &context);
 Routes probe_routes(ApiContext &context);
 

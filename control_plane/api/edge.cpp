@@ -77,6 +77,9 @@ Result<Response> agent(ApiContext &context, const Request &request, const Caller
         return fail(record.error());
     }
     context.drainer.offer(redis::EventKind::kCaller, hash);
+    if (record->state == record::CallerState::kActive) {
+        context.last_used.note(store::KeyTable::kAgentKeys, record->key_id);  // an edge was shown the key
+    }
     return record::seal_caller(*context.config.cache_keys, *record).map([](const std::string &sealed) {
         return record_response(sealed);
     });

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "control_plane/log/log.h"
-#include "shared/net/ip_literal.h"
 
 namespace nexus::control {
 
@@ -32,6 +31,7 @@ Result<std::string_view> presented_key(const Request &request) {
 bool may_enter(const Authenticated &who, Access access) {
     switch (access.kind) {
         case Access::Kind::kPublic:
+        case Access::Kind::kMetrics:
             return true;
         case Access::Kind::kControl:
         case Access::Kind::kEdge:
@@ -52,15 +52,50 @@ Caller person(const Request &request) {
 
 }  // namespace
 
-bool Gate::is_allowed_address(std::string_view ip) const {
-    const std::optional<net::IpLiteral> literal = net::IpLiteral::parse(ip);
-    return literal && std::any_of(allowed_cidrs_.begin(), allowed_cidrs_.end(),
-                                  [&](const net::Cidr &cidr) { return cidr.contains(literal->address()); });
+Network network_of(Access access, bool is_for_an_agent) noexcept {
+    switch (access.kind) {
+        case Access::Kind::kPublic:
+        case Access::Kind::kMetrics:
+            return Network::kMetrics;
+        case Access::Kind::kEdge:
+            return Network::kEdge;
+        case Access::Kind::kGateway:
+            return is_for_an_agent ? Network::kEdge : Network::kTokens;
+        case Access::Kind::kControl:
+            break;
+    }
+    switch (access.scope) {
+        case Scope::kTokensRead:
+        case Scope::kTokensRefresh:
+            return Network::kTokens;
+        case Scope::kEdge:
+            return Network::kEdge;
+        case Scope::kAgentsRead:
+        case Scope::kAgentsWrite:
+        case Scope::kKeysAdmin:
+        case Scope::kSecretsRead:
+        case Scope::kVaultAdmin:
+            return Network::kAdmin;
+        default:
+            return Network::kControl;
+    }
+}
+
+Result<void> Gate::check_address(const Request &request, Network network) const {
+    if (networks_.allow(network, request.client_ip)) {
+        return {};
+    }
+    log::warn("address_refused",
+              {{"route", request.route}, {"client_ip", request.client_ip}, {"group", to_string(network)}});
+    return fail(Errc::kAccessDenied, "this address is not among " + std::string{variable_of(network)});
 }
 
 Result<Caller> Gate::admit(const Request &request, Access access) const {
     if (access.kind == Access::Kind::kPublic) {
         return person(request);
+    }
+    if (access.kind == Access::Kind::kMetrics) {
+        return check_address(request, Network::kMetrics).map([&] { return person(request); });
     }
     Result<std::string_view> key = presented_key(request);
     if (!key) {
@@ -78,9 +113,11 @@ Result<Caller> Gate::admit(const Request &request, Access access) const {
         log::info("key_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
         return fail(who.error());
     }
-    if (who->scopes && !is_allowed_address(request.client_ip)) {
-        log::warn("address_refused", {{"route", request.route}, {"client_ip", request.client_ip}});
-        return fail(Errc::kAccessDenied, "this address is not among ALLOWED_CIDRS");
+    if (who->scopes) {
+        Result<void> allowed = check_address(request, network_of(access, who->is_agent()));
+        if (!allowed) {
+            return fail(allowed.error());
+        }
     }
     if (!may_enter(*who, access)) {
         return fail(Errc::kInsufficientGrant, "this key is not for this route");

@@ -4,17 +4,15 @@
 
 #include <functional>
 #include <string_view>
-#include <vector>
 
 #include "control_plane/server/router.h"
 #include "control_plane/services/authenticator.h"
-#include "shared/net/host_rule.h"
 
 namespace nexus::control {
 
 /// Whom a route lets in.
 struct Access {
-    enum class Kind : uint8_t { kPublic, kControl, kEdge, kGateway };
+    enum class Kind : uint8_t { kPublic, kMetrics, kControl, kEdge, kGateway };
     Kind kind = Kind::kControl;
     Scope scope = Scope::kEdge;  // kControl and kEdge: the scope that the control-plane key needs
 
@@ -23,6 +21,8 @@ struct Access {
 
 /// No key: probes, metrics, and flows that a signed state opens.
 inline constexpr Access kPublic{Access::Kind::kPublic, Scope::kEdge};
+/// No key, but only from ALLOWED_CIDRS_METRICS.
+inline constexpr Access kMetrics{Access::Kind::kMetrics, Scope::kEdge};
 /// A control-plane key with this scope.
 constexpr Access control(Scope scope) {
     return {Access::Kind::kControl, scope};
@@ -33,23 +33,27 @@ inline constexpr Access kEdge{Access::Kind::kEdge, Scope::kEdge};
 /// with every scope itself (never one that is bound to a workspace).
 inline constexpr Access kGateway{Access::Kind::kGateway, Scope::kEdge};
 
+/// The group of routes whose allowlist counts where a control-plane key is used. An agent's own key comes
+/// from anywhere.
+Network network_of(Access access, bool is_for_an_agent) noexcept;
+
 using CallerHandler = std::function<Result<Response>(const Request &, const Caller &)>;
 
 class Gate {
 public:
-    Gate(const Authenticator &authenticator, const std::vector<net::Cidr> &allowed_cidrs)
-        : authenticator_(authenticator), allowed_cidrs_(allowed_cidrs) {}
+    Gate(const Authenticator &authenticator, const NetworkRules &networks)
+        : authenticator_(authenticator), networks_(networks) {}
 
     /// errors kMissingApiKey, kInvalidApiKey (also: several keys), kInsufficientGrant (key of another kind),
-    ///        kAccessDenied (a control-plane key from outside ALLOWED_CIDRS), kStoreUnavailable
+    ///        kAccessDenied (from an address that the route's group does not allow), kStoreUnavailable
     Result<Caller> admit(const Request &request, Access access) const;
 
     Handler guard(Access access, CallerHandler handler) const;
 
 private:
-    bool is_allowed_address(std::string_view ip) const;
+    Result<void> check_address(const Request &request, Network network) const;
     const Authenticator &authenticator_;
-    const std::vector<net::Cidr> &allowed_cidrs_;
+    const NetworkRules &networks_;
 };
 
 }  // namespace nexus::control

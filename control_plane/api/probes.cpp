@@ -33,7 +33,7 @@ Routes probe_routes(ApiContext &context) {
     return {
         {"GET", "/health", kPublic, health},
         {"GET", "/ready", kPublic, ready},
-        {"GET", "/metrics", kPublic, metrics},
+        {"GET", "/metrics", kMetrics, metrics},
     };
 }
 

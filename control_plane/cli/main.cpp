@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "control_plane/cli/admin_lines.h"
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/version.h"
@@ -13,8 +14,6 @@ namespace nexus::control::cli {
 namespace {
 
 constexpr int kExitUsage = 2;
-
-using Command = std::function<int(const Client &, const Output &)>;
 
 /// Parsed arguments and the command that they chose.
 struct Line {
@@ -26,6 +25,7 @@ struct Line {
     AgentCreateOptions agent;
     ConnectOptions connect;
     ConnectionListOptions connections;
+    AdminOptions admin;
     Command command;
 
     void choose(CLI::App *app, Command chosen) {
@@ -122,6 +122,9 @@ int run(int argc, char **argv) {
     Line line;
     add_provider(app, line);
     add_agent(app, line);
+    add_admin_commands(
+        app, *app.get_subcommand("agent"), line.admin,
+        [&line](CLI::App *command, Command chosen) { line.choose(command, std::move(chosen)); });
     add_connect(app, line);
     add_connection(app, line);
     try {

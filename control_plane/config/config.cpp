@@ -101,6 +101,24 @@ void read_control_keys(ConfigReader &in, Config &config) {
     add_control_keys(in, config, "EDGE_KEY", KeyScope::kEdge);
 }
 
+void read_networks(ConfigReader &in, Config &config) {
+    const std::vector<net::Cidr> everywhere = in.cidrs(variable_of(Network::kControl));
+    config.networks.set(Network::kControl, everywhere);
+    for (const Network network : {Network::kTokens, Network::kEdge, Network::kAdmin, Network::kMetrics}) {
+        std::vector<net::Cidr> own = in.cidrs(variable_of(network));
+        config.networks.set(network, own.empty() ? everywhere : std::move(own));
+    }
+    if (!in.flag("REQUIRE_ALLOWLIST")) {
+        config.networks.turn_off();
+    }
+    if (!in.flag("REQUIRE_API_KEY")) {
+        in.refuse("REQUIRE_API_KEY",
+                  "cannot be false: without keys anybody could read every credential; give each client a key "
+                  "of its own (POST /admin/keys, /admin/agents)");
+    }
+    config.trusted_proxies = in.cidrs("TRUSTED_PROXIES");
+}
+
 bool is_host_rule(std::string_view rule) {
     if (rule.starts_with("*.")) {
         rule.remove_prefix(2);
@@ -195,7 +213,7 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     read_dependencies(in, config);
     read_keys(in, config);
     read_control_keys(in, config);
-    config.allowed_cidrs = in.cidrs("ALLOWED_CIDRS");
+    read_networks(in, config);
     read_return_domains(in, config, base_host_port);
     read_egress(in, config);
     config.worker_threads = in.number("WORKER_THREADS", 1, 256);

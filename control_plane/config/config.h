@@ -2,6 +2,7 @@
 // together. Holds no policy beyond "is this value possible and safe"; what the values do lives elsewhere.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -65,6 +66,30 @@ struct ControlKey {
 std::optional<KeyScope> match_control_key(std::span<const ControlKey> keys,
                                           std::string_view presented) noexcept;
 
+/// Groups of routes that have an allowlist of their own.
+enum class Network : uint8_t { kControl, kTokens, kEdge, kAdmin, kMetrics };
+inline constexpr size_t kNetworkCount = 5;
+/// For logs and metrics: control, tokens, edge, admin, metrics.
+std::string_view to_string(Network network) noexcept;
+/// ALLOWED_CIDRS, ALLOWED_CIDRS_TOKENS, ...
+std::string_view variable_of(Network network) noexcept;
+
+/// From where the routes of each group may be used. Fails closed: an address that cannot be read is not
+/// allowed.
+class NetworkRules {
+public:
+    bool allow(Network network, std::string_view ip) const;
+    void set(Network network, std::vector<net::Cidr> cidrs) {
+        cidrs_[static_cast<size_t>(network)] = std::move(cidrs);
+    }
+    void turn_off() { is_on_ = false; }
+    bool is_on() const { return is_on_; }
+
+private:
+    std::array<std::vector<net::Cidr>, kNetworkCount> cidrs_;
+    bool is_on_ = true;
+};
+
 /// A rule of ALLOWED_RETURN_DOMAINS and such: host, host:port or *.suffix (net::host_rule_matches).
 using HostRules = std::vector<std::string>;
 
@@ -80,7 +105,8 @@ struct Config {
     std::shared_ptr<const crypto::Keyring> cache_keys;       // records in Redis
     std::vector<Secret> state_keys;                          // 32 bytes each; the first one signs
     std::vector<ControlKey> control_keys;
-    std::vector<net::Cidr> allowed_cidrs;
+    NetworkRules networks;
+    std::vector<net::Cidr> trusted_proxies;  // whose X-Forwarded-For and X-Real-IP are believed
     HostRules allowed_return_domains;
     std::vector<net::Cidr> egress_allowed_cidrs;
     std::string egress_ca_file;  // "" = the system's

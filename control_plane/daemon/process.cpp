@@ -41,9 +41,13 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       tokens(*database, records, refresher, audit, clock, &metrics),
       agents(*database, drainer, clock),
       connections(*database, drainer, clock),
-      authenticator(*database, config.control_keys, clock),
-      gate(authenticator, config.allowed_cidrs),
-      context{config,   *database, redis,    drainer, metrics, clock,  providers,
-              consents, callbacks, captures, connects, tokens,  records, agents, connections} {}
+      control_keys(*database, clock),
+      workspaces(*database, drainer, clock),
+      last_used(*database, clock),
+      authenticator(*database, config.control_keys, clock, &last_used),
+      gate(authenticator, config.networks),
+      context{config,    *database, redis,       drainer,      metrics,    clock,
+              providers, consents,  callbacks,   captures,     connects,   tokens,
+              records,   agents,    connections, control_keys, workspaces, last_used} {}
 
 }  // namespace nexus::control

@@ -40,6 +40,9 @@ struct Process {
     TokenService tokens;
     AgentService agents;
     ConnectionService connections;
+    ControlKeyService control_keys;
+    WorkspaceService workspaces;
+    LastUsed last_used;
     Authenticator authenticator;
     Gate gate;
     ApiContext context;

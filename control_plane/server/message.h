@@ -27,7 +27,7 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> headers;          // names in lower case
     Secret body;
     std::string peer_ip;     // other end of the socket: always loopback
-    std::string client_ip;   // X-Real-IP as set by the nginx in front, else peer_ip
+    std::string client_ip;   // see client_address.h; "" = unknown
     std::string request_id;  // from X-Request-Id if it is sane, else made here
 
     /// "" if the header is absent; the first one if repeated.

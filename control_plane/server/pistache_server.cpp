@@ -2,13 +2,13 @@
 // bytes mean is read by our own parser and answered by our own pool, because Pistache 0.0.5's reader loses
 // pipelined requests, takes a second Content-Length, parses the rest of a refused body as a request and
 // answers with e.what() (docs/decisions/).
-#include <arpa/inet.h>
 #include <pistache/endpoint.h>
 #include <pistache/peer.h>
 #include <atomic>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/server/client_address.h"
 #include "control_plane/server/connection.h"
 #include "control_plane/server/server.h"
 #include "control_plane/server/worker_pool.h"
@@ -21,16 +21,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char *kConnectionData = "nexus";
-
-bool is_ip_literal(std::string_view text) noexcept {
-    char copy[INET6_ADDRSTRLEN] = {};
-    if (text.empty() || text.size() >= sizeof copy) {
-        return false;
-    }
-    text.copy(copy, sizeof copy - 1);
-    in6_addr address{};
-    return inet_pton(AF_INET, copy, &address) == 1 || inet_pton(AF_INET6, copy, &address) == 1;
-}
 
 /// What all of Pistache's copies of the handler share.
 struct Core {
@@ -68,11 +58,10 @@ private:
     Core &core_;
 };
 
-void complete(Request &request, const ServerConnection &connection) {
+void complete(Request &request, const ServerConnection &connection,
+              std::span<const net::Cidr> trusted_proxies) {
     request.peer_ip = connection.peer_ip();
-    const std::string_view real_ip = request.header("x-real-ip");
-    const bool is_told = request.header_count("x-real-ip") == 1 && is_ip_literal(real_ip);
-    request.client_ip = is_told ? std::string(real_ip) : request.peer_ip;
+    request.client_ip = client_address(request, request.peer_ip, trusted_proxies);
     const std::string_view id = request.header("x-request-id");
     request.request_id = is_request_id(id) ? std::string(id) : crypto::random_uuid();
 }
@@ -119,7 +108,7 @@ private:
 
     void dispatch(const std::shared_ptr<ServerConnection> &connection, ServerConnection::Incoming incoming) {
         const std::shared_ptr<Request> request = std::move(incoming.request);
-        complete(*request, *connection);
+        complete(*request, *connection, core_->options.trusted_proxies);
         const bool keeps_alive = incoming.keeps_alive && !core_->is_draining;
         const bool is_head = incoming.is_head_method;
         if (core_->is_draining) {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "control_plane/server/router.h"
+#include "shared/net/host_rule.h"
 
 namespace nexus::control {
 
@@ -17,7 +19,8 @@ struct ServerOptions {
     uint16_t port = 0;  // 0 = any free one
     unsigned io_threads = 1;
     unsigned worker_threads = 4;
-    unsigned queue_limit = 256;  // waiting for a worker; above it 503 overloaded
+    unsigned queue_limit = 256;              // waiting for a worker; above it 503 overloaded
+    std::vector<net::Cidr> trusted_proxies;  // see client_address.h
     size_t max_body_bytes = 1024 * 1024;
     size_t max_header_bytes = 32 * 1024;
     std::chrono::seconds io_timeout{

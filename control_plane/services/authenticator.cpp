@@ -94,6 +94,9 @@ Result<std::optional<Caller>> Authenticator::control_key(std::string_view key) c
     if (!constant_time_equal(found->sha256, digest) || !found->is_active(clock_())) {
         return unknown_key();
     }
+    if (last_used_ != nullptr) {
+        last_used_->note(store::KeyTable::kControlKeys, found->key_id);
+    }
     return scoped_caller(*found);
 }
 
@@ -108,6 +111,9 @@ Result<store::Agent> Authenticator::agent_by_key(std::string_view key) const {
     }
     if (!constant_time_equal(found->key.sha256, digest) || !found->is_active(clock_())) {
         return unknown_key();
+    }
+    if (last_used_ != nullptr) {
+        last_used_->note(store::KeyTable::kAgentKeys, found->key.key_id);
     }
     return std::move(found->agent);
 }

@@ -10,6 +10,7 @@
 
 #include "control_plane/config/config.h"
 #include "control_plane/services/caller.h"
+#include "control_plane/services/last_used.h"
 #include "control_plane/services/scope.h"
 #include "control_plane/store/database.h"
 #include "shared/clock.h"
@@ -31,8 +32,10 @@ struct Authenticated {
 
 class Authenticator {
 public:
-    Authenticator(store::Database &database, std::span<const ControlKey> keys, Clock clock)
-        : database_(database), keys_(keys), clock_(std::move(clock)) {}
+    /// last_used  may be null
+    Authenticator(store::Database &database, std::span<const ControlKey> keys, Clock clock,
+                  LastUsed *last_used = nullptr)
+        : database_(database), keys_(keys), clock_(std::move(clock)), last_used_(last_used) {}
 
     /// errors kMissingApiKey; kInvalidApiKey (unknown, malformed, expired, revoked, of a suspended workspace;
     ///        X-Nexus-Agent names no living agent within the key's workspace, or comes with an agent's key);
@@ -47,6 +50,7 @@ private:
     store::Database &database_;
     std::span<const ControlKey> keys_;
     Clock clock_;
+    LastUsed *last_used_;
 };
 
 }  // namespace nexus::control

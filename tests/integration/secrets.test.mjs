@@ -29,6 +29,14 @@ for (const database of ['sqlite', 'postgres']) {
       params: { auth_strategy: { type: 'query_param', config: { param_name: 'key' } } },
     });
     const agent = await line.createAgent();
+    // A scoped key, used well, for too much, after its rotation, and with a slip.
+    const scoped = expectStatus(201, await line.admin('POST', '/admin/keys', { name: 'ci', scopes: ['agents:read', 'keys:admin'] })).json;
+    const rotated = expectStatus(201, await line.admin('POST', `/admin/keys/${scoped.id}/rotate`, { overlap_s: 0 })).json;
+    for (const key of [scoped.key.secret, rotated.key.secret, `${rotated.key.secret}x`]) {
+      for (const path of ['/admin/agents', '/admin/keys', '/connections', '/v1/providers']) {
+        await request(line.site.front + path, { headers: { 'x-api-key': key } });
+      }
+    }
 
     const asked = expectStatus(200, await line.requestConnection(agent));
     states.push(asked.json.state);
@@ -68,6 +76,7 @@ for (const database of ['sqlite', 'postgres']) {
 
     const secrets = {
       'agent key': agent.key, 'agent key secret': agent.key.split('_').slice(2).join('_'),
+      'scoped key': scoped.key.secret, 'scoped key secret': scoped.key.secret.slice(21), 'rotated key': rotated.key.secret,
       'client secret': line.idp.clientSecret, 'api key credential': apiKey, password,
       'basic credential': Buffer.from(`alice-the-user:${password}`).toString('base64'),
       ...Object.fromEntries(Object.entries(line.keys)),

@@ -36,7 +36,10 @@ protected:
             [&](store::Transaction &sql) { return store::agents::add_key(sql, key, 1); }));
         keys_ = {{crypto::sha256("full-key"), KeyScope::kFull},
                  {crypto::sha256("edge-key"), KeyScope::kEdge}};
-        cidrs_ = *net::parse_cidr_list("10.0.0.0/8,::1/128");
+        for (Network network :
+             {Network::kControl, Network::kTokens, Network::kEdge, Network::kAdmin, Network::kMetrics}) {
+            networks_.set(network, *net::parse_cidr_list("10.0.0.0/8,::1/128"));
+        }
     }
 
     /// "ok", or the error's code
@@ -46,14 +49,14 @@ protected:
         request.headers = std::move(headers);
         request.client_ip = ip;
         Authenticator authenticator(*database_, keys_, [] { return 10; });
-        Result<Caller> caller = Gate(authenticator, cidrs_).admit(request, access);
+        Result<Caller> caller = Gate(authenticator, networks_).admit(request, access);
         return caller ? "ok" : std::string{errc_info(caller.error().errc).code};
     }
 
     test::TempDir dir_;
     std::unique_ptr<store::Database> database_;
     std::vector<ControlKey> keys_;
-    std::vector<net::Cidr> cidrs_;
+    NetworkRules networks_;
 };
 
 TEST_F(GateTest, PublicNeedsNoKey) {
@@ -128,6 +131,34 @@ TEST_F(GateTest, ControlPlaneKeysComeFromAllowedNetworks) {
     }
     EXPECT_EQ(admit(kGateway, {{"x-api-key", kAgentKey}}, "203.0.113.9"), "ok")
         << "agents come from anywhere";
+}
+
+TEST_F(GateTest, EachGroupHasItsNetworks) {
+    networks_.set(Network::kTokens, *net::parse_cidr_list("10.0.0.1/32"));
+    networks_.set(Network::kEdge, *net::parse_cidr_list("10.0.0.2/32"));
+    networks_.set(Network::kAdmin, *net::parse_cidr_list("10.0.0.3/32"));
+    networks_.set(Network::kMetrics, *net::parse_cidr_list("10.0.0.4/32"));
+    const std::vector<std::pair<std::string, std::string>> key{{"x-api-key", "full-key"}};
+    const std::vector<std::pair<std::string, std::string>> behalf{{"x-api-key", "full-key"},
+                                                                  {"x-nexus-agent", kAgentId}};
+    struct Row {
+        Access access;
+        const std::vector<std::pair<std::string, std::string>> *headers;
+        const char *ip;
+    };
+    for (const Row &row :
+         {Row{control(Scope::kTokensRefresh), &key, "10.0.0.1"},
+          Row{control(Scope::kTokensRead), &key, "10.0.0.1"}, Row{kGateway, &key, "10.0.0.1"},
+          Row{kGateway, &behalf, "10.0.0.2"}, Row{kEdge, &key, "10.0.0.2"},
+          Row{control(Scope::kAgentsRead), &key, "10.0.0.3"},
+          Row{control(Scope::kKeysAdmin), &key, "10.0.0.3"}, Row{kMetrics, &key, "10.0.0.4"}}) {
+        EXPECT_EQ(admit(row.access, *row.headers, row.ip), "ok") << row.ip;
+        EXPECT_EQ(admit(row.access, *row.headers, "10.1.2.3"), "access_denied") << row.ip;
+    }
+    EXPECT_EQ(admit(control(Scope::kConnectionsRead), key, "10.1.2.3"), "ok");
+    EXPECT_EQ(admit(kPublic, {}, "192.0.2.1"), "ok");
+    networks_.turn_off();
+    EXPECT_EQ(admit(kEdge, key, "192.0.2.1"), "ok");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ namespace {
 std::string access_name(Access access) {
     switch (access.kind) {
         case Access::Kind::kPublic:
+        case Access::Kind::kMetrics:
             return "public";
         case Access::Kind::kControl:
             return "control, `" + std::string{to_string(access.scope)} + "`";
@@ -88,11 +89,11 @@ TEST_F(RoutesTest, OnlyProbesAndFlowsAreOpen) {
             open.insert(route.substr(0, route.size() - 7));
         }
     }
-    EXPECT_EQ(open, (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema",
-                                           "GET /connect/{token}", "GET /health", "GET /metrics",
-                                           "GET /ready", "GET /v1/capture-schema",
-                                           "POST /auth/capture-credential", "POST /connect/{token}",
-                                           "POST /v1/capture-credential"}));
+    EXPECT_EQ(open,
+              (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema", "GET /connect/{token}",
+                                     "GET /health", "GET /metrics", "GET /ready", "GET /v1/capture-schema",
+                                     "POST /auth/capture-credential", "POST /connect/{token}",
+                                     "POST /v1/capture-credential"}));
 }
 
 }  // namespace

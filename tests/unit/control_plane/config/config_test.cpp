@@ -48,12 +48,50 @@ TEST(Config, HasSafeDefaults) {
     EXPECT_EQ(config->database.kind, DatabaseKind::kSqlite);
     EXPECT_EQ(config->database.path, "nexus.db");
     EXPECT_EQ(config->redis.describe(), "redis://localhost:6379/0");
-    EXPECT_EQ(config->allowed_cidrs.size(), 2u);
+    for (const Network network :
+         {Network::kControl, Network::kTokens, Network::kEdge, Network::kAdmin, Network::kMetrics}) {
+        EXPECT_TRUE(config->networks.allow(network, "127.0.0.1"));
+        EXPECT_FALSE(config->networks.allow(network, "192.0.2.1"));
+        EXPECT_FALSE(config->networks.allow(network, ""));
+        EXPECT_FALSE(config->networks.allow(network, "localhost"));
+    }
+    EXPECT_EQ(config->trusted_proxies.size(), 2u);
     EXPECT_TRUE(config->egress_allowed_cidrs.empty());
     EXPECT_THAT(config->allowed_return_domains,
                 testing::UnorderedElementsAre("localhost", "127.0.0.1", "[::1]", "nexus.example.com"));
     EXPECT_EQ(config->state_keys.size(), 1u);
     EXPECT_EQ(config->state_keys.front().size(), 32u);
+}
+
+TEST(Config, NetworksByGroup) {
+    Environment environment = good();
+    environment["ALLOWED_CIDRS"] = "10.0.0.0/8";
+    environment["ALLOWED_CIDRS_TOKENS"] = "10.1.0.0/16";
+    const auto config = parse_config(environment);
+    ASSERT_TRUE(config);
+    EXPECT_TRUE(config->networks.allow(Network::kEdge, "10.2.0.1")) << "unset: as ALLOWED_CIDRS";
+    EXPECT_FALSE(config->networks.allow(Network::kTokens, "10.2.0.1"));
+    EXPECT_TRUE(config->networks.allow(Network::kTokens, "10.1.0.1"));
+    for (const char *name : {"ALLOWED_CIDRS", "ALLOWED_CIDRS_TOKENS", "ALLOWED_CIDRS_EDGE",
+                             "ALLOWED_CIDRS_ADMIN", "ALLOWED_CIDRS_METRICS", "TRUSTED_PROXIES"}) {
+        Environment bad = good();
+        bad[name] = "10.0.0.0/8,nonsense";
+        EXPECT_THAT(sentence(bad), testing::StartsWith(std::string{name} + " must be a list")) << name;
+    }
+}
+
+TEST(Config, GuardsAreTurnedOffByNameOnly) {
+    Environment environment = good();
+    environment["REQUIRE_ALLOWLIST"] = "false";
+    auto config = parse_config(environment);
+    ASSERT_TRUE(config);
+    EXPECT_TRUE(config->networks.allow(Network::kAdmin, "192.0.2.1"));
+    EXPECT_FALSE(config->networks.is_on());
+    environment["REQUIRE_ALLOWLIST"] = "off";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("REQUIRE_ALLOWLIST must be true or false"));
+    environment = good();
+    environment["REQUIRE_API_KEY"] = "false";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("REQUIRE_API_KEY cannot be false"));
 }
 
 TEST(Config, EmptyMeansUnset) {

@@ -1,0 +1,58 @@
+// nexusctl workspace: list, suspend, resume.
+#include "control_plane/cli/admin_lines.h"
+#include "control_plane/cli/print.h"
+#include "shared/encoding/percent.h"
+
+#include <cstdio>
+
+namespace nexus::control::cli {
+
+namespace {
+
+int set_suspended(const Client &client, const Output &output, const AdminOptions &options, bool suspended) {
+    json::Value body = json::Value::object();
+    body.set("suspended", suspended);
+    std::optional<json::Value> workspace =
+        expect(client.call("PATCH", "/admin/workspaces/" + encoding::percent_encode(options.id), &body));
+    if (!workspace) {
+        return 1;
+    }
+    if (output.json) {
+        print_json(*workspace);
+    } else {
+        std::printf("%s is %s\n", text(*workspace, "id").c_str(), text(*workspace, "state").c_str());
+    }
+    return 0;
+}
+
+}  // namespace
+
+int workspace_list(const Client &client, const Output &output, const AdminOptions &) {
+    std::optional<std::vector<json::Value>> workspaces = all_items(client, "/admin/workspaces");
+    if (!workspaces) {
+        return 1;
+    }
+    json::Value all = json::Value::array();
+    std::vector<std::vector<std::string>> rows;
+    for (json::Value &workspace : *workspaces) {
+        rows.push_back({text(workspace, "id"), text(workspace, "name"), text(workspace, "state"),
+                        text(workspace, "created_at")});
+        all.append(std::move(workspace));
+    }
+    if (output.json) {
+        print_json(all);
+    } else {
+        print_table({"ID", "NAME", "STATE", "CREATED"}, rows);
+    }
+    return 0;
+}
+
+int workspace_suspend(const Client &client, const Output &output, const AdminOptions &options) {
+    return set_suspended(client, output, options, true);
+}
+
+int workspace_resume(const Client &client, const Output &output, const AdminOptions &options) {
+    return set_suspended(client, output, options, false);
+}
+
+}  // namespace nexus::control::cli
