@@ -12,7 +12,7 @@ import { exchange } from '../support/raw-http.mjs';
 
 const AT_ONCE = 24;
 const STEP = 20;   // each case of HTTP itself is used on every 20th operation
-const SAMPLE = 3;  // what nginx only passes on is sent to it in part
+const SAMPLE = 3;  // what nginx only passes on is sent to it in part, and so is what the second database sees
 
 for (const database of ['sqlite', 'postgres']) {
   test(`malformed requests (${database})`, async (t) => {
@@ -23,8 +23,9 @@ for (const database of ['sqlite', 'postgres']) {
     const failures = [];
     const counts = { requests: 0, answers: 0 };
     for (const target of targetsOf(line)) {
+      const isWhole = database === 'sqlite' && target.name === 'nexusd';
       const cases = target.operations.flatMap((operation, index) => [
-        ...casesOf(operation, fixture).filter((_, i) => target.name === 'nexusd' || i % SAMPLE === index % SAMPLE),
+        ...casesOf(operation, fixture).filter((_, i) => isWhole || i % SAMPLE === index % SAMPLE),
         ...transportCasesOf(operation, fixture, { index, step: STEP }),
       ]);
       counts[target.name] = cases.length;
