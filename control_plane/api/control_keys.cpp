@@ -35,7 +35,7 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     } else {
         wish.scopes = reader.strings_or_empty("scopes", 32, 64);
     }
-    wish.workspace_id = reader.string_or("workspace_id", "", 255);
+    wish.workspace_id = optional_workspace(reader);
     wish.expires_at = read_key_expiry(reader, "expires_in_s", context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());

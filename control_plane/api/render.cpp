@@ -55,7 +55,15 @@ Result<Paging> read_paging(const Request &request, int64_t default_limit) {
 
 std::string read_workspace(json::ObjectReader &reader, const Caller &caller) {
     const bool has_own = caller.kind == Caller::Kind::kAgent || !caller.workspace_id.empty();
-    return has_own ? reader.string_or("workspace_id", "", 255) : reader.required_string("workspace_id", 255);
+    return has_own ? optional_workspace(reader) : reader.required_string("workspace_id", 255);
+}
+
+std::string optional_workspace(json::ObjectReader &reader) {
+    std::optional<std::string> workspace = reader.optional_string("workspace_id", 255);
+    if (workspace && workspace->empty()) {
+        reader.refuse("workspace_id", "must not be empty");
+    }
+    return workspace.value_or("");
 }
 
 Result<std::string> required_query(const Request &request, std::string_view name) {

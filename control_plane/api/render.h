@@ -22,6 +22,9 @@ Result<Paging> read_paging(const Request &request, int64_t default_limit = 50);
 
 /// The member workspace_id, which a caller with a workspace of its own may leave out: "" is that one.
 std::string read_workspace(json::ObjectReader &reader, const Caller &caller);
+/// The same where no workspace is an answer too. An empty text is refused: it would widen what it should
+/// narrow.
+std::string optional_workspace(json::ObjectReader &reader);
 
 /// A query parameter that must be there and not empty. errors kMissingFields, kInvalidRequest
 Result<std::string> required_query(const Request &request, std::string_view name);

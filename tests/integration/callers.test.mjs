@@ -34,6 +34,7 @@ for (const database of ['sqlite', 'postgres']) {
     assertError(await by(made.key.secret, 'GET', '/providers'), 403, 'insufficient_grant');
     assertError(await by(made.key.secret, 'POST', '/admin/keys', { name: 'more', scopes: ['tokens:read'] }), 403, 'insufficient_grant');
     assertError(await by(made.key.secret, 'POST', '/admin/agents', { name: 'more', grants: ['token:read'] }), 403, 'insufficient_grant');
+    assertError(await line.admin('POST', '/admin/keys', { name: 'all?', scopes: ['edge'], workspace_id: '' }), 400, 'invalid_request');
     assertError(await by(made.key.secret, 'PATCH', '/admin/workspaces/acme', { suspended: true }), 403, 'insufficient_grant');
     assert.equal((await by(made.key.secret, 'POST', '/admin/agents', { name: 'user', grants: ['token:use'] })).json.workspace_id, 'acme');
     assert.equal((await line.admin('GET', `/admin/keys/${made.id}`)).json.key, undefined, 'the text is never shown again');
