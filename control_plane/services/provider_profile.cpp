@@ -135,17 +135,19 @@ void read_static(json::ObjectReader &reader, store::Provider &provider) {
         reader.refuse("auth_header", "must be a header name");
     }
     read_url(reader, "api_base_url", provider.api_base_url, false);
-    constexpr std::array<std::string_view, 7> kOauthOnly{
-        "client_id", "client_secret", "auth_url", "token_url", "issuer", "enable_discovery", "oauth"};
-    for (std::string_view name : kOauthOnly) {
-        json::Value value = reader.any(name);
-        bool nothing = value.is_null() || (value.is_string() && value.as_string().empty()) ||
-                       (value.is_boolean() && !value.as_boolean()) ||
-                       (value.is_object() && value.size() == 0);
-        if (!nothing) {
+    // What is empty is taken, as a profile that was read and sent back has it.
+    const auto oauth_only = [&](std::string_view name, bool is_empty) {
+        if (!is_empty) {
             reader.refuse(name, "is for auth_type oauth2 only");
         }
+    };
+    for (std::string_view name : {"client_id", "auth_url", "token_url", "issuer"}) {
+        oauth_only(name, reader.string_or(name, "").empty());
     }
+    const std::optional<Secret> client_secret = reader.optional_secret("client_secret");
+    oauth_only("client_secret", !client_secret || client_secret->empty());
+    oauth_only("enable_discovery", !reader.boolean_or("enable_discovery", false));
+    oauth_only("oauth", reader.object_or_null("oauth").size() == 0);
 }
 
 void read_scopes_and_hosts(json::ObjectReader &reader, store::Provider &provider) {
