@@ -92,8 +92,9 @@ bool passes(const SuccessTest &test, const json::Value &object) {
 std::optional<TokenResponse> complaint(const json::Value &object, const OAuthProfile &profile,
                                        const ResponsePaths &paths, int64_t retry_after_s) {
     bool passed = profile.success && passes(*profile.success, object);
-    json::Value error = at_path(object, paths.error);
-    if (is_no_error(error, passed) && paths.error != "error") {
+    // A passed test leaves the standard's member only: the provider's own may say "success".
+    json::Value error = passed ? object.get("error") : at_path(object, paths.error);
+    if (is_no_error(error, passed)) {
         error = object.get("error");
     }
     if (is_no_error(error, passed) && (passed || !profile.success)) {

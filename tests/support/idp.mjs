@@ -12,7 +12,7 @@ import { findPort } from './ports.mjs';
  *
  * accessTtl    lifetime of access tokens in seconds; may be changed later (idp.accessTtl = 3)
  * redirectUris of the client; port: a free one where not given
- * clientAuth   client_secret_basic, client_secret_post or none
+ * clientAuth   client_secret_basic, client_secret_post, private_key_jwt (with jwks, its public keys) or none
  * rotate       whether refresh tokens rotate; issueRefresh: whether there are any
  */
 export async function startIdp(t, options) {
@@ -23,7 +23,7 @@ export async function startIdp(t, options) {
 }
 
 class Idp {
-  constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', rotate = true, issueRefresh = true,
+  constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', jwks, rotate = true, issueRefresh = true,
     scopes = ['openid', 'profile', 'offline_access', 'api:read'] }) {
     this.port = port;
     this.issuer = `http://127.0.0.1:${port}`;
@@ -34,14 +34,15 @@ class Idp {
     this.counts = { token: 0, refresh: 0, code: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
     this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
     this.faults = new Map();
-    this.provider = this.#makeProvider({ redirectUris, clientAuth, rotate, issueRefresh });
+    this.provider = this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh });
   }
 
-  #makeProvider({ redirectUris, clientAuth, rotate, issueRefresh }) {
+  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh }) {
     const idp = this;
     const clients = [{
       client_id: this.clientId,
-      ...(clientAuth === 'none' ? {} : { client_secret: this.clientSecret }),
+      ...(['none', 'private_key_jwt'].includes(clientAuth) ? {} : { client_secret: this.clientSecret }),
+      ...(jwks ? { jwks } : {}),
       redirect_uris: redirectUris,
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
