@@ -15,8 +15,8 @@ tl::unexpected<Error> refuse(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 
-// Plain true and false are booleans; plain numbers count only inside a credential schema, since everything
-// else of a profile is text. What comes out of a variable is always text.
+// Plain true and false are booleans; plain numbers count only inside a credential schema and as a lifetime,
+// since everything else of a profile is text. What comes out of a variable is always text.
 Result<json::Value> scalar(const YAML::Node &node, const Lookup &lookup, bool numbers) {
     const std::string &text = node.Scalar();
     bool plain = node.Tag() == "?";
@@ -47,7 +47,8 @@ Result<json::Value> list(const YAML::Node &node, const Lookup &lookup, bool numb
     return out;
 }
 
-Result<json::Value> map(const YAML::Node &node, const Lookup &lookup, bool numbers, int depth) {
+Result<json::Value> map(const YAML::Node &node, const Lookup &lookup, bool numbers, int depth,
+                        bool is_rename = false) {
     json::Value out = json::Value::object();
     for (const auto &entry : node) {
         const std::string &name = entry.first.Scalar();
@@ -56,10 +57,15 @@ Result<json::Value> map(const YAML::Node &node, const Lookup &lookup, bool numbe
                           " comes twice");
         }
         if (entry.second.IsNull()) {
+            if (is_rename) {
+                out.set(name, json::Value{});  // "leave it out"
+            }
             continue;
         }
-        Result<json::Value> value =
-            to_json(entry.second, lookup, numbers || name == "credential_schema", depth + 1);
+        bool is_number = name == "credential_schema" || name == "default_expires_in";
+        Result<json::Value> value = entry.second.IsMap() && name.ends_with("_rename")
+                                        ? map(entry.second, lookup, numbers, depth + 1, true)
+                                        : to_json(entry.second, lookup, numbers || is_number, depth + 1);
         if (!value) {
             return refuse(name + ": " + value.error().message);
         }

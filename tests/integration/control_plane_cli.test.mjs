@@ -53,6 +53,12 @@ test('provider apply creates, keeps and updates by name', async (t) => {
   assert.deepEqual(list.map((entry) => entry.name), ['hub', 'keyed']);
   assert.ok(!nexusd.log().includes('canary-hub-secret'));
 
+  const quirky = manifest.replace('costs $$5', 'costs $$5\n    oauth: {pkce: off, default_expires_in: 7200, token_rename: {redirect_uri: null}}');
+  for (const [text, mark] of [[quirky, '~ UPDATE'], [quirky, '= OK    '], [manifest, '~ UPDATE'], [manifest.replace('    description: costs $$5\n', ''), '~ UPDATE']]) {
+    fs.writeFileSync(file, text);
+    assert.equal((await run(['provider', 'apply', '-f', file], secrets)).stdout, `${mark} hub\n= OK     keyed\n`, 'what is taken away is drift too');
+  }
+
   fs.writeFileSync(file, manifest.replace('client_id', 'odd_member'));
   const odd = await run(['provider', 'apply', '-f', file], secrets);
   assert.equal(odd.code, 1);

@@ -47,6 +47,19 @@ TEST(Manifest, NumbersCountInCredentialSchemas) {
     EXPECT_EQ(schema.get("properties").get("k").get("minLength").as_integer(), 3);
 }
 
+TEST(Manifest, OauthMembersAreTextButLifetimesAndNulls) {
+    auto got = parse_manifest(
+        "providers: [{name: a, oauth: {pkce: off, default_expires_in: 7200, dead_grant_errors: [190], "
+        "success: {path: ok, equals: true}, token_rename: {redirect_uri: null, code: auth_code}, chain: "
+        "null}}]",
+        lookup);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(
+        got->front().profile.get("oauth").dump_canonical(),
+        R"({"dead_grant_errors":["190"],"default_expires_in":7200,"pkce":"off",)"
+        R"("success":{"equals":true,"path":"ok"},"token_rename":{"code":"auth_code","redirect_uri":null}})");
+}
+
 struct BadManifest {
     const char *yaml;
     const char *sentence;
