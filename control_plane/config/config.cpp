@@ -116,6 +116,12 @@ void read_networks(ConfigReader &in, Config &config) {
                   "cannot be false: without keys anybody could read every credential; give each client a key "
                   "of its own (POST /admin/keys, /admin/agents)");
     }
+    if (!in.flag("ENFORCE_RETURN_URL")) {
+        in.refuse(
+            "ENFORCE_RETURN_URL",
+            "cannot be false: whoever starts a flow could send people anywhere with it; name the hosts in "
+            "ALLOWED_RETURN_DOMAINS (*.example.com covers all below it)");
+    }
     config.trusted_proxies = in.cidrs("TRUSTED_PROXIES");
 }
 

@@ -34,6 +34,8 @@ constexpr std::array kVariables{
     Variable{"API_KEYS", "", "More control-plane keys with every scope, comma separated", false, true},
     Variable{"EDGE_KEY", "", "Key of the edges (scope edge), at least 32 characters", false, true},
     Variable{"REQUIRE_API_KEY", "true", "Cannot be turned off: every caller has a key", false, false},
+    Variable{"ENFORCE_RETURN_URL", "true", "Cannot be turned off: return_url is always checked", false,
+             false},
     Variable{"REQUIRE_ALLOWLIST", "true",
              "false lets control-plane keys in from every address: the lists below count for nothing", false,
              false},

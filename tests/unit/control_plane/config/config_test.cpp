@@ -89,9 +89,11 @@ TEST(Config, GuardsAreTurnedOffByNameOnly) {
     EXPECT_FALSE(config->networks.is_on());
     environment["REQUIRE_ALLOWLIST"] = "off";
     EXPECT_THAT(sentence(environment), testing::HasSubstr("REQUIRE_ALLOWLIST must be true or false"));
-    environment = good();
-    environment["REQUIRE_API_KEY"] = "false";
-    EXPECT_THAT(sentence(environment), testing::HasSubstr("REQUIRE_API_KEY cannot be false"));
+    for (const char *name : {"REQUIRE_API_KEY", "ENFORCE_RETURN_URL"}) {
+        environment = good();
+        environment[name] = "false";
+        EXPECT_THAT(sentence(environment), testing::HasSubstr(std::string{name} + " cannot be false"));
+    }
 }
 
 TEST(Config, EmptyMeansUnset) {
