@@ -36,6 +36,7 @@ struct ApiContext {
     ConnectService &connects;
     TokenService &tokens;
     const RecordBuilder &records;
+    const ReconnectLinks &links;
     AgentService &agents;
     ConnectionService &connections;
     ControlKeyService &control_keys;

@@ -54,11 +54,32 @@ Response form_response(int status, const Visit &visit, const web::FormPage &page
         .with("Set-Cookie", visit.cookie.header(config.is_https(), visit.cookie_max_age_s));
 }
 
+// A page with a button, not a redirect: programs that look into links must not begin flows.
+Response invitation(const Visit &visit, const Request &request, const Config &config) {
+    if (!wants_html(request)) {
+        return Response::json(200, json::Value::object().set("provider_name", visit.provider))
+            .with("Cache-Control", "no-store");
+    }
+    web::MessagePage page;
+    page.kind = web::MessagePage::Kind::kGood;
+    page.title = "Connect " + visit.provider + " again";
+    page.paragraphs = {"The connection with " + visit.provider +
+                       " does not work any more. Please connect the same account again."};
+    page.button = "Connect again";
+    return page_response(200, page, !config.is_https());
+}
+
 Result<Response> show(ApiContext &context, const Request &request) {
     std::string ticket{request.path_parameter("token")};
     Result<Visit> visit = context.connects.open(ticket, request.header("cookie"));
     if (!visit) {
         return flow_error(visit.error(), request);
+    }
+    if (visit->kind == Visit::Kind::kInvitation) {
+        return invitation(*visit, request, context.config);
+    }
+    if (visit->kind == Visit::Kind::kDone) {
+        return flow_end(visit->end, request, context.config);
     }
     if (visit->kind == Visit::Kind::kForm && !wants_html(request)) {
         return Response::json(200, capture_form_json(visit->form)).with("Cache-Control", "no-store");
@@ -100,6 +121,10 @@ Result<Posted> read_form(const Request &request) {
 
 Result<Response> submit(ApiContext &context, const Request &request, const Caller &caller) {
     std::string ticket{request.path_parameter("token")};
+    if (request.body.empty()) {
+        Result<std::string> next = context.connects.accept(caller, ticket);
+        return next ? flow_redirect(303, *next) : flow_error(next.error(), request);
+    }
     Result<Posted> posted = read_form(request);
     if (!posted) {
         return flow_error(posted.error(), request);

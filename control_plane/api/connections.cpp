@@ -1,13 +1,14 @@
 // Routes of connections as operators see them.
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
+#include "control_plane/services/connection_labels.h"
 #include "control_plane/services/time_text.h"
 
 namespace nexus::control {
 
 namespace {
 
-json::Value connection_json(const ConnectionView &view) {
+json::Value connection_json(const ConnectionView &view, const ReconnectLinks &links) {
     const store::Connection &connection = view.connection;
     json::Value out = json::Value::object();
     out.set("id", connection.id)
@@ -22,6 +23,18 @@ json::Value connection_json(const ConnectionView &view) {
     if (!connection.attention_reason.empty()) {
         out.set("reason", connection.attention_reason);
     }
+    out.set("labels", labels_json(connection.labels))
+        .set("metadata", labels_json(connection.metadata))
+        .set("variables", labels_json(connection.variables));
+    if (!connection.account_subject.empty()) {
+        out.set("account", connection.account_subject);
+    }
+    if (!connection.flow_id.empty()) {
+        out.set("flow_expires_at", to_rfc3339(connection.flow_expires_at));
+    }
+    if (needs_person(connection) && connection.state != connection::State::kPending) {
+        out.set("reconnect_url", links.link_to(connection.id));
+    }
     if (connection.expires_at != 0) {
         out.set("expires_at", to_rfc3339(connection.expires_at));
     }
@@ -34,23 +47,29 @@ json::Value connection_json(const ConnectionView &view) {
 }
 
 Result<ConnectionQuery> read_query(const Request &request) {
-    Result<Paging> paging =
-        request.only_query_parameters({"workspace_id", "provider", "state", "limit", "cursor"}).and_then([&] {
-            return read_paging(request);
-        });
+    Result<Paging> paging = request
+                                .only_query_parameters({"workspace_id", "provider", "state", "user_id",
+                                                        "label", "limit", "cursor"})
+                                .and_then([&] { return read_paging(request); });
     if (!paging) {
         return fail(paging.error());
     }
     ConnectionQuery query;
     query.limit = paging->limit;
     query.cursor = paging->cursor;
-    for (auto [name, into] : {std::pair{"workspace_id", &query.workspace_id},
-                              std::pair{"provider", &query.provider}, std::pair{"state", &query.state}}) {
+    for (auto [name, into] :
+         {std::pair{"workspace_id", &query.workspace_id}, std::pair{"provider", &query.provider},
+          std::pair{"state", &query.state}, std::pair{"user_id", &query.user_id}}) {
         Result<std::optional<std::string>> value = request.query_parameter(name);
         if (!value) {
             return fail(value.error());
         }
         *into = value->value_or("");
+    }
+    for (const auto &[name, value] : request.query) {
+        if (name == "label") {
+            query.labels.push_back(value);
+        }
     }
     return query;
 }
@@ -60,10 +79,10 @@ Result<Response> list(ApiContext &context, const Request &request, const Caller 
     if (!query) {
         return fail(query.error());
     }
-    return context.connections.list(caller, *query).map([](const ConnectionViewPage &page) {
+    return context.connections.list(caller, *query).map([&](const ConnectionViewPage &page) {
         json::Value items = json::Value::array();
         for (const ConnectionView &view : page.items) {
-            items.append(connection_json(view));
+            items.append(connection_json(view, context.links));
         }
         return Response::json(200, page_json(std::move(items), page.next_cursor));
     });
@@ -71,12 +90,75 @@ Result<Response> list(ApiContext &context, const Request &request, const Caller 
 
 Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {
     return context.connections.get(caller, std::string{request.path_parameter("id")})
-        .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
+        .map([&](const ConnectionView &view) {
+            return Response::json(200, connection_json(view, context.links));
+        });
+}
+
+// {"labels": {name: value or null}}
+Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    json::Value labels = reader.required_object("labels");
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.connections.label(caller, std::string{request.path_parameter("id")}, labels)
+        .map([&](const ConnectionView &view) {
+            return Response::json(200, connection_json(view, context.links));
+        });
+}
+
+Result<Response> reconnect(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body =
+        request.body.empty() ? Result<json::Value>{json::Value::object()} : request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    ReconnectRequest wish;
+    wish.connection_id = request.path_parameter("id");
+    read_reconnect(reader, wish);
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.consents.reconnect(caller, wish).map([](const Consent &consent) {
+        return Response::json(200, consent_json(consent));
+    });
+}
+
+// true, false or "unsupported"; absent where it had ended before.
+void set_upstream(json::Value &out, const Ended &ended) {
+    if (!ended.upstream) {
+        return;
+    }
+    if (*ended.upstream == UpstreamRevocation::kUnsupported) {
+        out.set("upstream_revoked", to_string(*ended.upstream));
+    } else {
+        out.set("upstream_revoked", *ended.upstream == UpstreamRevocation::kDone);
+    }
+}
+
+Result<Response> remove(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.connections.remove(caller, std::string{request.path_parameter("id")})
+        .map([](const Ended &ended) {
+            json::Value out = json::Value::object();
+            out.set("id", ended.view.connection.id).set("message", "Connection deleted");
+            set_upstream(out, ended);
+            return Response::json(200, out);
+        });
 }
 
 Result<Response> revoke(ApiContext &context, const Request &request, const Caller &caller) {
     return context.connections.revoke(caller, std::string{request.path_parameter("id")})
-        .map([](const ConnectionView &view) { return Response::json(200, connection_json(view)); });
+        .map([&](const Ended &ended) {
+            json::Value out = connection_json(ended.view, context.links);
+            set_upstream(out, ended);
+            return Response::json(200, out);
+        });
 }
 
 }  // namespace
@@ -85,6 +167,9 @@ Routes connection_routes(ApiContext &context) {
     return {
         {"GET", "/connections", control(Scope::kConnectionsRead), bind(context, list)},
         {"GET", "/connections/{id}", control(Scope::kConnectionsRead), bind(context, get)},
+        {"PATCH", "/connections/{id}", control(Scope::kConnectionsWrite), bind(context, patch)},
+        {"DELETE", "/connections/{id}", control(Scope::kConnectionsWrite), bind(context, remove)},
+        {"POST", "/connections/{id}/reconnect", control(Scope::kConnectionsWrite), bind(context, reconnect)},
         {"POST", "/connections/{id}/revoke", control(Scope::kConnectionsWrite), bind(context, revoke)},
     };
 }

@@ -21,6 +21,7 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
     wish.user_id = reader.string_or("user_id", "", 255);
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
     wish.variables = reader.object_or_null("variables");
+    wish.labels = reader.object_or_null("labels");
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -29,15 +30,43 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
     });
 }
 
+// With a connection_id: the same connection again, for whoever may see it. Who may allow another account is
+// who could make any connection there: a control-plane key, or an agent that administers its workspace.
+Result<Response> request_again(ApiContext &context, const json::Value &body, const Caller &caller) {
+    json::ObjectReader reader(body);
+    ReconnectRequest wish;
+    wish.connection_id = reader.required_string("connection_id", 64);
+    read_reconnect(reader, wish);
+    for (std::string_view name :
+         {"user_id", "provider_id", "provider_name", "workspace_id", "metadata", "action"}) {
+        reader.ignore(name);  // the connection has its own
+    }
+    if (wish.allow_other_account && !caller.may(record::Grant::kAdmin)) {
+        reader.refuse("allow_other_account", "needs the grant admin");
+    }
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.consents.reconnect(caller, wish).map([](const Consent &consent) {
+        return Response::json(200, consent_json(consent));
+    });
+}
+
 // Workspace: the agent's own; a control-plane key names it.
 Result<Response> request_connection(ApiContext &context, const Request &request, const Caller &caller) {
-    if (!caller.may(record::Grant::kConnectionCreate) || !caller.agent.connections.empty()) {
-        return fail(Errc::kInsufficientGrant,
-                    "this needs the grant connection:create, not narrowed to connections");
+    if (!caller.may(record::Grant::kConnectionCreate)) {
+        return fail(Errc::kInsufficientGrant, "this needs the grant connection:create");
     }
     Result<json::Value> body = request.json_body();
     if (!body) {
         return fail(body.error());
+    }
+    if (body->contains("connection_id")) {
+        return request_again(context, *body, caller);
+    }
+    if (!caller.agent.connections.empty()) {
+        return fail(Errc::kInsufficientGrant,
+                    "an agent that is narrowed to connections cannot ask for new ones");
     }
     json::ObjectReader reader(*body);
     ConsentRequest wish;
@@ -48,6 +77,7 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     wish.return_url = reader.required_string("return_url");
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
     wish.variables = reader.object_or_null("variables");
+    wish.labels = reader.object_or_null("labels");
     reader.ignore("metadata");
     reader.ignore("action");
     if (Result<void> finished = reader.finish(); !finished) {

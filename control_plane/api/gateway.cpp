@@ -18,7 +18,7 @@ Response token_response(json::Value body) {
 Result<Response> token(ApiContext &context, const Request &request, const Caller &caller) {
     Result<record::TokenRecord> record = context.tokens.read(caller, connection_id(request));
     if (!record) {
-        return token_error(record.error(), request);
+        return token_error(record.error(), request, context.links);
     }
     return token_response(token_json(*record, context.clock()));
 }
@@ -27,7 +27,7 @@ Result<Response> token(ApiContext &context, const Request &request, const Caller
 Result<Response> refresh(ApiContext &context, const Request &request, const Caller &caller) {
     Result<record::TokenRecord> record = context.tokens.refresh(caller, connection_id(request));
     if (!record) {
-        return token_error(record.error(), request);
+        return token_error(record.error(), request, context.links);
     }
     bool may_read = caller.may(record::Grant::kTokenRead);
     return token_response(may_read ? token_json(*record, context.clock()) : status_json(*record));

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "control_plane/services/time_text.h"
+#include "shared/encoding/hex.h"
 
 namespace nexus::control {
 
@@ -120,8 +121,16 @@ json::Value consent_json(const Consent &consent) {
         .set("state", consent.state)
         .set("scopes", consent.scopes)
         .set("provider_id", consent.provider_id)
-        .set("connection_id", consent.connection_id);
+        .set("connection_id", consent.connection_id)
+        .set("status", to_string(consent.state_of_connection));
     return out;
+}
+
+void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into) {
+    into.return_url = reader.string_or("return_url", "");
+    into.scopes = reader.strings_or_empty("scopes", 100, 256);
+    into.variables = reader.object_or_null("variables");
+    into.allow_other_account = reader.boolean_or("allow_other_account", false);
 }
 
 json::Value capture_form_json(const CaptureForm &form) {
@@ -130,7 +139,7 @@ json::Value capture_form_json(const CaptureForm &form) {
     return out;
 }
 
-Response token_error(const Error &error, const Request &request) {
+Response token_error(const Error &error, const Request &request, const ReconnectLinks &links) {
     Response response = error_response(error, request.request_id);
     if (error.errc != Errc::kAttentionRequired) {
         return response;
@@ -138,6 +147,7 @@ Response token_error(const Error &error, const Request &request) {
     Result<json::Value> body = json::parse_object(response.body.view());
     if (body) {
         body->set("reason", error.detail);
+        body->set("reconnect_url", links.link_to(encoding::to_lower_ascii(request.path_parameter("id"))));
         response.body = body->dump();
     }
     return response;

@@ -7,6 +7,7 @@
 #include "control_plane/server/message.h"
 #include "control_plane/services/capture_service.h"
 #include "control_plane/services/consent_service.h"
+#include "control_plane/services/reconnect_link.h"
 #include "shared/clock.h"
 #include "shared/record/token_record.h"
 
@@ -37,10 +38,12 @@ json::Value token_json(const record::TokenRecord &record, UnixMs now);
 /// {"status": state, "expiry"?}
 json::Value status_json(const record::TokenRecord &record);
 json::Value consent_json(const Consent &consent);
+/// return_url?, scopes?, variables?, allow_other_account? of a body that asks for another flow.
+void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into);
 /// {"provider_name", "schema"}
 json::Value capture_form_json(const CaptureForm &form);
 
-/// DESIGN 4's body, with `reason` for attention_required.
-Response token_error(const Error &error, const Request &request);
+/// DESIGN 4's body, with `reason` and `reconnect_url` for attention_required.
+Response token_error(const Error &error, const Request &request, const ReconnectLinks &links);
 
 }  // namespace nexus::control

@@ -33,6 +33,7 @@ struct ConnectOptions {
     std::string user;
     std::vector<std::string> scopes;
     std::string return_url;
+    std::vector<std::string> labels;  // name=value
     bool wait = false;
     int timeout_s = 600;
 };
@@ -42,9 +43,23 @@ struct ConnectionListOptions {
     std::string workspace;
     std::string provider;
     std::string state;
+    std::vector<std::string> labels;  // name=value
 };
 int connection_list(const Client &client, const Output &output, const ConnectionListOptions &options);
 int connection_show(const Client &client, const Output &output, const std::string &id);
 int connection_revoke(const Client &client, const Output &output, const std::string &id);
+int connection_delete(const Client &client, const Output &output, const std::string &id);
+
+struct ReconnectOptions {
+    std::string return_url;
+    bool allow_other_account = false;
+    bool wait = false;
+    int timeout_s = 600;
+};
+int connection_reconnect(const Client &client, const Output &output, const std::string &id,
+                         const ReconnectOptions &options);
+/// labels  name=value, or name- to take one away
+int connection_label(const Client &client, const Output &output, const std::string &id,
+                     const std::vector<std::string> &labels);
 
 }  // namespace nexus::control::cli

@@ -1,9 +1,8 @@
-// nexusctl connect and connection: start one, list, show, revoke.
-#include <chrono>
+// nexusctl connect and connection: start one, list, show. What changes one is connection_changes.cpp's.
 #include <cstdio>
-#include <thread>
 
 #include "control_plane/cli/commands.h"
+#include "control_plane/cli/connection_wait.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/url/url.h"
 #include "shared/encoding/percent.h"
@@ -12,43 +11,14 @@ namespace nexus::control::cli {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{1000};
-
-std::string connection_path(const std::string &id) {
-    return "/connections/" + encoding::percent_encode(id);
-}
-
 void print_connection(const json::Value &connection) {
     for (const std::string &name : connection.names()) {
         json::Value value = connection.get(name);
-        std::string shown = value.is_string()  ? std::string{value.as_string()}
-                            : value.is_array() ? join(value)
-                                               : value.dump_text();
+        std::string shown = value.is_string()                        ? std::string{value.as_string()}
+                            : value.is_array()                       ? join(value)
+                            : value.is_object() && value.size() == 0 ? "-"
+                                                                     : value.dump_text();
         std::printf("%-18s %s\n", name.c_str(), shown.c_str());
-    }
-}
-
-// Until the connection leaves `pending`, or time is up.
-int wait_until_active(const Client &client, const Output &output, const std::string &id, int timeout_s) {
-    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{timeout_s};
-    for (;;) {
-        std::optional<json::Value> connection = expect(client.call("GET", connection_path(id)));
-        if (!connection) {
-            return 1;
-        }
-        std::string state = text(*connection, "state");
-        if (state != "pending") {
-            if (output.json) {
-                print_json(*connection);
-            } else {
-                std::printf("state         %s\n", state.c_str());
-            }
-            return state == "active" ? 0 : 1;
-        }
-        if (std::chrono::steady_clock::now() >= deadline) {
-            return problem("still pending after " + std::to_string(timeout_s) + " s");
-        }
-        std::this_thread::sleep_for(kPoll);
     }
 }
 
@@ -61,6 +31,13 @@ int connect(const Client &client, const Output &output, const ConnectOptions &op
         .set("provider_name", options.provider)
         .set("scopes", options.scopes)
         .set("return_url", options.return_url.empty() ? client.url() + "/health" : options.return_url);
+    if (!options.labels.empty()) {
+        std::optional<json::Value> labels = parse_labels(options.labels);
+        if (!labels) {
+            return 2;
+        }
+        body.set("labels", std::move(*labels));
+    }
     std::optional<json::Value> consent = expect(client.call("POST", "/v1/request-connection", &body));
     if (!consent) {
         return 1;
@@ -73,7 +50,7 @@ int connect(const Client &client, const Output &output, const ConnectOptions &op
         std::printf("open          %s\n", text(*consent, "authUrl").c_str());
     }
     std::fflush(stdout);
-    return options.wait ? wait_until_active(client, output, id, options.timeout_s) : 0;
+    return options.wait ? wait_for_person(client, output, id, options.timeout_s, "pending") : 0;
 }
 
 int connection_list(const Client &client, const Output &output, const ConnectionListOptions &options) {
@@ -84,6 +61,12 @@ int connection_list(const Client &client, const Output &output, const Connection
         if (!value.empty()) {
             path = with_query(path, {{name, value}});
         }
+    }
+    for (const std::string &label : options.labels) {
+        size_t equals = label.find('=');
+        path += (path.find('?') == std::string::npos ? "?label=" : "&label=") +
+                encoding::percent_encode(label.substr(0, equals) + ":" +
+                                         (equals == std::string::npos ? "" : label.substr(equals + 1)));
     }
     std::optional<std::vector<json::Value>> connections = all_items(client, path);
     if (!connections) {
@@ -111,19 +94,6 @@ int connection_show(const Client &client, const Output &output, const std::strin
         return 1;
     }
     output.json ? print_json(*connection) : print_connection(*connection);
-    return 0;
-}
-
-int connection_revoke(const Client &client, const Output &output, const std::string &id) {
-    std::optional<json::Value> connection = expect(client.call("POST", connection_path(id) + "/revoke"));
-    if (!connection) {
-        return 1;
-    }
-    if (output.json) {
-        print_json(*connection);
-    } else {
-        std::printf("revoked %s\n", text(*connection, "id").c_str());
-    }
     return 0;
 }
 

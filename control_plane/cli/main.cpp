@@ -26,6 +26,8 @@ struct Line {
     ConnectOptions connect;
     ConnectionListOptions connections;
     AdminOptions admin;
+    ReconnectOptions reconnect;
+    std::vector<std::string> labels;
     Command command;
 
     void choose(CLI::App *app, Command chosen) {
@@ -82,11 +84,28 @@ void add_connect(CLI::App &app, Line &line) {
     start->add_option("--scope", line.connect.scopes, "Scope; may be repeated (default: the profile's)")
         ->delimiter(',');
     start->add_option("--return-url", line.connect.return_url, "Where the browser goes afterwards");
+    start->add_option("--label", line.connect.labels, "name=value; may be repeated");
     start->add_flag("--wait", line.connect.wait, "Wait until the connection is active");
     start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")
         ->check(CLI::PositiveNumber);
     line.choose(start, [&line](const Client &client, const Output &output) {
         return connect(client, output, line.connect);
+    });
+}
+
+void add_reconnect(CLI::App &connection, Line &line) {
+    CLI::App *again = connection.add_subcommand(
+        "reconnect", "Connect the same account again, and print the URL a person must open");
+    again->add_option("ID", line.id)->required();
+    again->add_option("--return-url", line.reconnect.return_url,
+                      "Where the browser goes afterwards (default: as the last time)");
+    again->add_flag("--allow-other-account", line.reconnect.allow_other_account,
+                    "Take another upstream account too");
+    again->add_flag("--wait", line.reconnect.wait, "Wait until the person is done");
+    again->add_option("--timeout", line.reconnect.timeout_s, "With --wait: seconds (600)")
+        ->check(CLI::PositiveNumber);
+    line.choose(again, [&line](const Client &client, const Output &output) {
+        return connection_reconnect(client, output, line.id, line.reconnect);
     });
 }
 
@@ -97,6 +116,7 @@ void add_connection(CLI::App &app, Line &line) {
     list->add_option("--provider", line.connections.provider, "Only of this provider");
     list->add_option("--state", line.connections.state,
                      "pending, active, attention, failed, expired or revoked");
+    list->add_option("--label", line.connections.labels, "Only with this name=value; may be repeated");
     line.choose(list, [&line](const Client &client, const Output &output) {
         return connection_list(client, output, line.connections);
     });
@@ -110,6 +130,18 @@ void add_connection(CLI::App &app, Line &line) {
     line.choose(revoke, [&line](const Client &client, const Output &output) {
         return connection_revoke(client, output, line.id);
     });
+    CLI::App *remove = connection->add_subcommand("delete", "Revoke a connection and forget it");
+    remove->add_option("ID", line.id)->required();
+    line.choose(remove, [&line](const Client &client, const Output &output) {
+        return connection_delete(client, output, line.id);
+    });
+    CLI::App *label = connection->add_subcommand("label", "Set labels, or take them away");
+    label->add_option("ID", line.id)->required();
+    label->add_option("LABEL", line.labels, "name=value, or name- to take it away")->required();
+    line.choose(label, [&line](const Client &client, const Output &output) {
+        return connection_label(client, output, line.id, line.labels);
+    });
+    add_reconnect(*connection, line);
 }
 
 int run(int argc, char **argv) {

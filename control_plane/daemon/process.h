@@ -26,6 +26,7 @@ struct Process {
     Fetch fetch;
     TokenEndpoint endpoint;
     Discovery discovery;
+    ReconnectLinks links;
     RecordBuilder records;
     RedisWriter redis;
     OutboxDrainer drainer;

@@ -166,6 +166,13 @@ void read_answer(json::ObjectReader &reader, const std::string &path, OAuthProfi
             reader.refuse("keep_callback_fields", "must not keep code and state");
         }
     }
+    out.account_field = reader.string_or("account_field", "", 64);
+    auto is_it = [&](const auto &entry) { return entry.first == out.account_field; };
+    if (!out.account_field.empty() &&
+        std::none_of(out.keep_response_fields.begin(), out.keep_response_fields.end(), is_it) &&
+        std::none_of(out.keep_callback_fields.begin(), out.keep_callback_fields.end(), is_it)) {
+        reader.refuse("account_field", "must name a kept field");
+    }
 }
 
 void read_chain(json::ObjectReader &reader, const std::string &path, OAuthProfile &out,

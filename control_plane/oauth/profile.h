@@ -112,6 +112,7 @@ struct OAuthProfile {
     int64_t default_expires_in_s = 0;            // 0 = none
     NamedTexts keep_response_fields;             // name in metadata, path in the answer
     NamedTexts keep_callback_fields;             // name in metadata, parameter of the callback
+    std::string account_field;                   // of the kept ones, the one that tells accounts apart
     std::optional<TokenChain> chain;
 
     std::vector<OAuthVariable> variables;

@@ -13,6 +13,11 @@ namespace nexus::control {
 namespace {
 
 constexpr size_t kStateKeyBytes = 32;
+constexpr std::string_view kReconnectUse = "reconnect";
+
+bool is_fresh(UnixMs iat, UnixMs lifetime, UnixMs now) {
+    return iat <= now + kStateSkewMs && iat > now - lifetime;
+}
 
 tl::unexpected<Error> refuse() {
     return fail(Errc::kInvalidState, "the state is unknown, expired, used or not ours");
@@ -69,12 +74,15 @@ std::string StateSigner::sign(const StateClaims &claims) const {
     if (!claims.browser.empty()) {
         object.set("browser", claims.browser);
     }
-    std::string text = object.dump_text();
-    crypto::Sha256 mac = crypto::hmac_sha256(key.key.view(), text);
-    return encoding::base64url_encode(text) + "." + encoding::base64url_encode(crypto::as_view(mac));
+    return sign_text(object.dump_text());
 }
 
-Result<StateClaims> StateSigner::verify(std::string_view token, UnixMs now) const {
+std::string StateSigner::sign_text(const std::string &json) const {
+    crypto::Sha256 mac = crypto::hmac_sha256(keys_.front().key.view(), json);
+    return encoding::base64url_encode(json) + "." + encoding::base64url_encode(crypto::as_view(mac));
+}
+
+Result<json::Value> StateSigner::open_text(std::string_view token) const {
     size_t dot = token.find('.');
     if (token.size() > kMaxStateBytes || dot == std::string_view::npos) {
         return refuse();
@@ -94,14 +102,39 @@ Result<StateClaims> StateSigner::verify(std::string_view token, UnixMs now) cons
         return refuse();
     }
     Result<json::Value> object = json::parse_object(*text);
+    return object ? std::move(object) : Result<json::Value>{refuse()};
+}
+
+Result<StateClaims> StateSigner::verify(std::string_view token, UnixMs now) const {
+    Result<StateClaims> claims = open_text(token).and_then(read_claims);
+    if (claims && !is_fresh(claims->iat, kStateLifetimeMs, now)) {
+        return refuse();
+    }
+    return claims;
+}
+
+std::string StateSigner::sign_reconnect(const ReconnectClaims &claims) const {
+    json::Value object = json::Value::object();
+    object.set("kid", keys_.front().id)
+        .set("use", kReconnectUse)
+        .set("connection_id", claims.connection_id)
+        .set("iat", claims.iat);
+    return sign_text(object.dump_text());
+}
+
+Result<ReconnectClaims> StateSigner::verify_reconnect(std::string_view token, UnixMs now) const {
+    Result<json::Value> object = open_text(token);
     if (!object) {
-        return refuse();
+        return fail(object.error());
     }
-    Result<StateClaims> claims = read_claims(*object);
-    if (!claims) {
-        return refuse();
-    }
-    if (claims->iat > now + kStateSkewMs || claims->iat + kStateLifetimeMs <= now) {
+    json::ObjectReader reader(*object);
+    reader.ignore("kid");
+    std::string use = reader.required_string("use", 32);
+    ReconnectClaims claims;
+    claims.connection_id = reader.required_string("connection_id", 64);
+    claims.iat = reader.integer_or("iat", 0, 0, INT64_MAX);
+    if (!reader.finish() || use != kReconnectUse || !encoding::is_uuid(claims.connection_id) ||
+        !is_fresh(claims.iat, kReconnectLifetimeMs, now)) {
         return refuse();
     }
     return claims;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control_plane/json/json.h"
 #include "shared/clock.h"
 #include "shared/result.h"
 #include "shared/secret.h"
@@ -32,6 +33,15 @@ struct StateClaims {
     std::string browser;  // "" = a ticket; else base64url(SHA-256(the browser's secret))
 };
 
+/// What a standing reconnect link carries: which connection, and nothing that opens it.
+///   JSON: {"kid","use":"reconnect","connection_id","iat"}
+struct ReconnectClaims {
+    std::string connection_id;
+    UnixMs iat = 0;
+};
+
+inline constexpr UnixMs kReconnectLifetimeMs = 30LL * 24 * 3600 * 1000;
+
 /// Signs with the current STATE_KEY, verifies with the previous ones too.
 class StateSigner {
 public:
@@ -43,11 +53,17 @@ public:
     /// minutes
     Result<StateClaims> verify(std::string_view token, UnixMs now) const;
 
+    std::string sign_reconnect(const ReconnectClaims &claims) const;
+    /// Never what `sign` made, nor the other way round. errors kInvalidState, as verify; 30 days
+    Result<ReconnectClaims> verify_reconnect(std::string_view token, UnixMs now) const;
+
 private:
     struct Key {
         std::string id;
         Secret key;
     };
+    std::string sign_text(const std::string &json) const;
+    Result<json::Value> open_text(std::string_view token) const;
     explicit StateSigner(std::vector<Key> keys) : keys_(std::move(keys)) {}
     std::vector<Key> keys_;
 };

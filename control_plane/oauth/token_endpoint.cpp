@@ -6,6 +6,12 @@
 
 namespace nexus::control {
 
+namespace {
+
+constexpr std::chrono::milliseconds kRevocationTimeout{3000};
+
+}  // namespace
+
 TokenResponse TokenEndpoint::exchange_code(const OAuthClient &client, std::string_view code,
                                            const Secret &code_verifier, std::string_view redirect_uri) const {
     std::vector<FormField> fields;
@@ -132,6 +138,7 @@ Result<void> TokenEndpoint::revoke(const OAuthClient &client, const Secret &toke
     if (!request) {
         return fail(request.error());
     }
+    request->total_timeout = kRevocationTimeout;  // somebody waits for the end of a connection
     Result<HttpResponse> response = fetch_(*request);
     if (!response) {
         return fail(response.error());

@@ -10,6 +10,7 @@
 #include "control_plane/oauth/browser_binding.h"
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/variables.h"
+#include "control_plane/services/account_check.h"
 #include "control_plane/services/activation.h"
 #include "control_plane/services/connect_service.h"
 #include "control_plane/store/audit_repository.h"
@@ -18,6 +19,8 @@
 namespace nexus::control {
 
 namespace {
+
+constexpr int kStoreAttempts = 5;
 
 // Error codes of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6 go on to return_url;
 // anything else that a provider (or whoever sent the browser) says becomes "oauth_error".
@@ -114,6 +117,9 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
         return fail_flow(caller, flow, audit::kOauthError, "missing_params");
     }
     Result<void> done = client ? exchange_and_store(caller, flow, *client, input) : fail(client.error());
+    if (!done && is_other_account(done.error())) {
+        return fail_flow(caller, flow, audit::kOauthError, "other_account");
+    }
     if (!done) {
         bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
         std::string_view type =
@@ -148,6 +154,11 @@ Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flo
         return fail(grant.error());
     }
     keep_fields(flow, client, input, *grant);
+    Result<void> account = check_same_account(flow.connection, client.profile,
+                                              grant->change.account_subject.value_or(""), grant->kept);
+    if (!account) {
+        return account;
+    }
     return store_grant(caller, flow, *grant);
 }
 
@@ -195,6 +206,7 @@ void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, c
     if (!kept.empty()) {
         grant.change.metadata = merged_json(flow.connection.metadata, kept);
     }
+    grant.kept = std::move(kept);
     Variables variables = client.variables;
     variables.erase("client_id");
     for (const auto &[name, value] : grant.variables) {
@@ -222,25 +234,31 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
     if (!claims) {
         return fail(Errc::kInvalidIdToken, claims.error().message);
     }
-    const std::string &known = flow.connection.account_subject;
-    if (!known.empty() && known != claims->subject) {
-        return fail(Errc::kInvalidIdToken, "another account granted than the one this connection belongs to");
-    }
     grant.change.account_subject = claims->subject;
     grant.credentials.usage.emplace_back("id_token", std::move(id_token));
     return {};
 }
 
+// Onto the row as it is by now: of a connection that works meanwhile a refresh may have come between.
 Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const Grant &grant) {
-    Result<store::Connection> row = database_.transact([&](store::Transaction &sql) {
-        return activate(sql, vault_, flow.connection, grant.credentials, grant.change,
-                        caller.event(audit::kOauthFlowCompleted), clock_());
-    });
-    if (!row) {
-        return fail(row.error());
+    for (int attempt = 1;; ++attempt) {
+        Result<store::Connection> row =
+            database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+                Result<store::Connection> newest = store::connections::get(sql, flow.connection.id);
+                return newest ? activate(sql, vault_, *newest, grant.credentials, grant.change,
+                                         caller.event(audit::kOauthFlowCompleted), clock_())
+                              : newest;
+            });
+        bool moved = !row && row.error().errc == Errc::kConflict && attempt < kStoreAttempts;
+        if (moved) {
+            continue;
+        }
+        if (!row) {
+            return fail(row.error());
+        }
+        announce_active(drainer_, *row);
+        return {};
     }
-    announce_active(drainer_, *row);
-    return {};
 }
 
 // A first try that failed leaves `failed`; a connection that works (or once did) stays as it is.

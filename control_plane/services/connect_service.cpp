@@ -27,6 +27,12 @@ std::vector<std::pair<std::string, std::string>> problems_with(const CredentialS
     return out;
 }
 
+bool is_machine(const store::Provider &provider) {
+    Result<OAuthProfile> profile = stored_oauth_profile(provider.oauth);
+    return provider.auth_type == "oauth2" && profile &&
+           profile->grant == OAuthProfile::Grant::kClientCredentials;
+}
+
 }  // namespace
 
 tl::unexpected<Error> another_browser() {
@@ -34,25 +40,58 @@ tl::unexpected<Error> another_browser() {
 }
 
 Result<Visit> ConnectService::open(const std::string &ticket, std::string_view cookie_header) {
-    UnixMs now = clock_();
-    Result<StateClaims> claims = verify_ticket(signer_, ticket, now);
-    if (!claims) {
-        return fail(claims.error());
+    if (Result<StateClaims> claims = verify_ticket(signer_, ticket, clock_())) {
+        return open_flow(std::move(*claims), cookie_header);
     }
+    return consents_.provider_of_link(ticket).map([](const std::string &provider) {
+        Visit visit;
+        visit.kind = Visit::Kind::kInvitation;
+        visit.provider = provider;
+        return visit;
+    });
+}
+
+Result<std::string> ConnectService::accept(const Caller &person, const std::string &ticket) {
+    return consents_.reconnect_by_link(person, ticket).map([](const Consent &consent) {
+        return consent.auth_url;
+    });
+}
+
+// A connection without a person was done when it was asked for; whoever opens its link all the same goes on.
+Result<Visit> ConnectService::done(const StateClaims &claims, const Error &otherwise) {
+    Result<store::Connection> connection = store::connections::get(database_, claims.connection_id);
+    Result<store::Provider> provider =
+        connection ? store::providers::get(database_, connection->provider_id) : fail(connection.error());
+    if (!provider || connection->state != connection::State::kActive || !is_machine(*provider)) {
+        return fail(otherwise);
+    }
+    Visit visit;
+    visit.kind = Visit::Kind::kDone;
+    visit.end = FlowEnd{connection->id,
+                        {},
+                        provider->name,
+                        {},
+                        success_url(*connection, provider->name, config_.allowed_return_domains)};
+    return visit;
+}
+
+Result<Visit> ConnectService::open_flow(StateClaims claims, std::string_view cookie_header) {
+    UnixMs now = clock_();
     Result<store::Connection> connection =
-        store::connections::peek_flow(database_, claims->connection_id, claims->jti, now);
+        store::connections::peek_flow(database_, claims.connection_id, claims.jti, now);
     if (!connection) {
-        return fail(connection.error());
+        return connection.error().errc == Errc::kInvalidState ? done(claims, connection.error())
+                                                              : fail(connection.error());
     }
     Result<store::Provider> provider = store::providers::get(database_, connection->provider_id);
     if (!provider) {
         return fail(provider.error());
     }
     Visit visit;
-    visit.cookie = flow_cookie(cookie_header, claims->jti, config_.is_https());
+    visit.cookie = flow_cookie(cookie_header, claims.jti, config_.is_https());
     visit.cookie_max_age_s = (connection->flow_expires_at - now + 999) / 1000;
-    claims->browser = browser_claim(visit.cookie.secret);
-    visit.state = signer_.sign(*claims);
+    claims.browser = browser_claim(visit.cookie.secret);
+    visit.state = signer_.sign(claims);
     visit.ends_on_http = connection->return_url.starts_with("http:");
     if (is_static_auth_type(provider->auth_type)) {
         visit.kind = Visit::Kind::kForm;

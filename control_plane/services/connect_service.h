@@ -11,12 +11,14 @@
 #include "control_plane/oauth/browser_binding.h"
 #include "control_plane/oauth/client.h"
 #include "control_plane/services/capture_service.h"
+#include "control_plane/services/consent_service.h"
+#include "control_plane/services/flow_end.h"
 
 namespace nexus::control {
 
 /// What to show, or where to go.
 struct Visit {
-    enum class Kind : uint8_t { kProvider, kForm };
+    enum class Kind : uint8_t { kProvider, kForm, kInvitation, kDone };
     Kind kind = Kind::kProvider;
     FlowCookie cookie;
     int64_t cookie_max_age_s = 0;
@@ -24,6 +26,8 @@ struct Visit {
     std::string state;          // kForm: bound to the browser, for the form's hidden field
     CaptureForm form;           // kForm
     bool ends_on_http = false;  // return_url is a plain one (on loopback)
+    std::string provider;       // kInvitation: whose account is to be connected again
+    FlowEnd end;                // kDone: nothing is left to do (client credentials)
 };
 
 /// What came of a submitted form.
@@ -37,11 +41,13 @@ using TypedFields = std::vector<std::pair<std::string, Secret>>;
 class ConnectService {
 public:
     ConnectService(store::Database &database, const Vault &vault, Discovery &discovery,
-                   const StateSigner &signer, CaptureService &captures, const Config &config, Clock clock)
+                   const StateSigner &signer, ConsentService &consents, CaptureService &captures,
+                   const Config &config, Clock clock)
         : database_(database),
           vault_(vault),
           discovery_(discovery),
           signer_(signer),
+          consents_(consents),
           captures_(captures),
           config_(config),
           clock_(std::move(clock)) {}
@@ -50,6 +56,10 @@ public:
     /// errors  kInvalidState, kProviderNotFound, kProviderError, kProviderUnavailable, kStoreUnavailable
     Result<Visit> open(const std::string &ticket, std::string_view cookie_header);
 
+    /// Begins the flow of a standing reconnect link: where to go on. errors as
+    /// ConsentService::reconnect_by_link
+    Result<std::string> accept(const Caller &person, const std::string &ticket);
+
     /// The form came back. What does not fit the schema is told and uses nothing up.
     /// errors as open; kInvalidState with detail "browser": another browser's form, or another site's;
     ///        kInvalidRequest: fields that the form does not have
@@ -57,6 +67,8 @@ public:
                               std::string_view cookie_header, const TypedFields &typed);
 
 private:
+    Result<Visit> open_flow(StateClaims claims, std::string_view cookie_header);
+    Result<Visit> done(const StateClaims &claims, const Error &otherwise);
     Result<std::string> authorization(const store::Provider &provider, const store::Connection &connection,
                                       const std::string &state);
 
@@ -64,6 +76,7 @@ private:
     const Vault &vault_;
     Discovery &discovery_;
     const StateSigner &signer_;
+    ConsentService &consents_;
     CaptureService &captures_;
     const Config &config_;
     Clock clock_;

@@ -4,7 +4,10 @@
 #include <map>
 
 #include "control_plane/log/log.h"
+#include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/services/connection_labels.h"
 #include "control_plane/services/token_service.h"
+#include "control_plane/store/audit_repository.h"
 #include "control_plane/store/transition.h"
 #include "shared/encoding/hex.h"
 
@@ -12,7 +15,7 @@ namespace nexus::control {
 
 namespace {
 
-constexpr int kRevokeAttempts = 5;
+constexpr int kAttempts = 5;
 
 }  // namespace
 
@@ -37,6 +40,14 @@ Result<ConnectionViewPage> ConnectionService::list(const Caller &caller, const C
         if (!filter.state) {
             return fail(Errc::kInvalidRequest, "parameter state is no connection state", "state");
         }
+    }
+    filter.user_id = query.user_id;
+    for (const std::string &text : query.labels) {
+        Result<std::pair<std::string, std::string>> label = parse_label(text);
+        if (!label) {
+            return fail(label.error());
+        }
+        filter.labels.push_back(std::move(*label));
     }
     Result<std::string> provider_id = provider_id_of(query.provider);
     if (!provider_id) {
@@ -84,35 +95,116 @@ Result<ConnectionView> ConnectionService::get(const Caller &caller, const std::s
     return ConnectionView{std::move(*connection), std::move(provider->name)};
 }
 
-Result<ConnectionView> ConnectionService::revoke(const Caller &caller, const std::string &id) {
+Result<ConnectionView> ConnectionService::label(const Caller &caller, const std::string &id,
+                                                const json::Value &labels) {
     for (int attempt = 1;; ++attempt) {
         Result<ConnectionView> view = get(caller, id);
-        if (!view || view->connection.state == connection::State::kRevoked) {
+        if (!view) {
             return view;
         }
+        Result<std::string> merged = merged_labels(view->connection.labels, labels);
+        if (!merged) {
+            return fail(merged.error());
+        }
+        store::ConnectionChange change;
+        change.labels = std::move(*merged);
         const store::Connection &before = view->connection;
-        Result<store::Connection> row =
-            database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-                if (Result<void> erased = store::tokens::erase(sql, before.id); !erased) {
-                    return fail(erased.error());
-                }
-                store::ConnectionChange change;
-                change.state = connection::State::kRevoked;
-                return store::change_connection(sql, before.id, before.generation, change,
-                                                caller.event(audit::kConnectionRevoked), clock_());
-            });
-        bool moved = !row && row.error().errc == Errc::kConflict && attempt < kRevokeAttempts;
-        if (moved) {
-            continue;  // a refresh came between; the newer row is revoked instead
+        Result<store::Connection> row = database_.transact([&](store::Transaction &sql) {
+            return store::change_connection(sql, before.id, before.generation, change,
+                                            caller.event(audit::kConnectionLabelled), clock_());
+        });
+        if (!row && row.error().errc == Errc::kConflict && attempt < kAttempts) {
+            continue;
         }
         if (!row) {
             return fail(row.error());
         }
-        log::info("connection_revoked", {{"connection_id", row->id}});
-        (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+        drainer_.notify();
         view->connection = std::move(*row);
         return view;
     }
+}
+
+Result<Ended> ConnectionService::revoke(const Caller &caller, const std::string &id) {
+    return end_and_tell(caller, id, false);
+}
+
+Result<Ended> ConnectionService::remove(const Caller &caller, const std::string &id) {
+    return end_and_tell(caller, id, true);
+}
+
+// Ours first, in one transaction; the provider may take its time, or be away.
+Result<Ended> ConnectionService::end_and_tell(const Caller &caller, const std::string &id, bool removed) {
+    for (int attempt = 1;; ++attempt) {
+        Result<ConnectionView> view = get(caller, id);
+        if (!view) {
+            return fail(view.error());
+        }
+        const store::Connection before = view->connection;
+        bool ended_before = before.state == connection::State::kRevoked;
+        if (ended_before && !removed) {
+            return Ended{std::move(*view), std::nullopt};
+        }
+        Result<StoredCredentials> credentials = credentials_of(before);
+        Result<store::Connection> row = end(caller, before, removed);
+        if (!row && row.error().errc == Errc::kConflict && attempt < kAttempts) {
+            continue;  // a refresh came between; the newer row is ended instead
+        }
+        if (!row) {
+            return fail(row.error());
+        }
+        log::info(removed ? "connection_deleted" : "connection_revoked", {{"connection_id", row->id}});
+        (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
+        view->connection = std::move(*row);
+        Ended out{std::move(*view), std::nullopt};
+        if (!ended_before) {
+            out.upstream = tell_provider(caller, before, credentials);
+        }
+        return out;
+    }
+}
+
+Result<store::Connection> ConnectionService::end(const Caller &caller, const store::Connection &before,
+                                                 bool removed) {
+    return database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+        if (Result<void> erased = store::tokens::erase(sql, before.id); !erased) {
+            return fail(erased.error());
+        }
+        UnixMs now = clock_();
+        store::ConnectionChange change;
+        change.state = connection::State::kRevoked;
+        if (removed) {
+            change.deleted_at = now;
+        }
+        std::string_view type = removed ? audit::kConnectionDeleted : audit::kConnectionRevoked;
+        return store::change_connection(sql, before.id, before.generation, change, caller.event(type), now);
+    });
+}
+
+Result<StoredCredentials> ConnectionService::credentials_of(const store::Connection &connection) {
+    return store::tokens::get(database_, connection.id).and_then([&](const store::Token &token) {
+        return open_credentials(vault_, connection, token);
+    });
+}
+
+// What came of it is an event of its own: the end itself was recorded before the provider was asked.
+UpstreamRevocation ConnectionService::tell_provider(const Caller &caller, const store::Connection &before,
+                                                    const Result<StoredCredentials> &credentials) {
+    bool had_none = !credentials && credentials.error().errc == Errc::kTokenUnavailable;
+    Result<store::Provider> provider = store::providers::get_any(database_, before.provider_id);
+    UpstreamRevocation outcome = UpstreamRevocation::kUnsupported;
+    if (!had_none) {
+        outcome = provider ? revoker_.revoke(*provider, before, credentials ? &*credentials : nullptr)
+                           : UpstreamRevocation::kFailed;
+    }
+    audit::Event event = caller.event(audit::kUpstreamRevocation, "upstream_revoked", to_string(outcome));
+    event.connection_id = before.id;
+    event.workspace_id = before.workspace_id;
+    event.provider_id = before.provider_id;
+    if (Result<void> recorded = store::audit_log::append(database_, event, clock_()); !recorded) {
+        log::error("upstream_revocation_not_recorded", {{"connection_id", before.id}});
+    }
+    return outcome;
 }
 
 }  // namespace nexus::control

@@ -1,4 +1,5 @@
-// Starts a connection: see consent_service.h.
+// Starts a connection: see consent_service.h. Starting one again is reconnect.cpp's; without a
+// person, machine_grant.cpp's.
 #include "control_plane/services/consent_service.h"
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "control_plane/oauth/pkce.h"
 #include "control_plane/oauth/return_url.h"
 #include "control_plane/oauth/variables.h"
+#include "control_plane/services/connection_labels.h"
 #include "control_plane/store/transition.h"
 #include "shared/crypto/random.h"
 #include "shared/encoding/base64.h"
@@ -32,12 +34,18 @@ Result<void> ConsentService::check(const ConsentRequest &request) const {
         return fail(Errc::kInvalidRequest,
                     "workspace_id and user_id are at most 255 bytes, without control characters");
     }
-    if (request.scopes.size() > 100 ||
-        !std::all_of(request.scopes.begin(), request.scopes.end(), is_scope_token)) {
+    if (Result<void> scopes = check_scopes(request.scopes); !scopes) {
+        return scopes;
+    }
+    return check_return_url(request.return_url, config_.allowed_return_domains);
+}
+
+Result<void> ConsentService::check_scopes(const std::vector<std::string> &scopes) const {
+    if (scopes.size() > 100 || !std::all_of(scopes.begin(), scopes.end(), is_scope_token)) {
         return fail(Errc::kInvalidRequest, "member scopes must hold scope tokens (RFC 6749 section 3.3)",
                     "scopes");
     }
-    return check_return_url(request.return_url, config_.allowed_return_domains);
+    return {};
 }
 
 Result<store::Provider> ConsentService::find_provider(const Caller &caller, const ConsentRequest &request) {
@@ -75,6 +83,10 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     if (!workspace) {
         return fail(workspace.error());
     }
+    Result<std::string> labels = new_labels(request.labels);
+    if (!labels) {
+        return fail(labels.error());
+    }
     UnixMs now = clock_();
     store::Connection connection;
     connection.id = crypto::random_uuid();
@@ -84,35 +96,20 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     connection.scopes = request.scopes.empty() ? provider->scopes : request.scopes;
     connection.flow_scopes = connection.scopes;
     connection.return_url = request.return_url;
-    connection.flow_id = crypto::random_uuid();
-    connection.flow_expires_at = now + kStateLifetimeMs;
+    connection.labels = std::move(*labels);
     connection.created_at = connection.updated_at = now;
-    bool oauth2 = provider->auth_type == "oauth2";
     Result<Variables> variables = flow_variables(*provider, request);
     if (!variables) {
         return fail(variables.error());
     }
     connection.flow_variables = to_json_text(*variables);
-    if (oauth2 && contains_openid(connection.scopes)) {
-        connection.nonce = encoding::base64url_encode(crypto::random_bytes(32));
+    Result<Begun> begun = begin_flow(*provider, connection, now);
+    if (!begun) {
+        return fail(begun.error());
     }
-    std::string state = signer_.sign(
-        StateClaims{connection.flow_id, connection.workspace_id, provider->id, connection.id, now, {}});
-
-    if (oauth2) {
-        // Resolved already now: who asks learns of a profile that cannot work, not the person.
-        Result<OAuthClient> client = resolve_client(*provider, vault_, discovery_, *variables);
-        Result<AuthorizationRequest> usable = client ? authorization_request(*client) : fail(client.error());
-        if (!usable) {
-            return fail(usable.error());
-        }
-        Result<std::string> box = seal_code_verifier(vault_, connection, new_code_verifier());
-        if (!box) {
-            return fail(box.error());
-        }
-        connection.code_verifier_box = std::move(*box);
+    if (begun->is_machine()) {
+        return connect_machine(caller, *provider, std::move(connection), std::move(*begun), true);
     }
-    std::string url = config_.base_url + "/connect/" + state;
     Result<void> created = database_.transact([&](store::Transaction &sql) {
         return store::create_connection(sql, connection, caller.event(audit::kConnectionCreated), now);
     });
@@ -123,7 +120,49 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
         metrics_->consent_created(!connection.nonce.empty());
     }
     log::info("consent_created", {{"connection_id", connection.id}, {"provider_id", provider->id}});
-    return Consent{std::move(url), std::move(state), connection.scopes, provider->id, connection.id};
+    return consent_of(connection, std::move(begun->ticket));
+}
+
+// The flow's own members of the row; scopes and return_url are set already.
+Result<ConsentService::Begun> ConsentService::begin_flow(const store::Provider &provider,
+                                                         store::Connection &connection, UnixMs now) {
+    Begun out;
+    connection.flow_id = crypto::random_uuid();
+    connection.flow_expires_at = now + kStateLifetimeMs;
+    out.ticket = signer_.sign(
+        StateClaims{connection.flow_id, connection.workspace_id, provider.id, connection.id, now, {}});
+    if (provider.auth_type == "oauth2") {
+        // Resolved already now: who asks learns of a profile that cannot work, not the person.
+        Result<OAuthClient> client =
+            parse_variables(connection.flow_variables).and_then([&](const Variables &variables) {
+                return resolve_client(provider, vault_, discovery_, variables);
+            });
+        if (!client) {
+            return fail(client.error());
+        }
+        out.client = std::move(*client);
+        if (out.is_machine()) {
+            return out;
+        }
+        if (Result<AuthorizationRequest> usable = authorization_request(*out.client); !usable) {
+            return fail(usable.error());
+        }
+        Result<std::string> box = seal_code_verifier(vault_, connection, new_code_verifier());
+        if (!box) {
+            return fail(box.error());
+        }
+        connection.code_verifier_box = std::move(*box);
+        connection.nonce = contains_openid(connection.flow_scopes)
+                               ? encoding::base64url_encode(crypto::random_bytes(32))
+                               : "";
+    }
+    return out;
+}
+
+Consent ConsentService::consent_of(const store::Connection &connection, std::string ticket) const {
+    std::string url = config_.base_url + "/connect/" + ticket;
+    return Consent{std::move(url),         std::move(ticket), connection.flow_scopes,
+                   connection.provider_id, connection.id,     connection.state};
 }
 
 }  // namespace nexus::control

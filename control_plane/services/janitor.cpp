@@ -19,10 +19,15 @@ Janitor::~Janitor() {
 }
 
 int64_t Janitor::sweep() {
+    UnixMs now = clock_();
+    return sweep_all(store::connections::delete_expired_pending, now - kKeepPendingMs) +
+           sweep_all(store::connections::purge_deleted, now - kKeepDeletedMs);
+}
+
+int64_t Janitor::sweep_all(Result<int64_t> (*one_batch)(store::Executor &, UnixMs, int64_t), UnixMs before) {
     int64_t total = 0;
     for (;;) {
-        Result<int64_t> deleted =
-            store::connections::delete_expired_pending(database_, clock_() - kKeepPendingMs, kBatch);
+        Result<int64_t> deleted = one_batch(database_, before, kBatch);
         if (!deleted) {
             log::warn("janitor_failed", {{"reason", deleted.error().message}});
             return total;
@@ -39,7 +44,7 @@ void Janitor::run() {
     while (!wake_.wait_for(lock, interval_, [this] { return stopping_; })) {
         lock.unlock();
         if (int64_t deleted = sweep(); deleted > 0) {
-            log::info("pending_connections_deleted", {{"count", deleted}});
+            log::info("dead_connections_removed", {{"count", deleted}});
         }
         lock.lock();
     }

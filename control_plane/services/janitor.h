@@ -15,6 +15,8 @@ class Janitor {
 public:
     /// A pending connection is deleted this long after its flow ended: pollers learn of the end meanwhile.
     static constexpr UnixMs kKeepPendingMs = 24LL * 3600 * 1000;
+    /// A deleted connection's row goes this long after: by then every edge has heard of it.
+    static constexpr UnixMs kKeepDeletedMs = 24LL * 3600 * 1000;
     static constexpr int64_t kBatch = 500;
 
     Janitor(store::Database &database, Clock clock, std::chrono::seconds interval = std::chrono::minutes{10});
@@ -26,6 +28,7 @@ public:
     int64_t sweep();
 
 private:
+    int64_t sweep_all(Result<int64_t> (*one_batch)(store::Executor &, UnixMs, int64_t), UnixMs before);
     void run();
     store::Database &database_;
     Clock clock_;

@@ -13,10 +13,11 @@ namespace {
 record::TokenRecord describe(const store::Connection &connection, const store::Provider &provider) {
     record::TokenRecord out;
     out.connection_id = connection.id;
-    out.workspace_id = connection.workspace_id;
+    out.workspace_id = connection.deleted_at == 0 ? connection.workspace_id : "";
     out.provider_id = provider.id;
     out.provider = provider.name;
-    out.state = provider.deleted_at == 0 ? connection.state : connection::State::kRevoked;
+    bool is_gone = provider.deleted_at != 0 || connection.deleted_at != 0;
+    out.state = is_gone ? connection::State::kRevoked : connection.state;
     out.generation = static_cast<uint64_t>(connection.generation);
     out.scopes = connection.scopes;
     if (out.state == connection::State::kAttention) {
@@ -28,7 +29,7 @@ record::TokenRecord describe(const store::Connection &connection, const store::P
 }  // namespace
 
 Result<record::TokenRecord> RecordBuilder::token(const std::string &connection_id) const {
-    Result<store::Connection> connection = store::connections::get(database_, connection_id);
+    Result<store::Connection> connection = store::connections::get_any(database_, connection_id);
     return connection ? token(*connection) : fail(connection.error());
 }
 
@@ -38,6 +39,9 @@ Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connec
         return fail(provider.error());
     }
     record::TokenRecord out = describe(connection, *provider);
+    if (out.state == connection::State::kAttention && links_ != nullptr) {
+        out.reconnect_url = links_->link_to(connection.id);
+    }
     if (out.state != connection::State::kActive) {
         return out;
     }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/services/reconnect_link.h"
 #include "control_plane/store/agent_repository.h"
 #include "control_plane/store/connection_repository.h"
 #include "control_plane/store/provider_repository.h"
@@ -14,9 +15,12 @@ namespace nexus::control {
 
 class RecordBuilder {
 public:
-    RecordBuilder(store::Database &database, const Vault &vault, Clock clock)
-        : database_(database), vault_(vault), clock_(std::move(clock)) {}
+    /// links  the reconnect_url of a connection that needs a person; nullptr = none
+    RecordBuilder(store::Database &database, const Vault &vault, Clock clock,
+                  const ReconnectLinks *links = nullptr)
+        : database_(database), vault_(vault), clock_(std::move(clock)), links_(links) {}
 
+    /// A deleted connection gives a record of no workspace, so that edges tell nobody of it.
     /// Credentials are in it only while the connection is active and its provider lives.
     /// errors kConnectionNotFound, kStoreUnavailable, kSealBroken, kUnknownKey, kMalformedRecord
     Result<record::TokenRecord> token(const std::string &connection_id) const;
@@ -31,6 +35,7 @@ private:
     store::Database &database_;
     const Vault &vault_;
     Clock clock_;
+    const ReconnectLinks *links_;
 };
 
 }  // namespace nexus::control

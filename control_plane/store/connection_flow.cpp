@@ -16,7 +16,7 @@ Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, Un
         "UPDATE connections SET flow_id = $2, flow_expires_at = $3, code_verifier_box = $4, nonce = $5, "
         "return_url = $6, flow_scopes = $7, updated_at = $8, flow_variables = $9, "
         "flow_allows_other_account = $10, code_verifier_key_id = $11 "
-        "WHERE id = $1 AND state <> 'revoked'",
+        "WHERE id = $1 AND state <> 'revoked' AND deleted_at = 0",
         {text(id), flow.flow_id, flow.flow_expires_at, bytes_or_null(flow.code_verifier_box), flow.nonce,
          flow.return_url, store::list(flow.scopes), now, flow.variables, flag(flow.allows_other_account),
          flow.code_verifier_key_id});
@@ -38,7 +38,8 @@ Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_vie
     }
     Result<Rows> rows =
         sql.execute(NEXUS_SELECT_CONNECTION
-                    "WHERE id = $1 AND flow_id = $2 AND flow_expires_at > $3 AND state <> 'revoked'",
+                    "WHERE id = $1 AND flow_id = $2 AND flow_expires_at > $3 AND state <> 'revoked' AND "
+                    "deleted_at = 0",
                     {text(id), text(flow_id), now});
     if (!rows) {
         return fail(rows.error());
@@ -71,6 +72,17 @@ Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t lim
         "DELETE FROM connections WHERE id IN (SELECT id FROM connections WHERE state = 'pending' AND "
         "flow_expires_at < $1 ORDER BY flow_expires_at LIMIT $2) AND state = 'pending' AND flow_expires_at < "
         "$1",
+        {before, limit});
+    if (!deleted) {
+        return fail(deleted.error());
+    }
+    return deleted->affected;
+}
+
+Result<int64_t> purge_deleted(Executor &sql, UnixMs before, int64_t limit) {
+    Result<Rows> deleted = sql.execute(
+        "DELETE FROM connections WHERE id IN (SELECT id FROM connections WHERE deleted_at > 0 AND "
+        "deleted_at < $1 ORDER BY deleted_at LIMIT $2)",
         {before, limit});
     if (!deleted) {
         return fail(deleted.error());

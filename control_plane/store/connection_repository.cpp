@@ -1,6 +1,7 @@
 // Connections: create, read, list, change. Flows are connection_flow.cpp's, leases connection_refresh.cpp's.
 #include "control_plane/store/connection_repository.h"
 
+#include "control_plane/json/json.h"
 #include "control_plane/store/connection_rows.h"
 #include "control_plane/store/list_query.h"
 
@@ -72,6 +73,13 @@ Value list_unless_unset(const std::optional<std::vector<std::string>> &value) {
     return value ? store::list(*value) : Value{};
 }
 
+/// How a label stands in the column. Quotes within values are escaped there, so it is found as a whole label
+/// or not at all; replace() compares byte by byte in both databases.
+std::string label_text(std::string_view name, std::string_view value) {
+    std::string object = json::Value::object().set(name, value).dump_canonical();
+    return object.substr(1, object.size() - 2);
+}
+
 /// A reason is of a state: it does not outlive it.
 std::optional<std::string> reason_for(const ConnectionChange &change) {
     if (change.attention_reason || !change.state || *change.state == connection::State::kAttention) {
@@ -125,12 +133,17 @@ Result<void> create(Executor &sql, const Connection &c) {
     return {};
 }
 
-Result<Connection> get(Executor &sql, std::string_view id) {
+Result<Connection> get_any(Executor &sql, std::string_view id) {
     Result<Rows> rows = sql.execute(NEXUS_SELECT_CONNECTION "WHERE id = $1", {text(id)});
     if (!rows) {
         return fail(rows.error());
     }
     return rows->empty() ? connection_not_found() : read_connection(rows->rows.front());
+}
+
+Result<Connection> get(Executor &sql, std::string_view id) {
+    Result<Connection> connection = get_any(sql, id);
+    return connection && connection->deleted_at != 0 ? connection_not_found() : std::move(connection);
 }
 
 Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit,
@@ -143,8 +156,14 @@ Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64
     if (!filter.provider_id.empty()) {
         query.where("provider_id = ?", filter.provider_id);
     }
+    if (!filter.user_id.empty()) {
+        query.where("user_id = ?", filter.user_id);
+    }
     if (filter.state) {
         query.where("state = ?", text(to_string(*filter.state)));
+    }
+    for (const auto &[name, value] : filter.labels) {
+        query.where("replace(labels, ?, '') <> labels", text(label_text(name, value)));
     }
     return query.newest_first<ConnectionPage>(sql, limit, cursor, "id", read_connection,
                                               [](const Connection &connection) { return connection.id; });
@@ -172,6 +191,7 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
         "account_subject = COALESCE($8, account_subject), scopes = COALESCE($9, scopes), "
         "last_refreshed_at = COALESCE($10, last_refreshed_at), labels = COALESCE($12, labels), "
         "metadata = COALESCE($13, metadata), variables = COALESCE($14, variables), updated_at = $11, "
+        "deleted_at = COALESCE($15, deleted_at), "
         "generation = generation + 1, "
         "refresh_lease_until = CASE WHEN refresh_epoch = $3 THEN 0 ELSE refresh_lease_until END, "
         "refresh_owner = CASE WHEN refresh_epoch = $3 THEN '' ELSE refresh_owner END "
@@ -181,7 +201,7 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
          unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
          unless_unset(change.account_subject), list_unless_unset(change.scopes),
          unless_unset(change.last_refreshed_at), now, unless_unset(change.labels),
-         unless_unset(change.metadata), unless_unset(change.variables)});
+         unless_unset(change.metadata), unless_unset(change.variables), unless_unset(change.deleted_at)});
     if (!rows) {
         return fail(rows.error());
     }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control_plane/store/database.h"
@@ -55,6 +56,8 @@ struct Connection {
 struct ConnectionFilter {
     std::string workspace_id;  // "" = any, like the rest
     std::string provider_id;
+    std::string user_id;
+    std::vector<std::pair<std::string, std::string>> labels;  // name and value; all of them
     std::optional<connection::State> state;
 };
 
@@ -75,6 +78,7 @@ struct ConnectionChange {
     std::optional<std::string> labels;  // JSON objects
     std::optional<std::string> metadata;
     std::optional<std::string> variables;
+    std::optional<UnixMs> deleted_at;
 };
 
 struct Flow {
@@ -93,8 +97,10 @@ namespace connections {
 
 /// errors kConflict (id taken)
 Result<void> create(Executor &sql, const Connection &connection);
-/// errors kConnectionNotFound
+/// Living ones only. errors kConnectionNotFound
 Result<Connection> get(Executor &sql, std::string_view id);
+/// Deleted ones too: edges must still be told. errors kConnectionNotFound
+Result<Connection> get_any(Executor &sql, std::string_view id);
 /// Newest first. limit 1..1000. errors kInvalidRequest (cursor)
 Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64_t limit,
                             std::string_view cursor);
@@ -127,6 +133,8 @@ Result<void> release_refresh_lease(Executor &sql, std::string_view id, int64_t e
 
 /// Deletes pending connections whose flow expired before `before`, at most `limit`. returns how many
 Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t limit);
+/// Removes the rows of connections that were deleted before `before`, at most `limit`. returns how many
+Result<int64_t> purge_deleted(Executor &sql, UnixMs before, int64_t limit);
 
 }  // namespace connections
 }  // namespace nexus::control::store

@@ -41,7 +41,7 @@ export async function walk({ front, gateway, sidecar, state, nexusctl, idp, api 
     const answer = await post(`${gateway}/v1/request-connection`, { headers: { 'x-api-key': agent }, json: body });
     expect(answer.status === 200, `the gateway answers with an address for the person (${answer.status})`);
     show('connection', answer.json.connection_id);
-    show('authUrl', new URL(answer.json.authUrl).origin + new URL(answer.json.authUrl).pathname);
+    show('authUrl', withoutToken(answer.json.authUrl));
     return { connection: answer.json.connection_id, authUrl: answer.json.authUrl };
   });
 
@@ -49,7 +49,7 @@ export async function walk({ front, gateway, sidecar, state, nexusctl, idp, api 
     const browser = new Browser();
     const end = new URL(await browser.consent(authUrl, { login: 'alice', until: (url) => url.startsWith(app.url) }));
     for (const page of browser.visited) {
-      show('page', page.replace(/(interaction|auth)\/[\w-]{20,}/, '$1/...'));
+      show('page', withoutToken(page));
     }
     show('back at', `${end.origin}${end.pathname}?status=${end.searchParams.get('status')}&connection_id=...`);
     expect(browser.visited.includes(`${front}/auth/callback`), 'the provider sent the browser to the callback');
@@ -90,6 +90,9 @@ export async function walk({ front, gateway, sidecar, state, nexusctl, idp, api 
   });
   return { agentKey: agent, connection };
 }
+
+// Addresses that are good for something are not for a screen.
+const withoutToken = (url) => url.replace(/(connect|interaction|auth)\/[\w.-]{20,}/, '$1/...');
 
 const manifest = ({ idp, api }) => `providers:
   - name: demo

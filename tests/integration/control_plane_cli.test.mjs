@@ -86,6 +86,17 @@ test('agents and connections', async (t) => {
   assert.match((await run(['connection', 'list', '--workspace', 'w', '--state', 'pending'])).stdout, new RegExp(id));
   assert.equal((await run(['connection', 'list', '--state', 'odd'])).code, 1);
   assert.equal(JSON.parse((await run(['connection', 'show', id, '--json'])).stdout).state, 'pending');
+  assert.equal((await run(['connection', 'label', id, 'env=prod', 'x=1'])).stdout, 'env=prod\nx=1\n');
+  assert.equal((await run(['connection', 'label', id, 'x-'])).stdout, 'env=prod\n');
+  assert.equal((await run(['connection', 'label', id, 'nonsense'])).code, 2);
+  assert.match((await run(['connection', 'list', '--label', 'env=prod'])).stdout, new RegExp(id));
+  assert.doesNotMatch((await run(['connection', 'list', '--label', 'env=test'])).stdout, new RegExp(id));
+  const labelled = JSON.parse((await run(['connect', '--provider', 'keyed', '--workspace', 'w', '--user', 'u', '--label', 'env=test', '--json'])).stdout);
+  assert.match((await run(['connection', 'list', '--label', 'env=test'])).stdout, new RegExp(labelled.connection_id));
+  const again = await run(['connection', 'reconnect', id]);
+  assert.match(again.stdout, new RegExp(`^connection\\s+${id}\nopen\\s+http\\S+/connect/\\S+$`, 'm'));
+  assert.equal((await run(['connection', 'delete', labelled.connection_id])).stdout, `deleted ${labelled.connection_id}\n`);
+  assert.equal((await run(['connection', 'show', labelled.connection_id])).code, 1);
   assert.equal((await run(['connection', 'revoke', id])).stdout, `revoked ${id}\n`);
   assert.match((await run(['connection', 'show', id])).stdout, /^state\s+revoked$/m);
 });

@@ -31,7 +31,7 @@ class Idp {
     this.clientId = 'nexus-edge';
     this.clientSecret = randomBytes(24).toString('base64url');
     this.scopes = scopes;
-    this.counts = { token: 0, refresh: 0, code: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
+    this.counts = { token: 0, refresh: 0, code: 0, machine: 0, revocation: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
     this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
     this.faults = new Map();
     this.provider = this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh });
@@ -44,7 +44,7 @@ class Idp {
       ...(['none', 'private_key_jwt'].includes(clientAuth) ? {} : { client_secret: this.clientSecret }),
       ...(jwks ? { jwks } : {}),
       redirect_uris: redirectUris,
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', ...(clientAuth === 'none' ? [] : ['client_credentials'])],
       response_types: ['code'],
       token_endpoint_auth_method: clientAuth,
     }, {
@@ -63,6 +63,7 @@ class Idp {
       cookies: { keys: [randomBytes(16).toString('hex')] },
       ttl: {
         AccessToken: () => idp.accessTtl,
+        ClientCredentials: () => idp.accessTtl,
         AuthorizationCode: 60,
         IdToken: 3600,
         RefreshToken: 86400,
@@ -74,6 +75,7 @@ class Idp {
         devInteractions: { enabled: true },
         introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true, allowedPolicy: () => true },
+        clientCredentials: { enabled: true },
       },
       pkce: { required: () => true },
       rotateRefreshToken: rotate,
@@ -82,7 +84,7 @@ class Idp {
       renderError: (context, out) => { context.body = out; },
     }));
     provider.on('grant.success', (context) => {
-      idp.counts[context.oidc.params.grant_type === 'refresh_token' ? 'refresh' : 'code'] += 1;
+      idp.counts[{ refresh_token: 'refresh', client_credentials: 'machine' }[context.oidc.params.grant_type] ?? 'code'] += 1;
       for (const [kind, name] of [['access', 'access_token'], ['refresh', 'refresh_token'], ['id', 'id_token']]) {
         if (context.body[name]) {
           idp.tokens[kind].add(context.body[name]);
@@ -95,7 +97,7 @@ class Idp {
   async listen() {
     const callback = this.provider.callback();
     const counted = new Map([
-      ['/token', 'token'], ['/token/introspection', 'introspection'], ['/jwks', 'jwks'], ['/auth', 'authorization'],
+      ['/token', 'token'], ['/token/introspection', 'introspection'], ['/token/revocation', 'revocation'], ['/jwks', 'jwks'], ['/auth', 'authorization'],
       ['/.well-known/openid-configuration', 'discovery'],
     ]);
     this.server = http.createServer(async (request, response) => {
@@ -182,7 +184,7 @@ class Idp {
 
   /** Is this access token good now? What the protected API asks (RFC 7662), without the HTTP round trip. */
   async isActive(token) {
-    const found = await this.provider.AccessToken.find(token);
+    const found = await this.provider.AccessToken.find(token) ?? await this.provider.ClientCredentials.find(token);
     return found !== undefined && !found.isExpired;
   }
 

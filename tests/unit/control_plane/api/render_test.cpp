@@ -41,11 +41,20 @@ TEST(TokenJson, StaticCredentialsAreNotRepeated) {
 TEST(TokenError, AttentionCarriesItsReason) {
     Request request;
     request.request_id = "r1";
-    Response got = token_error(Error{Errc::kAttentionRequired, "reconnect", "invalid_grant", 0}, request);
+    request.path_parameters = {{"id", "6F1C2A34-0000-4000-8000-000000000003"}};
+    std::vector<Secret> keys;
+    keys.emplace_back(std::string(32, 'k'));
+    StateSigner signer = std::move(*StateSigner::create(std::move(keys)));
+    Config config;
+    config.base_url = "https://nexus.example";
+    ReconnectLinks links(signer, config, [] { return UnixMs{1'800'000'000'000}; });
+    Response got =
+        token_error(Error{Errc::kAttentionRequired, "reconnect", "invalid_grant", 0}, request, links);
     EXPECT_EQ(got.status, 409);
     Result<json::Value> body = json::parse_object(got.body.view());
     EXPECT_EQ(body->get("error").as_string(), "attention_required");
     EXPECT_EQ(body->get("reason").as_string(), "invalid_grant");
+    EXPECT_EQ(body->get("reconnect_url").as_string(), links.link_to("6f1c2a34-0000-4000-8000-000000000003"));
     EXPECT_EQ(body->get("request_id").as_string(), "r1");
 }
 

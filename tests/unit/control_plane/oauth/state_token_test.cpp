@@ -82,6 +82,20 @@ TEST(StateToken, OneThatIsBoundToABrowserIsNoTicket) {
     EXPECT_EQ(verify_ticket(ring, ring.sign(bound), kNow).error().errc, Errc::kInvalidState);
 }
 
+TEST(ReconnectTicket, LivesThirtyDaysAndIsNoState) {
+    StateSigner ring = signer({'a'});
+    std::string ticket = ring.sign_reconnect({claims().connection_id, kNow});
+    EXPECT_EQ(ring.sign_reconnect({claims().connection_id, kNow}), ticket);
+    Result<ReconnectClaims> got = ring.verify_reconnect(ticket, kNow + kReconnectLifetimeMs - 1);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->connection_id, claims().connection_id);
+    EXPECT_FALSE(ring.verify_reconnect(ticket, kNow + kReconnectLifetimeMs));
+    EXPECT_FALSE(signer({'b'}).verify_reconnect(ticket, kNow));
+    EXPECT_FALSE(ring.verify(ticket, kNow));
+    EXPECT_FALSE(ring.verify_reconnect(ring.sign(claims()), kNow));
+    EXPECT_FALSE(ring.verify_reconnect(ring.sign_reconnect({"no uuid", kNow}), kNow));
+}
+
 TEST(StateSigner, RefusesShortKeys) {
     std::vector<Secret> keys;
     keys.emplace_back(std::string_view{"short"});

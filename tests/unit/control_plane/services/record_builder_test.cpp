@@ -55,6 +55,39 @@ TEST_F(RecordBuilderTest, ActiveCarriesUsageCredentialsOnly) {
     EXPECT_TRUE(builder_.token(kConnection)->credentials.empty());
 }
 
+TEST_F(RecordBuilderTest, WhatNeedsAPersonSaysWhereTheyGo) {
+    std::vector<Secret> keys;
+    keys.emplace_back(std::string(32, 'k'));
+    StateSigner signer = std::move(*StateSigner::create(std::move(keys)));
+    Config config;
+    config.base_url = "https://nexus.example";
+    ReconnectLinks links(signer, config, clock());
+    RecordBuilder builder(*database_, vault_, clock(), &links);
+    move_to(connection::State::kActive, 1);
+    EXPECT_EQ(builder.token(kConnection)->reconnect_url, "");
+    move_to(connection::State::kAttention, 2);
+    std::string url = builder.token(kConnection)->reconnect_url;
+    ASSERT_TRUE(url.starts_with("https://nexus.example/connect/"));
+    EXPECT_TRUE(signer.verify_reconnect(url.substr(url.rfind('/') + 1), now_));
+    EXPECT_EQ(builder_.token(kConnection)->reconnect_url, "") << "nobody makes links here";
+}
+
+TEST_F(RecordBuilderTest, ADeletedConnectionBelongsToNobody) {
+    move_to(connection::State::kActive, 1);
+    store::ConnectionChange change;
+    change.state = connection::State::kRevoked;
+    change.deleted_at = now_;
+    ASSERT_TRUE(database_->transact([&](store::Transaction &sql) {
+        return store::connections::change(sql, kConnection, 2, change, now_);
+    }));
+    Result<record::TokenRecord> record = builder_.token(kConnection);
+    ASSERT_TRUE(record) << "edges must hear of it";
+    EXPECT_EQ(record->state, connection::State::kRevoked);
+    EXPECT_EQ(record->workspace_id, "");
+    EXPECT_EQ(record->generation, 3u);
+    EXPECT_TRUE(record->credentials.empty());
+}
+
 TEST_F(RecordBuilderTest, WhatIsGoneLeavesTheOutbox) {
     store::OutboxEntry entry;
     entry.id = "00000000-0000-4000-8000-000000000000";

@@ -206,6 +206,50 @@ TEST_P(ConnectionsTest, ATransitionWritesAuditAndOutboxOrNothing) {
     EXPECT_EQ(events->front().event.workspace_id, "ws");
 }
 
+TEST_P(ConnectionsTest, DeletedOnesAreFoundByEdgesOnlyAndPurgedLater) {
+    const Connection kept = add_connection();
+    const Connection gone = add_connection();
+    ConnectionChange change_to;
+    change_to.state = State::kRevoked;
+    change_to.deleted_at = 5000;
+    ASSERT_TRUE(change(gone, gone.generation, change_to));
+    EXPECT_EQ(connections::get(*database_, gone.id).error().errc, Errc::kConnectionNotFound);
+    EXPECT_EQ(connections::get_any(*database_, gone.id)->deleted_at, 5000);
+    EXPECT_EQ(connections::list(*database_, {}, 10, "")->items.size(), 1u);
+    EXPECT_FALSE(connections::peek_flow(*database_, gone.id, gone.flow_id, 1));
+    EXPECT_EQ(connections::start_flow(*database_, gone.id, new_flow("f", 10000), 1).error().errc,
+              Errc::kConnectionNotFound);
+    EXPECT_EQ(change(gone, gone.generation + 1, {}).error().errc, Errc::kConnectionNotFound);
+    EXPECT_EQ(*connections::purge_deleted(*database_, 5000, 10), 0);
+    EXPECT_EQ(*connections::purge_deleted(*database_, 5001, 10), 1);
+    EXPECT_FALSE(connections::get_any(*database_, gone.id));
+    EXPECT_TRUE(connections::get(*database_, kept.id));
+}
+
+TEST_P(ConnectionsTest, AreFoundByWholeLabels) {
+    const Connection a = add_connection();
+    const Connection b = add_connection();
+    ConnectionChange labels;
+    labels.labels = R"({"env":"prod","team":"red"})";
+    ASSERT_TRUE(change(a, a.generation, labels));
+    labels.labels = R"({"env":"x\",\"team\":\"red","team":"Red"})";
+    ASSERT_TRUE(change(b, b.generation, labels));
+    auto found = [&](std::vector<std::pair<std::string, std::string>> wanted) {
+        ConnectionFilter filter;
+        filter.labels = std::move(wanted);
+        std::vector<std::string> ids;
+        for (const Connection &connection : connections::list(*database_, filter, 10, "")->items) {
+            ids.push_back(connection.id);
+        }
+        return ids;
+    };
+    EXPECT_EQ(found({{"env", "prod"}}), std::vector<std::string>{a.id});
+    EXPECT_EQ(found({{"team", "red"}}), std::vector<std::string>{a.id}) << "byte by byte, and whole";
+    EXPECT_EQ(found({{"env", "x\",\"team\":\"red"}}), std::vector<std::string>{b.id});
+    EXPECT_EQ(found({{"env", "prod"}, {"team", "Red"}}), std::vector<std::string>{});
+    EXPECT_EQ(found({{"env", "pro"}}), std::vector<std::string>{});
+}
+
 TEST_P(ConnectionsTest, ExpiredPendingOnesAreSwept) {
     const Connection old = add_connection();
     const Connection active = activate(add_connection());
