@@ -25,6 +25,7 @@ label { display: block; font-weight: 600; }
 .field p { margin: .1rem 0 .3rem; }
 input, select { width: 100%; padding: .55rem .6rem; font: inherit; color: inherit; background: var(--card);
   border: 1px solid var(--line); border-radius: .3rem; }
+::placeholder { color: var(--soft); opacity: 1; }
 [aria-invalid=true] { border: 2px solid var(--bad); }
 .problem { color: var(--bad); font-weight: 600; }
 button { padding: .6rem 1.2rem; font: inherit; font-weight: 600; color: var(--on-main); background: var(--main);
