@@ -15,6 +15,7 @@
 #include "control_plane/services/connection_service.h"
 #include "control_plane/services/consent_service.h"
 #include "control_plane/services/control_key_service.h"
+#include "control_plane/services/import_service.h"
 #include "control_plane/services/last_used.h"
 #include "control_plane/services/provider_service.h"
 #include "control_plane/services/token_service.h"
@@ -42,6 +43,7 @@ struct ApiContext {
     ControlKeyService &control_keys;
     WorkspaceService &workspaces;
     LastUsed &last_used;
+    ImportService &imports;
 };
 
 /// One row of a group's table.
@@ -65,6 +67,7 @@ Routes flow_routes(ApiContext &context);
 Routes connect_routes(ApiContext &context);
 Routes gateway_routes(ApiContext &context);
 Routes connection_routes(ApiContext &context);
+Routes import_routes(ApiContext &context);
 Routes agent_routes(ApiContext &context);
 Routes control_key_routes(ApiContext &context);
 Routes workspace_routes(ApiContext &context);

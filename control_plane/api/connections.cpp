@@ -6,8 +6,6 @@
 
 namespace nexus::control {
 
-namespace {
-
 json::Value connection_json(const ConnectionView &view, const ReconnectLinks &links) {
     const store::Connection &connection = view.connection;
     json::Value out = json::Value::object();
@@ -45,6 +43,8 @@ json::Value connection_json(const ConnectionView &view, const ReconnectLinks &li
         .set("updated_at", to_rfc3339(connection.updated_at));
     return out;
 }
+
+namespace {
 
 Result<ConnectionQuery> read_query(const Request &request) {
     Result<Paging> paging = request

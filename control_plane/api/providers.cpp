@@ -16,10 +16,10 @@ Result<std::string> provider_id(const Request &request) {
     return encoding::to_lower_ascii(id);
 }
 
-// {"profile": {...}}; a replacement may also be the bare profile, as the reference implementation takes it.
-Result<json::Value> read_profile(const Request &request, bool bare_allowed) {
+// {"profile": {...}}, or the bare profile, as the reference implementation takes it.
+Result<json::Value> read_profile(const Request &request) {
     Result<json::Value> body = request.json_body();
-    if (!body || (bare_allowed && !body->contains("profile"))) {
+    if (!body || !body->contains("profile")) {
         return body;
     }
     json::ObjectReader reader(*body);
@@ -34,13 +34,27 @@ json::Value changed_json(const store::Provider &provider, std::string_view messa
     return out;
 }
 
+// {"profile": {...}, "id": a UUID to keep, "dry_run": true = only check}
 Result<Response> create(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<json::Value> profile = read_profile(request, false);
-    if (!profile) {
-        return fail(profile.error());
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
     }
-    return context.providers.create(caller, *profile).map([](const store::Provider &provider) {
-        return Response::json(201, changed_json(provider, "Provider profile created"));
+    json::ObjectReader reader(*body);
+    json::Value profile = reader.required_object("profile");
+    ProviderService::CreateOptions options;
+    options.id = encoding::to_lower_ascii(reader.string_or("id", "", 64));
+    options.dry_run = reader.boolean_or("dry_run", false);
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    if (!options.id.empty() && !encoding::is_uuid(options.id)) {
+        return fail(Errc::kInvalidProviderId, "member id is not a UUID", "id");
+    }
+    return context.providers.create(caller, profile, options).map([&](const store::Provider &provider) {
+        return options.dry_run
+                   ? Response::json(200, changed_json(provider, "Provider profile can be created"))
+                   : Response::json(201, changed_json(provider, "Provider profile created"));
     });
 }
 
@@ -141,7 +155,7 @@ Result<Response> replace(ApiContext &context, const Request &request, const Call
     if (!id) {
         return fail(id.error());
     }
-    Result<json::Value> profile = read_profile(request, true);
+    Result<json::Value> profile = read_profile(request);
     if (!profile) {
         return fail(profile.error());
     }
@@ -154,7 +168,7 @@ Result<Response> patch(ApiContext &context, const Request &request, const Caller
     if (!id) {
         return fail(id.error());
     }
-    Result<json::Value> changes = read_profile(request, true);
+    Result<json::Value> changes = read_profile(request);
     if (!changes) {
         return fail(changes.error());
     }

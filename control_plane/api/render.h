@@ -6,6 +6,7 @@
 #include "control_plane/json/json.h"
 #include "control_plane/server/message.h"
 #include "control_plane/services/capture_service.h"
+#include "control_plane/services/connection_service.h"
 #include "control_plane/services/consent_service.h"
 #include "control_plane/services/reconnect_link.h"
 #include "shared/clock.h"
@@ -37,6 +38,8 @@ json::Value page_json(json::Value items, const std::string &next_cursor);
 json::Value token_json(const record::TokenRecord &record, UnixMs now);
 /// {"status": state, "expiry"?}
 json::Value status_json(const record::TokenRecord &record);
+/// A connection as operators see it.
+json::Value connection_json(const ConnectionView &view, const ReconnectLinks &links);
 json::Value consent_json(const Consent &consent);
 /// return_url?, scopes?, variables?, allow_other_account? of a body that asks for another flow.
 void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into);

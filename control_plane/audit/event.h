@@ -31,6 +31,7 @@ inline constexpr std::string_view kTokenRetrievalFailed = "token_retrieval_faile
 inline constexpr std::string_view kTokenRefreshFatal = "token_refresh_fatal";
 
 inline constexpr std::string_view kConnectionCreated = "connection.created";
+inline constexpr std::string_view kConnectionImported = "connection.imported";
 inline constexpr std::string_view kConnectionActivated = "connection.activated";
 inline constexpr std::string_view kConnectionAttention = "connection.attention";
 inline constexpr std::string_view kConnectionFailed = "connection.failed";

@@ -45,10 +45,11 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       control_keys(*database, clock),
       workspaces(*database, drainer, clock),
       last_used(*database, clock),
+      imports(*database, vault, drainer, clock),
       authenticator(*database, config.control_keys, clock, &last_used),
       gate(authenticator, config.networks),
-      context{config,    *database, redis,       drainer,      metrics,    clock,
-              providers, consents,  callbacks,   captures,     connects,   tokens,
-              records,   links, agents,    connections, control_keys, workspaces, last_used} {}
+      context{config,   *database,   redis,        drainer,    metrics,   clock,   providers,
+              consents, callbacks,   captures,     connects,   tokens,    records, links,
+              agents,   connections, control_keys, workspaces, last_used, imports} {}
 
 }  // namespace nexus::control

@@ -44,6 +44,7 @@ struct Process {
     ControlKeyService control_keys;
     WorkspaceService workspaces;
     LastUsed last_used;
+    ImportService imports;
     Authenticator authenticator;
     Gate gate;
     ApiContext context;

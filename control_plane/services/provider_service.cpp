@@ -80,26 +80,35 @@ Result<bool> ProviderService::holds_secret(const store::Provider &provider,
     return constant_time_equal(stored->view(), client_secret.view());
 }
 
-Result<store::Provider> ProviderService::create(const Caller &caller, const json::Value &profile) {
+Result<store::Provider> ProviderService::create(const Caller &caller, const json::Value &profile,
+                                                const CreateOptions &options) {
     Result<ProfileInput> input = parse_profile(profile, false);
     if (!input) {
         return fail(input.error());
     }
     store::Provider provider = std::move(input->provider);
-    provider.id = crypto::random_uuid();
+    provider.id = options.id.empty() ? crypto::random_uuid() : options.id;
     provider.created_at = provider.updated_at = clock_();
     if (input->client_secret) {
         if (Result<void> sealed = seal_secret(provider, *input->client_secret); !sealed) {
             return fail(sealed.error());
         }
     }
+    bool complete = false;
     Result<void> done = database_.transact([&](store::Transaction &sql) -> Result<void> {
-        if (Result<void> created = store::providers::create(sql, provider); !created) {
-            return created;
+        if (!options.id.empty() && store::providers::get_any(sql, options.id)) {
+            return fail(Errc::kConflict, "the id belongs to another provider", "id");
         }
-        return store::audit_log::append(sql, event_about(caller, audit::kProviderCreated, provider),
-                                        provider.created_at);
+        Result<void> created = store::providers::create(sql, provider).and_then([&] {
+            return store::audit_log::append(sql, event_about(caller, audit::kProviderCreated, provider),
+                                            provider.created_at);
+        });
+        complete = created.has_value();
+        return complete && options.dry_run ? fail(Errc::kInternal, "a dry run is rolled back") : created;
     });
+    if (options.dry_run && complete) {
+        return provider;
+    }
     if (!done) {
         return fail(done.error());
     }

@@ -20,8 +20,13 @@ public:
     ProviderService(store::Database &database, const Vault &vault, OutboxDrainer &drainer, Clock clock)
         : database_(database), vault_(vault), drainer_(drainer), clock_(std::move(clock)) {}
 
-    /// errors as parse_profile; kProviderExists; kStoreUnavailable
-    Result<store::Provider> create(const Caller &caller, const json::Value &profile);
+    struct CreateOptions {
+        std::string id;        // UUID to keep, in lower case; "" = a new one
+        bool dry_run = false;  // everything is checked, nothing is kept
+    };
+    /// errors as parse_profile; kProviderExists (name), kConflict (id); kStoreUnavailable
+    Result<store::Provider> create(const Caller &caller, const json::Value &profile,
+                                   const CreateOptions &options = {"", false});
 
     struct Replaced {
         store::Provider provider;
