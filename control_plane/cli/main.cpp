@@ -8,6 +8,7 @@
 #include "control_plane/cli/admin_lines.h"
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/print.h"
+#include "control_plane/takeover/take_over.h"
 #include "control_plane/version.h"
 
 namespace nexus::control::cli {
@@ -28,6 +29,7 @@ struct Line {
     AdminOptions admin;
     ReconnectOptions reconnect;
     std::vector<std::string> labels;
+    takeover::Options take_over;
     Command command;
 
     void choose(CLI::App *app, Command chosen) {
@@ -144,6 +146,33 @@ void add_connection(CLI::App &app, Line &line) {
     add_reconnect(*connection, line);
 }
 
+void add_import(CLI::App &app, Line &line) {
+    CLI::App *import =
+        app.add_subcommand("import", "Take connections over from elsewhere")->require_subcommand(1);
+    CLI::App *nexus = import->add_subcommand(
+        "nexus",
+        "Move a Nexus Framework database here. Only tells what would happen, unless --apply is given.\n"
+        "Its key comes from NEXUS_IMPORT_ENCRYPTION_KEY or ENCRYPTION_KEY (or ..._FILE), the database's "
+        "password best from PGPASSWORD or --from-file.");
+    takeover::Options &options = line.take_over;
+    auto *source = nexus->add_option_group("source")->require_option(1);
+    source->add_option("--from", options.from, "postgresql://USER@HOST/DATABASE");
+    source->add_option("--from-file", options.from_file, "File that holds that URL");
+    nexus->add_flag("--apply", options.apply, "Do it");
+    nexus->add_flag("--include-deleted", options.include_deleted,
+                    "Deleted providers that still have connections live again");
+    nexus->add_flag(
+        "--retry-attention", options.map.retry_attention,
+        "Connections in attention that have a refresh token become active: the next refresh tells");
+    nexus->add_option("--workspace", options.map.workspace,
+                      "Put all connections into this workspace (default: each keeps its own)");
+    nexus->add_flag("--quiet", options.quiet, "Only what is refused, and the sums");
+    line.choose(nexus, [&line](const Client &client, const Output &output) {
+        line.take_over.json = output.json;
+        return takeover::take_over(client, line.take_over);
+    });
+}
+
 int run(int argc, char **argv) {
     json::install_wiping_allocator();
     CLI::App app(
@@ -159,6 +188,7 @@ int run(int argc, char **argv) {
         [&line](CLI::App *command, Command chosen) { line.choose(command, std::move(chosen)); });
     add_connect(app, line);
     add_connection(app, line);
+    add_import(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
