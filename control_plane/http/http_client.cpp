@@ -1,20 +1,19 @@
-// libcurl's easy interface, one handle a request, handles kept for their connections. The callbacks are C
-// functions' targets: noexcept, they only copy bytes and check addresses.
+// libcurl's easy interface, one handle a request, handles kept for their connections. What happens during a
+// transfer is transfer.cpp's.
 #include "control_plane/http/http_client.h"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <csignal>
-#include <cstring>
+#include <cstdlib>
 #include <mutex>
 
 #include "control_plane/http/egress_guard.h"
 #include "control_plane/http/request_parts.h"
+#include "control_plane/http/transfer.h"
 #include "control_plane/metrics/metrics.h"
-#include "shared/encoding/hex.h"
+#include "shared/net/ip_literal.h"
 
 namespace nexus::control {
 
@@ -25,84 +24,20 @@ struct FreeEasy {
 };
 using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
 
-/// Everything the callbacks of one transfer touch.
-struct Transfer {
-    const EgressGuard *guard = nullptr;
-    bool is_plain = false;
-    bool is_denied = false;
-    size_t max_body = 0;
-    size_t max_headers = 0;
-    Secret body;  // grows by doubling; its size is the room, body_size what is filled
-    size_t body_size = 0;
-    size_t header_bytes = 0;
-    std::vector<std::pair<std::string, std::string>> headers;
-};
-
-bool append(Transfer &transfer, const char *data, size_t size) {
-    if (size > transfer.max_body - transfer.body_size) {
-        return false;
-    }
-    if (transfer.body_size + size > transfer.body.size()) {
-        const size_t room =
-            std::max(transfer.body_size + size, std::max<size_t>(4096, transfer.body.size() * 2));
-        Secret larger = Secret::zeroed(std::min(room, transfer.max_body));
-        if (transfer.body_size != 0) {
-            std::memcpy(larger.data(), transfer.body.view().data(), transfer.body_size);
-        }
-        transfer.body = std::move(larger);  // the old one is wiped
-    }
-    std::memcpy(transfer.body.data() + transfer.body_size, data, size);
-    transfer.body_size += size;
-    return true;
+/// May a connection be kept for the host's next request? Over TLS the peer has proved the host's name, and an
+/// address in the URL is the peer's own. A name over http is resolved anew each time: nothing else says who
+/// answers.
+bool is_bound_to_its_host(const Url &url) {
+    return url.scheme == "https" || net::IpLiteral::parse(url.host).has_value();
 }
 
-size_t on_body(char *data, size_t, size_t size, void *context) noexcept {
-    try {
-        return append(*static_cast<Transfer *>(context), data, size) ? size : 0;  // 0 ends the transfer
-    } catch (...) {
-        return 0;
-    }
-}
-
-std::string_view trim(std::string_view text) {
-    const size_t first = text.find_first_not_of(" \t\r\n");
-    return first == std::string_view::npos ? std::string_view()
-                                           : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-size_t on_header(char *data, size_t, size_t size, void *context) noexcept {
-    auto &transfer = *static_cast<Transfer *>(context);
-    try {
-        const std::string_view line(data, size);
-        transfer.header_bytes += size;
-        if (transfer.header_bytes > transfer.max_headers) {
-            return 0;
-        }
-        if (line.starts_with("HTTP/")) {
-            transfer.headers.clear();  // of a 1xx before this one
-            return size;
-        }
-        if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
-            transfer.headers.emplace_back(encoding::to_lower_ascii(trim(line.substr(0, colon))),
-                                          trim(line.substr(colon + 1)));
-        }
-        return size;
-    } catch (...) {
-        return 0;
-    }
-}
-
-/// The address libcurl is about to connect to is checked here, and this very address gets connected.
-curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address) noexcept {
-    auto &transfer = *static_cast<Transfer *>(context);
-    if (!transfer.guard->allows(&address->addr, transfer.is_plain)) {
-        transfer.is_denied = true;
-        return CURL_SOCKET_BAD;
-    }
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+bool is_method(std::string_view method) {
+    constexpr std::array<std::string_view, 5> kMethods{"GET", "POST", "PUT", "PATCH", "DELETE"};
+    return std::ranges::find(kMethods, method) != kMethods.end();
 }
 
 void start_curl() {
+    ::unsetenv("SSLKEYLOGFILE");  // libcurl would write the keys of every TLS session there
     ::signal(SIGPIPE,
              SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves that to us
     static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -161,6 +96,8 @@ void HttpClient::Impl::configure(CURL *handle, const HttpRequest &request, Trans
     set(CURLOPT_HTTPHEADER, headers.get());
     set(CURLOPT_PROTOCOLS_STR, transfer.is_plain ? "http" : "https");
     set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});  // one request at a time needs no more
+    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     set(CURLOPT_PROXY, "");
     set(CURLOPT_NETRC, long{CURL_NETRC_IGNORED});
     set(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -173,11 +110,20 @@ void HttpClient::Impl::configure(CURL *handle, const HttpRequest &request, Trans
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(options.connect_timeout, timeout).count()));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
     set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_QUICK_EXIT,
+        1L);  // a resolver thread that got no answer in time is left behind, not waited for
     set(CURLOPT_DNS_CACHE_TIMEOUT, 0L);  // each connection resolves anew and is checked anew
     set(CURLOPT_MAXAGE_CONN, 30L);
+    set(CURLOPT_MAXLIFETIME_CONN, 60L);
     set(CURLOPT_MAXCONNECTS, 4L);
+    if (!transfer.keeps_connection) {
+        set(CURLOPT_FRESH_CONNECT, 1L);
+        set(CURLOPT_FORBID_REUSE, 1L);
+    }
     set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
     set(CURLOPT_OPENSOCKETDATA, &transfer);
+    set(CURLOPT_PREREQFUNCTION, &on_connected);
+    set(CURLOPT_PREREQDATA, &transfer);
     set(CURLOPT_WRITEFUNCTION, &on_body);
     set(CURLOPT_WRITEDATA, &transfer);
     set(CURLOPT_HEADERFUNCTION, &on_header);
@@ -200,13 +146,17 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
     transfer.guard = &impl_->guard;
     transfer.max_body = impl_->options.max_response_bytes;
     transfer.max_headers = impl_->options.max_header_bytes;
-    if (!is_sane_url(request.url, transfer.is_plain)) {
+    const Result<Url> url = impl_->guard.check_url(request.url, "the URL of the provider");
+    if (!url) {
         impl_->count("denied");
-        return fail(Errc::kEgressDenied, "the URL of the provider is not one that may be asked");
+        return fail(Errc::kEgressDenied, url.error().message);
     }
+    transfer.is_plain = url->scheme == "http";
+    transfer.keeps_connection = is_bound_to_its_host(*url);
     HeaderList headers;
-    if (!headers.add_all(request)) {
-        return fail(Errc::kInvalidRequest, "a header for the provider has a line break");
+    if (!is_method(request.method) || !headers.add_all(request)) {
+        return fail(Errc::kInvalidRequest,
+                    "the method or a header for the provider is not one that may be sent");
     }
     EasyPtr handle = impl_->take_handle();
     if (!handle) {
@@ -226,7 +176,7 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
     curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
     impl_->keep_handle(std::move(handle));
 
-    if (transfer.is_denied && code != CURLE_OK) {
+    if (transfer.is_denied && !transfer.is_opened && code != CURLE_OK) {
         impl_->count("denied");
         return fail(Errc::kEgressDenied, "the provider's address is private and not in EGRESS_ALLOWED_CIDRS");
     }

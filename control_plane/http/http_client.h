@@ -1,6 +1,6 @@
 // The one client for outgoing HTTP: libcurl with TLS verified, time-outs, a body cap, no redirects, no
 // proxies, and every address checked where the socket is opened, so that the checked address is the connected
-// one (DNS rebinding). Knows nothing of OAuth.
+// one (DNS rebinding); which connections are kept is told in docs/decisions/0014. Knows nothing of OAuth.
 #pragma once
 
 #include <chrono>

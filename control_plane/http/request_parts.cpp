@@ -3,7 +3,10 @@
 #include "control_plane/http/request_parts.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+
+#include "shared/encoding/hex.h"
 
 namespace nexus::control {
 
@@ -11,6 +14,20 @@ namespace {
 
 bool is_header_text(std::string_view text) noexcept {
     return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+/// A token (RFC 9110 section 5.1), and none of those by which a request is framed, routed or switched over:
+/// they are libcurl's.
+bool is_header_name(std::string_view name) {
+    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+    constexpr std::array<std::string_view, 9> kOwned{"host",    "content-length", "transfer-encoding",
+                                                     "te",      "trailer",        "connection",
+                                                     "upgrade", "keep-alive",     "proxy-authorization"};
+    const bool is_token = !name.empty() && std::ranges::all_of(name, [&](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               kOthers.find(c) != std::string_view::npos;
+    });
+    return is_token && std::ranges::find(kOwned, encoding::to_lower_ascii(name)) == kOwned.end();
 }
 
 }  // namespace
@@ -22,7 +39,7 @@ HeaderList::~HeaderList() {
 }
 
 bool HeaderList::add(std::string_view name, std::string_view value) {
-    if (!is_header_text(name) || !is_header_text(value) || name.empty()) {
+    if (!is_header_name(name) || !is_header_text(value)) {
         return false;
     }
     std::string line;

@@ -17,7 +17,8 @@ public:
     HeaderList(const HeaderList &) = delete;
     HeaderList &operator=(const HeaderList &) = delete;
 
-    /// returns false for a name or value with a line break or NUL, or without memory
+    /// returns false for a name that is no token or is libcurl's own (Host, Content-Length, ...), a value
+    /// with a line break or NUL, or without memory
     bool add(std::string_view name, std::string_view value);
     bool add_all(const HttpRequest &request);
     curl_slist *get() const { return list_.get(); }

@@ -25,6 +25,30 @@ bool lists(const json::Value &array, std::string_view wanted) {
     return false;
 }
 
+struct Endpoint {
+    std::string_view name;
+    std::string_view url;
+    bool is_needed;
+};
+
+// An https issuer must not lead us to plain http: that goes to networks of the operator only, which are none
+// of its business.
+Result<void> check_endpoint(std::string_view name, std::string_view url, bool is_needed,
+                            std::string_view issuer) {
+    if (url.empty() && !is_needed) {
+        return {};
+    }
+    const Result<Url> parsed = parse_http_url(url, name);
+    if (!parsed) {
+        return refuse(url.empty() ? "it has no " + std::string{name} : parsed.error().message);
+    }
+    const Result<Url> root = parse_http_url(issuer, "issuer");
+    if (parsed->scheme != "https" && root && root->scheme == "https") {
+        return refuse(std::string{name} + " is not https, but its issuer is");
+    }
+    return {};
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -53,18 +77,20 @@ Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_
     out.userinfo_endpoint = object->get("userinfo_endpoint").as_string();
     out.jwks_uri = object->get("jwks_uri").as_string();
     out.iss_in_response = object->get("authorization_response_iss_parameter_supported").as_boolean();
-    if (!parse_http_url(out.authorization_endpoint, "authorization_endpoint") ||
-        !parse_http_url(out.token_endpoint, "token_endpoint") || !parse_http_url(out.jwks_uri, "jwks_uri")) {
-        return refuse("an endpoint is missing or no URL");
+    for (const auto &[name, url, is_needed] :
+         {Endpoint{"authorization_endpoint", out.authorization_endpoint, true},
+          Endpoint{"token_endpoint", out.token_endpoint, true}, Endpoint{"jwks_uri", out.jwks_uri, true},
+          Endpoint{"userinfo_endpoint", out.userinfo_endpoint, false},
+          Endpoint{"revocation_endpoint", out.revocation_endpoint, false}}) {
+        if (Result<void> checked = check_endpoint(name, url, is_needed, out.issuer); !checked) {
+            return fail(checked.error());
+        }
     }
     json::Value methods = object->get("code_challenge_methods_supported");
     if (methods.is_array()) {
         out.pkce = lists(methods, "S256") ? PkceSupport::kS256 : PkceSupport::kNotS256;
     }
     out.revocation_endpoint = object->get("revocation_endpoint").as_string();
-    if (!out.revocation_endpoint.empty() && !parse_http_url(out.revocation_endpoint, "revocation_endpoint")) {
-        return refuse("an endpoint is missing or no URL");
-    }
     return out;
 }
 

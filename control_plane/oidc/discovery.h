@@ -35,7 +35,8 @@ struct IssuerMetadata {
 };
 
 /// source OpenID Connect Discovery 1.0 sections 3 and 4.3 (issuer MUST be identical)
-/// errors kProviderError: no JSON object, another issuer, missing or malformed endpoints
+/// errors kProviderError: no JSON object, another issuer, missing or malformed endpoints, plain http below an
+/// https one
 Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_view pinned_issuer);
 
 /// Where the document of an issuer lives (section 4: the path of the issuer is kept).

@@ -29,8 +29,11 @@ bool is_header_name(std::string_view text) {
 
 void read_url(json::ObjectReader &reader, std::string_view name, std::string &into, bool required) {
     into = required ? reader.required_string(name) : reader.string_or(name, "");
-    if (!into.empty() && !parse_http_url(into, name)) {
-        reader.refuse(name, "must be an absolute http(s) URL");
+    if (into.empty()) {
+        return;
+    }
+    if (const Result<Url> parsed = parse_http_url(into, ""); !parsed) {
+        reader.refuse(name, parsed.error().message.substr(1));  // behind the name that it would start with
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/oauth/client.h"
+#include "control_plane/services/provider_egress.h"
 #include "control_plane/services/provider_params.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/outbox_repository.h"
@@ -58,6 +59,17 @@ json::Value patched_profile(const store::Provider &stored, const json::Value &ch
 
 }  // namespace
 
+Result<ProfileInput> ProviderService::parse(const json::Value &profile, bool secret_stored) const {
+    Result<ProfileInput> input = parse_profile(profile, secret_stored);
+    if (!input) {
+        return input;
+    }
+    if (Result<void> checked = check_provider_egress(input->provider, egress_); !checked) {
+        return fail(checked.error());
+    }
+    return input;
+}
+
 Result<void> ProviderService::seal_secret(store::Provider &provider, const Secret &client_secret) const {
     provider.client_secret_version += 1;
     Result<std::string> box = vault_.seal(client_secret_place(provider), client_secret);
@@ -82,7 +94,7 @@ Result<bool> ProviderService::holds_secret(const store::Provider &provider,
 
 Result<store::Provider> ProviderService::create(const Caller &caller, const json::Value &profile,
                                                 const CreateOptions &options) {
-    Result<ProfileInput> input = parse_profile(profile, false);
+    Result<ProfileInput> input = parse(profile, false);
     if (!input) {
         return fail(input.error());
     }
@@ -138,7 +150,7 @@ Result<ProviderService::Replaced> ProviderService::patch(const Caller &caller, c
 
 Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, const store::Provider &stored,
                                                          const json::Value &profile, bool keep_secret) {
-    Result<ProfileInput> input = parse_profile(profile, keep_secret);
+    Result<ProfileInput> input = parse(profile, keep_secret);
     if (!input) {
         return fail(input.error());
     }

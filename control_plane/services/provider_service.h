@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/http/egress_guard.h"
 #include "control_plane/services/caller.h"
 #include "control_plane/services/provider_profile.h"
 #include "control_plane/store/database.h"
@@ -17,14 +18,19 @@ namespace nexus::control {
 
 class ProviderService {
 public:
-    ProviderService(store::Database &database, const Vault &vault, OutboxDrainer &drainer, Clock clock)
-        : database_(database), vault_(vault), drainer_(drainer), clock_(std::move(clock)) {}
+    ProviderService(store::Database &database, const Vault &vault, OutboxDrainer &drainer, EgressGuard egress,
+                    Clock clock)
+        : database_(database),
+          vault_(vault),
+          drainer_(drainer),
+          egress_(std::move(egress)),
+          clock_(std::move(clock)) {}
 
     struct CreateOptions {
         std::string id;        // UUID to keep, in lower case; "" = a new one
         bool dry_run = false;  // everything is checked, nothing is kept
     };
-    /// errors as parse_profile; kProviderExists (name), kConflict (id); kStoreUnavailable
+    /// errors as parse_profile and check_provider_egress; kProviderExists (name), kConflict (id); kStoreUnavailable
     Result<store::Provider> create(const Caller &caller, const json::Value &profile,
                                    const CreateOptions &options = {"", false});
 
@@ -60,6 +66,7 @@ public:
 private:
     Result<Replaced> write(const Caller &caller, const store::Provider &stored, const json::Value &profile,
                            bool keep_secret);
+    Result<ProfileInput> parse(const json::Value &profile, bool secret_stored) const;
     Result<void> seal_secret(store::Provider &provider, const Secret &client_secret) const;
     Result<bool> holds_secret(const store::Provider &provider, const Secret &client_secret) const;
     Result<void> republish_connections(const std::string &provider_id);
@@ -69,6 +76,7 @@ private:
     store::Database &database_;
     const Vault &vault_;
     OutboxDrainer &drainer_;
+    const EgressGuard egress_;
     Clock clock_;
 };
 

@@ -4,13 +4,13 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "shared/encoding/hex.h"
 #include "shared/encoding/percent.h"
+#include "shared/net/host_rule.h"
 
 namespace nexus::control {
 
@@ -49,6 +49,39 @@ std::string join(const QueryParams &params) {
     return out;
 }
 
+struct Pieces {
+    std::string scheme;  // lower case
+    std::string_view authority;
+};
+
+// libcurl forgives missing and surplus slashes, escapes and number forms in the host, and so do browsers,
+// each in its own way: none of that here.
+std::optional<Pieces> split(std::string_view text) {
+    const size_t colon = text.find("://");
+    if (colon == std::string_view::npos) {
+        return std::nullopt;
+    }
+    Pieces out{encoding::to_lower_ascii(text.substr(0, colon)), text.substr(colon + 3)};
+    out.authority = out.authority.substr(0, out.authority.find_first_of("/?#"));
+    if ((out.scheme != "http" && out.scheme != "https") || out.authority.empty()) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+// Does the parser that will fetch the URL see the same scheme, host and port in it?
+bool is_read_alike(const std::string &text, const Url &ours) {
+    CurlUrlPtr url{curl_url()};
+    if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
+        return false;
+    }
+    std::string authority = part(url.get(), CURLUPART_HOST);
+    authority.append(":").append(part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
+    const Result<net::HostPort> theirs = net::parse_host_port(authority);
+    return part(url.get(), CURLUPART_SCHEME) == ours.scheme && part(url.get(), CURLUPART_ZONEID).empty() &&
+           theirs && theirs->host == ours.host && theirs->port == ours.port;
+}
+
 // The raw pieces between '&' that are not one of `params` by decoded name.
 std::string without_names(std::string_view query, const QueryParams &params) {
     std::string kept;
@@ -70,36 +103,30 @@ std::string without_names(std::string_view query, const QueryParams &params) {
 }  // namespace
 
 Result<Url> parse_http_url(std::string_view text, std::string_view what) {
-    std::string name{what};
-    if (text.empty() || text.size() > kMaxUrlBytes || !is_printable_ascii(text)) {
-        return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
+    const auto refuse = [what](std::string_view sentence) {
+        return fail(Errc::kInvalidRequest, std::string{what}.append(" ").append(sentence), std::string{what});
+    };
+    constexpr std::string_view kNoUrl = "is not an absolute http(s) URL";
+    if (text.size() > kMaxUrlBytes || !is_printable_ascii(text)) {
+        return refuse(kNoUrl);
     }
-    // curl forgives missing and surplus slashes, and so do browsers, each in its own way: none of that here.
-    size_t host_at = text.find("://");
-    if (host_at == std::string_view::npos || text.substr(host_at + 3).starts_with('/')) {
-        return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
+    const std::optional<Pieces> pieces = split(text);
+    if (!pieces) {
+        return refuse(kNoUrl);
     }
-    CurlUrlPtr url{curl_url()};
-    std::string copy{text};
-    if (!url || curl_url_set(url.get(), CURLUPART_URL, copy.c_str(), 0) != CURLUE_OK) {
-        return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
+    if (pieces->authority.find('@') != std::string_view::npos) {
+        return refuse("must not carry user information");
+    }
+    Result<net::HostPort> named = net::parse_host_port(pieces->authority);
+    if (!named) {
+        return refuse("has no usable host and port: it is " + named.error().message);
     }
     Url out;
-    out.scheme = part(url.get(), CURLUPART_SCHEME);
-    out.host = encoding::to_lower_ascii(part(url.get(), CURLUPART_HOST));
-    if ((out.scheme != "http" && out.scheme != "https") || out.host.empty()) {
-        return fail(Errc::kInvalidRequest, name + " is not an absolute http(s) URL", name);
-    }
-    if (!part(url.get(), CURLUPART_USER).empty() || !part(url.get(), CURLUPART_PASSWORD).empty()) {
-        return fail(Errc::kInvalidRequest, name + " must not carry user information", name);
-    }
-    if (out.host.front() == '[' && out.host.back() == ']') {
-        out.host = out.host.substr(1, out.host.size() - 2);
-    }
-    std::string port = part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
-    auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-    if (error != std::errc{} || end != port.data() + port.size() || out.port == 0) {
-        return fail(Errc::kInvalidRequest, name + " has no usable port", name);
+    out.scheme = pieces->scheme;
+    out.host = std::move(named->host);
+    out.port = named->port != 0 ? named->port : static_cast<uint16_t>(out.scheme == "https" ? 443 : 80);
+    if (!is_read_alike(std::string{text}, out)) {
+        return refuse(kNoUrl);
     }
     return out;
 }

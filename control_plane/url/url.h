@@ -19,12 +19,12 @@ inline constexpr size_t kMaxUrlBytes = 2048;
 
 struct Url {
     std::string scheme;  // "http" or "https"
-    std::string host;    // lower case, without brackets
+    std::string host;    // lower case, without brackets and trailing dot; IP addresses in their usual form
     uint16_t port = 0;   // the scheme's default where none is written
 };
 
 /// An absolute http(s) URL of printable ASCII, at most kMaxUrlBytes, without user info.
-/// errors kInvalidRequest: "<what> is not ..."
+/// errors kInvalidRequest: "<what> is not ...", also for all that parsers read differently (see url.cpp)
 Result<Url> parse_http_url(std::string_view text, std::string_view what);
 
 /// Puts `params` into the query of `url`: parameters of the same names go first, everything else stays byte

@@ -8,6 +8,7 @@
 #include "shared/encoding/hex.h"
 #include "shared/http1/syntax.h"
 #include "shared/net/ascii_host.h"
+#include "shared/net/ip_literal.h"
 
 namespace nexus::net {
 
@@ -64,6 +65,11 @@ std::optional<in6_addr> parse_v6(std::string_view text) noexcept {
         return std::nullopt;
     }
     return address;
+}
+
+bool is_dotted_quad(std::string_view host) noexcept {
+    const std::optional<IpLiteral> literal = IpLiteral::parse(host);
+    return literal && literal->address()->sa_family == AF_INET;
 }
 
 bool same_v6(std::string_view a, std::string_view b) noexcept {
@@ -125,6 +131,10 @@ Result<HostPort> parse_host_port(std::string_view text) {
     const std::string_view host = without_trailing_dot(parts->host);
     if (!is_host_name(host)) {
         return fail(Errc::kInvalidRequest, "not a host name");
+    }
+    // Resolvers and browsers read any name that ends in a number as an IPv4 address (WHATWG URL section 3.5).
+    if (ends_in_number(host) && !is_dotted_quad(host)) {
+        return fail(Errc::kInvalidRequest, "not an IPv4 address in dotted decimal");
     }
     return HostPort{encoding::to_lower_ascii(host), port};
 }

@@ -18,7 +18,7 @@ namespace nexus::net {
 bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t port) noexcept;
 
 /// Splits `host[:port]`: a name comes back in lower case without a trailing dot, an IPv6 address (only in
-/// brackets) in canonical form without them. errors kInvalidRequest
+/// brackets) canonical and without them; of IPv4 only dotted decimal is taken. errors kInvalidRequest
 struct HostPort {
     std::string host;
     uint16_t port = 0;  // 0 = not given

@@ -1,6 +1,7 @@
 // The special-purpose registries of IANA (RFC 6890 and its updates), as a deny list. Networks that carry an
 // IPv4 address inside are judged by that address; everything that is not IPv4 or IPv6 counts as private.
 #include <netinet/in.h>
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -42,18 +43,13 @@ struct V6Network {
     int prefix;     // at most 64
 };
 
+// Only 2000::/3 is global unicast (RFC 4291 section 2.4): whatever lies outside is private without being
+// listed, ::/8, fc00::/7, fe80::/10, ff00::/8 and what nobody has assigned yet. These lie inside.
+constexpr V6Network kGlobalUnicast{0x2000'0000'0000'0000, 3};
 constexpr std::array kPrivateV6 = {
-    V6Network{0x0000'0000'0000'0000, 64},  // ::, ::1, IPv4-compatible and IPv4-translated forms
-    V6Network{0x0064'ff9b'0001'0000, 48},  // NAT64 for local use (RFC 8215)
-    V6Network{0x0100'0000'0000'0000, 64},  // discard only (RFC 6666)
     V6Network{0x2001'0000'0000'0000, 23},  // IETF protocol assignments: Teredo, ORCHID, benchmarking
     V6Network{0x2001'0db8'0000'0000, 32},  // documentation
     V6Network{0x3fff'0000'0000'0000, 20},  // documentation (RFC 9637)
-    V6Network{0x5f00'0000'0000'0000, 16},  // segment routing (RFC 9602)
-    V6Network{0xfc00'0000'0000'0000, 7},   // unique local
-    V6Network{0xfe80'0000'0000'0000, 10},  // link-local
-    V6Network{0xfec0'0000'0000'0000, 10},  // site-local, deprecated
-    V6Network{0xff00'0000'0000'0000, 8},   // multicast
 };
 
 constexpr unsigned char kNat64[12] = {0x00, 0x64, 0xff, 0x9b};  // 64:ff9b::/96 (RFC 6052)
@@ -89,12 +85,10 @@ bool is_private_v6(const in6_addr &address) {
     }
 
     const uint64_t high = big_endian(bytes, 8);
-    for (const V6Network &network : kPrivateV6) {
-        if ((high ^ network.high) >> (64 - network.prefix) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const auto lies_in = [high](const V6Network &network) {
+        return (high ^ network.high) >> (64 - network.prefix) == 0;
+    };
+    return !lies_in(kGlobalUnicast) || std::ranges::any_of(kPrivateV6, lies_in);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ import { findPort } from '../support/ports.mjs';
 import { mustRun } from '../support/process.mjs';
 import { makeWorkdir } from '../support/workdir.mjs';
 import { waitFor } from '../support/wait.mjs';
-import { startDns } from './dns.mjs';
+import { startDns } from '../support/dns.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
 const unnamed = 'nexus_inject auto; nexus_connection $http_x_nexus_connection;';

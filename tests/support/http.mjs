@@ -72,7 +72,7 @@ function answer(response, body) {
 }
 
 /** A server on a loopback port: {url, port, close()}. handler(request, response, body): body is read as a Buffer. */
-export function serve(port, handler, { tls } = {}) {
+export function serve(port, handler, { tls, host = '127.0.0.1' } = {}) {
   const listener = (request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
@@ -89,10 +89,10 @@ export function serve(port, handler, { tls } = {}) {
   const server = tls ? https.createServer(tls, listener) : http.createServer(listener);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve({
+    server.listen(port, host, () => resolve({
       server,
       port,
-      url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+      url: `${tls ? 'https' : 'http'}://${host}:${port}`,
       close: () => new Promise((done) => {
         server.close(() => done());
         server.closeAllConnections();

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <optional>
 
 namespace nexus::control {
 namespace {
@@ -38,18 +39,56 @@ TEST(EgressGuard, AllowsWhatIsNamed) {
     EXPECT_FALSE(allows(guard, "8.8.8.8", true));  // plain http: named networks only
 }
 
-TEST(IsSaneUrl, TakesHttpAndHttpsOnly) {
-    bool is_plain = false;
-    EXPECT_TRUE(is_sane_url("https://a.example/token?x=1", is_plain));
-    EXPECT_FALSE(is_plain);
-    EXPECT_TRUE(is_sane_url("http://[::1]:8080/", is_plain));
-    EXPECT_TRUE(is_plain);
-    for (const char *url : {"", "a.example", "/x", "ftp://a/", "file:///etc/passwd", "gopher://a/",
-                            "https://", "https://u:p@a.example/", "https://u@a.example/",
-                            "https://a.example/#f", "https://a.example/a b", "https://a.example/\r\nX: y"}) {
-        EXPECT_FALSE(is_sane_url(url, is_plain)) << url;
+struct UrlCase {
+    const char *url;
+    const char *networks;  // EGRESS_ALLOWED_CIDRS
+    std::optional<Errc> refused;
+};
+
+class CheckUrl : public testing::TestWithParam<UrlCase> {};
+
+TEST_P(CheckUrl, Decides) {
+    const auto &[url, networks, refused] = GetParam();
+    const EgressGuard guard(*net::parse_cidr_list(networks));
+    const Result<Url> got = guard.check_url(url, "token_url");
+    ASSERT_EQ(got.has_value(), !refused.has_value()) << url;
+    if (refused) {
+        EXPECT_EQ(got.error().errc, *refused) << url;
+        EXPECT_TRUE(got.error().message.starts_with("token_url ")) << got.error().message;
     }
 }
+
+constexpr auto kForm = Errc::kInvalidRequest;
+constexpr auto kDenied = Errc::kEgressDenied;
+
+INSTANTIATE_TEST_SUITE_P(
+    Public, CheckUrl,
+    testing::Values(UrlCase{"https://a.example/token?x=1", "", {}}, UrlCase{"https://8.8.8.8/", "", {}},
+                    UrlCase{"https://[2606:4700::1111]:8443/", "", {}},
+                    UrlCase{"http://a.example/", "", kDenied},  // nothing that plain http could reach
+                    UrlCase{"http://8.8.8.8/", "10.0.0.0/8", kDenied},
+                    UrlCase{"http://a.example/", "10.0.0.0/8", {}}));  // DNS will say
+
+INSTANTIATE_TEST_SUITE_P(
+    Private, CheckUrl,
+    testing::Values(
+        UrlCase{"https://127.0.0.1/", "", kDenied}, UrlCase{"https://127.0.0.1/", "127.0.0.0/8", {}},
+        UrlCase{"https://169.254.169.254/latest/meta-data", "127.0.0.0/8", kDenied},
+        UrlCase{"https://[::ffff:127.0.0.1]/", "", kDenied},
+        UrlCase{"https://[::ffff:7f00:1]/", "127.0.0.0/8", {}},
+        UrlCase{"https://[64:ff9b::7f00:1]/", "127.0.0.0/8", kDenied},
+        UrlCase{"https://[::1]/", "127.0.0.0/8", kDenied}, UrlCase{"https://localhost/", "", kDenied},
+        UrlCase{"https://LOCALHOST./", "", kDenied}, UrlCase{"https://a.localhost/", "10.0.0.0/8", kDenied},
+        UrlCase{"https://localhost/", "127.0.0.0/8", {}}, UrlCase{"http://localhost/", "::1", {}}));
+
+INSTANTIATE_TEST_SUITE_P(Form, CheckUrl,
+                         testing::Values(UrlCase{"", "", kForm}, UrlCase{"a.example", "", kForm},
+                                         UrlCase{"ftp://a/", "", kForm},
+                                         UrlCase{"file:///etc/passwd", "", kForm},
+                                         UrlCase{"https://u:p@a.example/", "", kForm},
+                                         UrlCase{"https://a.example/#f", "", kForm},
+                                         UrlCase{"https://2130706433/", "0.0.0.0/0", kForm},
+                                         UrlCase{"https://a.example/\r\nX: y", "", kForm}));
 
 }  // namespace
 }  // namespace nexus::control

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <chrono>
 #include <cstdlib>
 
@@ -148,6 +149,40 @@ TEST(HttpClient, LineBreaksInHeadersAreRefused) {
     EXPECT_EQ(server.accepted(), 0);
 }
 
+TEST(HttpClient, OnlyLibcurlFramesTheRequest) {
+    test::ScriptedServer server(kOk);
+    for (const char *name : {"Host", "content-length", "Transfer-Encoding", "Connection", "Upgrade", "",
+                             "a b", "a:b", "a\rb", "\xc3\xa4"}) {
+        HttpRequest request = get(server.url());
+        request.headers.emplace_back(name, "x");
+        EXPECT_EQ(HttpClient(options()).send(request).error().errc, Errc::kInvalidRequest) << name;
+    }
+    for (const char *method : {"", "get", "CONNECT", "GET / HTTP/1.1\r\nX: y\r\n\r\nGET"}) {
+        HttpRequest request = get(server.url());
+        request.method = method;
+        EXPECT_EQ(HttpClient(options()).send(request).error().errc, Errc::kInvalidRequest) << method;
+    }
+    EXPECT_EQ(server.accepted(), 0);
+}
+
+// What a name leads to may have changed since, and over plain http nothing would show it.
+TEST(HttpClient, OnlyAPeerThatIsTheHostKeepsItsConnection) {
+    const std::string kept = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    {
+        test::ScriptedServer server(kept, test::ScriptedServer::Connections::kKept);
+        const HttpClient client(options());
+        ASSERT_TRUE(client.send(get(server.url())));
+        ASSERT_TRUE(client.send(get(server.url("/again"))));
+        EXPECT_EQ(server.accepted(), 1);
+    }
+    test::ScriptedServer server(kept, test::ScriptedServer::Connections::kKept);
+    const HttpClient client(options());
+    const std::string named = "http://localhost:" + std::to_string(server.port()) + "/";
+    ASSERT_TRUE(client.send(get(named)));
+    ASSERT_TRUE(client.send(get(named)));
+    EXPECT_EQ(server.accepted(), 2);
+}
+
 TEST(HttpClient, ProxiesOfTheEnvironmentAreIgnored) {
     test::ScriptedServer proxy(kOk), server(kOk);
     ::setenv("http_proxy", proxy.url().c_str(), 1);
@@ -224,6 +259,15 @@ TEST(HttpClient, VerifiesCertificatesAndNames) {
     const Result<HttpResponse> wrong_name = server.ask("127.0.0.1", server.ca_file());
     ASSERT_FALSE(wrong_name);
     EXPECT_EQ(wrong_name.error().errc, Errc::kProviderUnavailable);
+}
+
+TEST(HttpClient, SessionKeysAreNotWrittenToWhereTheEnvironmentSays) {
+    const test::TempDir dir;
+    const std::string file = dir.path() + "/keys";
+    ::setenv("SSLKEYLOGFILE", file.c_str(), 1);
+    const TlsServer server;
+    EXPECT_TRUE(server.ask("localhost", server.ca_file()));
+    EXPECT_NE(::access(file.c_str(), F_OK), 0);
 }
 
 }  // namespace

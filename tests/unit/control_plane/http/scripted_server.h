@@ -1,4 +1,5 @@
-// A server on loopback that answers every connection with given bytes and remembers what it was asked.
+// A server on loopback that answers with given bytes and remembers what it was asked: every connection once,
+// or each request of a connection while the client keeps it.
 #pragma once
 
 #include <arpa/inet.h>
@@ -13,8 +14,11 @@ namespace nexus::test {
 
 class ScriptedServer {
 public:
+    enum class Connections { kOneRequest, kKept };
+
     /// answer  "" = accept and say nothing
-    explicit ScriptedServer(std::string answer) : answer_(std::move(answer)) {
+    explicit ScriptedServer(std::string answer, Connections connections = Connections::kOneRequest)
+        : answer_(std::move(answer)), connections_(connections) {
         listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -54,23 +58,34 @@ private:
                 return;
             }
             ++accepted_;
-            char buffer[65536];
-            const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
-            {
-                const std::scoped_lock lock(mutex_);
-                asked_.assign(buffer, size > 0 ? static_cast<size_t>(size) : 0);
-            }
-            if (answer_.empty()) {
-                while (::recv(fd, buffer, sizeof buffer, 0) > 0) {  // until the client gives up
-                }
-            } else {
-                ::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+            while (answer(fd) && connections_ == Connections::kKept) {
             }
             ::close(fd);
         }
     }
 
+    /// false once the client has closed
+    bool answer(int fd) {
+        char buffer[65536];
+        const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
+        if (size <= 0 && connections_ == Connections::kKept) {
+            return false;
+        }
+        {
+            const std::scoped_lock lock(mutex_);
+            asked_.assign(buffer, size > 0 ? static_cast<size_t>(size) : 0);
+        }
+        if (answer_.empty()) {
+            while (::recv(fd, buffer, sizeof buffer, 0) > 0) {  // until the client gives up
+            }
+        } else {
+            ::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+        }
+        return true;
+    }
+
     const std::string answer_;
+    const Connections connections_;
     int listener_ = -1;
     uint16_t port_ = 0;
     std::atomic<bool> is_ending_{false};

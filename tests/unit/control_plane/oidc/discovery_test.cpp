@@ -46,6 +46,18 @@ TEST(IssuerMetadata, MustBeUsable) {
                     ->iss_in_response);
 }
 
+TEST(IssuerMetadata, MustNotLeadFromHttpsToHttp) {
+    const std::string plain_userinfo = R"(,"userinfo_endpoint":"http://idp.example/userinfo")";
+    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, plain_userinfo), kIssuer));
+    EXPECT_FALSE(
+        parse_issuer_metadata(document("HTTPS://idp.example", plain_userinfo), "HTTPS://idp.example"));
+    EXPECT_TRUE(parse_issuer_metadata(document("http://idp.example", plain_userinfo), "http://idp.example"));
+    EXPECT_FALSE(parse_issuer_metadata(document(kIssuer, R"(,"userinfo_endpoint":"/userinfo")"), kIssuer));
+    std::string plain_keys = document();
+    plain_keys.replace(plain_keys.find("https://idp.example/jwks"), 5, "http");
+    EXPECT_FALSE(parse_issuer_metadata(plain_keys, kIssuer));
+}
+
 TEST(DiscoveryUrl, KeepsTheIssuersPath) {
     EXPECT_EQ(discovery_url("https://idp.example/t1/"),
               "https://idp.example/t1/.well-known/openid-configuration");

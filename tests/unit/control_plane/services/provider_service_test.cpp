@@ -15,7 +15,8 @@ namespace {
 class ProviderServiceTest : public ServiceTest {
 protected:
     ProviderServiceTest()
-        : builder_(*database_, vault_, clock()), providers_(*database_, vault_, *drainer_, clock()) {
+        : builder_(*database_, vault_, clock()),
+          providers_(*database_, vault_, *drainer_, EgressGuard({}), clock()) {
         records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
     }
     static json::Value profile(const std::string &secret = R"(,"client_secret":"canary-secret")",
@@ -45,6 +46,33 @@ TEST_F(ProviderServiceTest, SealsTheSecretInItsPlace) {
     EXPECT_EQ(provider.client_secret_box.find("canary"), std::string::npos);
     EXPECT_EQ(secret_of(provider.id), "canary-secret");
     EXPECT_EQ(providers_.create(admin(), profile()).error().errc, Errc::kProviderExists);
+}
+
+TEST_F(ProviderServiceTest, RefusesUrlsThatWouldNeverBeAsked) {
+    const auto with = [](const std::string &members) {
+        return parse(R"({"name":"p","client_id":"c","client_secret":"s","auth_url":"http://10.0.0.1/a",)" +
+                     members + "}");
+    };
+    const std::string good = R"("token_url":"https://i/t")";
+    const auto expect_refused = [&](const std::string &members, std::string_view member) {
+        const Result<store::Provider> refused = providers_.create(admin(), with(members));
+        ASSERT_FALSE(refused) << members;
+        EXPECT_EQ(refused.error().errc, Errc::kInvalidRequest);
+        EXPECT_EQ(refused.error().detail, member);
+    };
+    expect_refused(R"("token_url":"https://127.0.0.1/t")", "profile.token_url");
+    expect_refused(R"("token_url":"http://i/t")", "profile.token_url");
+    expect_refused(R"("token_url":"https://2130706433/t")", "profile.token_url");
+    expect_refused(R"("token_url":"https://i/t#f")", "profile.token_url");
+    expect_refused(good + R"(,"issuer":"https://[fd00::1]","enable_discovery":true)", "profile.issuer");
+    expect_refused(good + R"(,"user_info_endpoint":"https://metadata.localhost/")",
+                   "profile.user_info_endpoint");
+
+    const Result<store::Provider> made =
+        providers_.create(admin(), with(good));  // browsers ask auth_url, we do not
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_FALSE(providers_.replace(admin(), made->id, with(R"("token_url":"https://10.0.0.1/t")")));
+    EXPECT_EQ(providers_.get(made->id)->token_url, "https://i/t");
 }
 
 TEST_F(ProviderServiceTest, AReplacementKeepsOrChangesTheSecret) {

@@ -34,6 +34,36 @@ INSTANTIATE_TEST_SUITE_P(Bad, BadUrlTest,
                                          "https://a/\n", "https://a/\xc3\xa4", "https://example.com:0/",
                                          "https://example.com:99999/"));
 
+// Each of these means one host to somebody and another one, or none, to somebody else.
+INSTANTIATE_TEST_SUITE_P(
+    Ambiguous, BadUrlTest,
+    testing::Values("https:/example.com/", "https:example.com/", "https:\\\\example.com/",
+                    "x:https://example.com/", "https://example.com:80:80/", "https://example.com:/",
+                    "https://example.com:+443/", "https://@example.com/", "https://:@example.com/",
+                    "https://a%40b.example/", "https://%65xample.com/", "https://example%2ecom/",
+                    "https://example.com%00.evil.example/", "https://exa\tmple.com/", "https://example..com/",
+                    "https://.example.com/", "https://example.com../", "https://exa*mple.com/",
+                    "https://ex!ample.com/"));
+
+INSTANTIATE_TEST_SUITE_P(AddressForms, BadUrlTest,
+                         testing::Values("https://2130706433/", "https://0x7f000001/",
+                                         "https://017700000001/", "https://127.1/", "https://127.0.1/",
+                                         "https://0x7f.0.0.1/", "https://0177.0.0.1/", "https://127.0.0.01/",
+                                         "https://127.0.0.256/", "https://1.2.3.4.5/", "https://a.1/",
+                                         "https://a.0x/", "https://[::1%25lo]/", "https://[::1%lo]/",
+                                         "https://[fe80::1%251]/", "https://[::1/", "https://::1/",
+                                         "https://[127.0.0.1]/", "https://[v1.x]/", "https://[::1]x/",
+                                         "https://[1::2::3]/", "https://[::127.1]/"));
+
+TEST(ParseHttpUrl, WritesHostsInOneWay) {
+    EXPECT_EQ(parse_http_url("https://API.example.COM.:443/", "u")->host, "api.example.com");
+    EXPECT_EQ(parse_http_url("https://127.0.0.1./", "u")->host, "127.0.0.1");
+    EXPECT_EQ(parse_http_url("https://[0:0::FFFF:127.0.0.1]/", "u")->host, "::ffff:127.0.0.1");
+    EXPECT_EQ(parse_http_url("https://[2001:DB8:0:0::1]/", "u")->host, "2001:db8::1");
+    EXPECT_EQ(parse_http_url("https://a.example:00443?x", "u")->port, 443);
+    EXPECT_EQ(parse_http_url("https://xn--bcher-kva.example#x", "u")->host, "xn--bcher-kva.example");
+}
+
 struct MergeCase {
     const char *url;
     QueryParams params;

@@ -35,6 +35,12 @@ INSTANTIATE_TEST_SUITE_P(V6, PrivateAddress,
                                          "5f00::1", "fc00::1", "fd00:ec2::254", "fdff:ffff:ffff:ffff::1",
                                          "fe80::1", "febf::1", "fec0::1", "ff02::1", "ff0e::1"));
 
+// Outside 2000::/3 nothing is global unicast, assigned to something special or not.
+INSTANTIATE_TEST_SUITE_P(V6Unassigned, PrivateAddress,
+                         testing::Values("0:0:0:1::1", "64:ff9b:0:0:0:1::", "64:ff9b:2::8.8.8.8", "200::1",
+                                         "400::1", "1000::1", "1fff:ffff::1", "4000::1", "8000::1", "e000::1",
+                                         "f800::1", "fe00::1", "fe40::1"));
+
 class PublicAddress : public testing::TestWithParam<const char *> {};
 
 TEST_P(PublicAddress, IsPublic) {

@@ -1,0 +1,97 @@
+// See transfer.h.
+#include "control_plane/http/transfer.h"
+
+#include <sys/socket.h>
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "shared/encoding/hex.h"
+#include "shared/net/ip_literal.h"
+
+namespace nexus::control {
+
+namespace {
+
+bool append(Transfer &transfer, const char *data, size_t size) {
+    if (size > transfer.max_body - transfer.body_size) {
+        return false;
+    }
+    if (transfer.body_size + size > transfer.body.size()) {
+        const size_t room =
+            std::max(transfer.body_size + size, std::max<size_t>(4096, transfer.body.size() * 2));
+        Secret larger = Secret::zeroed(std::min(room, transfer.max_body));
+        if (transfer.body_size != 0) {
+            std::memcpy(larger.data(), transfer.body.view().data(), transfer.body_size);
+        }
+        transfer.body = std::move(larger);  // the old one is wiped
+    }
+    std::memcpy(transfer.body.data() + transfer.body_size, data, size);
+    transfer.body_size += size;
+    return true;
+}
+
+std::string_view trim(std::string_view text) {
+    const size_t first = text.find_first_not_of(" \t\r\n");
+    return first == std::string_view::npos ? std::string_view()
+                                           : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+}  // namespace
+
+size_t on_body(char *data, size_t, size_t size, void *context) noexcept {
+    try {
+        return append(*static_cast<Transfer *>(context), data, size) ? size : 0;  // 0 ends the transfer
+    } catch (...) {
+        return 0;
+    }
+}
+
+size_t on_header(char *data, size_t, size_t size, void *context) noexcept {
+    auto &transfer = *static_cast<Transfer *>(context);
+    try {
+        const std::string_view line(data, size);
+        transfer.header_bytes += size;
+        if (transfer.header_bytes > transfer.max_headers) {
+            return 0;
+        }
+        if (line.starts_with("HTTP/")) {
+            transfer.headers.clear();  // of a 1xx before this one
+            return size;
+        }
+        if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
+            transfer.headers.emplace_back(encoding::to_lower_ascii(trim(line.substr(0, colon))),
+                                          trim(line.substr(colon + 1)));
+        }
+        return size;
+    } catch (...) {
+        return 0;
+    }
+}
+
+/// The address libcurl is about to connect to is checked here, and this very address gets connected.
+curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address) noexcept {
+    auto &transfer = *static_cast<Transfer *>(context);
+    if (!transfer.guard->allows(&address->addr, transfer.is_plain)) {
+        transfer.is_denied = true;
+        return CURL_SOCKET_BAD;
+    }
+    transfer.is_opened = true;
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/// Asked before every request, also over a connection that was kept: whoever sits at its other end must be
+/// allowed.
+int on_connected(void *context, char *peer, char *, int, int) noexcept {
+    auto &transfer = *static_cast<Transfer *>(context);
+    const std::optional<net::IpLiteral> address = net::IpLiteral::parse(peer);
+    if (!address || !transfer.guard->allows(address->address(), transfer.is_plain)) {
+        transfer.is_denied = true;
+        transfer.is_opened = false;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    return CURL_PREREQFUNC_OK;
+}
+
+}  // namespace nexus::control
