@@ -125,19 +125,12 @@ void read_networks(ConfigReader &in, Config &config) {
     config.trusted_proxies = in.cidrs("TRUSTED_PROXIES");
 }
 
-bool is_host_rule(std::string_view rule) {
-    if (rule.starts_with("*.")) {
-        rule.remove_prefix(2);
-    }
-    return rule.find_first_of("*/ ") == std::string_view::npos && net::parse_host_port(rule).has_value();
-}
-
 void read_return_domains(ConfigReader &in, Config &config, const std::string &base_host_port) {
     const std::string list = in.text("ALLOWED_RETURN_DOMAINS");
     for (const std::string_view rule : split_list(list)) {
-        if (!is_host_rule(rule)) {
+        if (!parse_return_rule(rule)) {
             in.refuse("ALLOWED_RETURN_DOMAINS",
-                      "must list host, host:port or *.suffix, without scheme or path");
+                      "must list host, host:port, *.suffix or https://host:port, without path");
             return;
         }
         config.allowed_return_domains.emplace_back(rule);

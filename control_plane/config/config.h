@@ -90,7 +90,7 @@ private:
     bool is_on_ = true;
 };
 
-/// A rule of ALLOWED_RETURN_DOMAINS and such: host, host:port or *.suffix (net::host_rule_matches).
+/// Rules of ALLOWED_RETURN_DOMAINS, as parse_return_rule (urls.h) reads them.
 using HostRules = std::vector<std::string>;
 
 struct Config {

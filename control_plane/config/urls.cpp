@@ -95,6 +95,27 @@ Result<DatabaseTarget> parse_postgres_url(const Secret &text, bool enforce_ssl) 
     std::string_view host, address, ssl_mode;
     for (const PQconninfoOption *option = options.get(); option->keyword != nullptr; ++option) {
         const std::string_view keyword = option->keyword;
+Result<ReturnRule> parse_return_rule(std::string_view text) {
+    ReturnRule rule;
+    if (const size_t colon = text.find("://"); colon != std::string_view::npos) {
+        rule.scheme = encoding::to_lower_ascii(text.substr(0, colon));
+        text.remove_prefix(colon + 3);
+        if (rule.scheme != "http" && rule.scheme != "https") {
+            return refuse("must not have another scheme than https or http");
+        }
+    }
+    rule.host = text;
+    if (text.starts_with("*.")) {
+        text.remove_prefix(2);
+    }
+    const Result<net::HostPort> parsed = net::parse_host_port(text);
+    if (!parsed) {
+        return refuse("is not HOST, HOST:PORT or *.SUFFIX");
+    }
+    rule.port = parsed->port;
+    return rule;
+}
+
         const std::string_view value = option->val != nullptr ? option->val : "";
         if (keyword == "service" && !value.empty()) {
             return refuse("must not name a service: the host would not be seen here");

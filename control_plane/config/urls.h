@@ -18,6 +18,14 @@ struct BaseUrl {
 /// Is the host (name or literal, without brackets) this machine: localhost, 127.0.0.0/8, ::1?
 bool is_loopback_host(std::string_view host) noexcept;
 
+/// An entry of ALLOWED_RETURN_DOMAINS: host, host:port or *.suffix, alone or behind http:// or https://.
+struct ReturnRule {
+    std::string scheme;  // "" = none was written
+    std::string host;    // as net::host_rule_matches takes it, port included
+    uint16_t port = 0;   // 0 = none was written
+};
+Result<ReturnRule> parse_return_rule(std::string_view text);
+
 Result<BaseUrl> parse_base_url(std::string_view text);
 Result<DatabaseTarget> parse_database_url(const Secret &text, bool enforce_ssl);
 Result<RedisTarget> parse_redis_url(const Secret &text);

@@ -53,7 +53,7 @@ constexpr std::array kVariables{
              "Networks of proxies whose X-Real-IP and X-Forwarded-For are believed, comma separated", false,
              false},
     Variable{"ALLOWED_RETURN_DOMAINS", "",
-             "Hosts that return_url may name: host, host:port or *.suffix, comma separated"
+             "Where return_url may lead: host, host:port, *.suffix or scheme://host:port, comma separated"
              " (default: BASE_URL's host and loopback)",
              false, false},
     Variable{"EGRESS_ALLOWED_CIDRS", "",

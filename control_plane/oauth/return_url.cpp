@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control_plane/config/urls.h"
 #include "control_plane/url/url.h"
 #include "shared/net/host_rule.h"
 
@@ -10,10 +11,21 @@ namespace nexus::control {
 
 namespace {
 
-bool is_loopback_host(std::string_view host) {
-    bool loopback_v4 =
-        host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos;
-    return host == "localhost" || host == "::1" || loopback_v4 || host.ends_with(".localhost");
+// RFC 6761 section 6.3: the names below localhost are this machine too.
+bool is_loopback(std::string_view host) {
+    return is_loopback_host(host) || host.ends_with(".localhost");
+}
+
+bool covers(const ReturnRule &rule, const Url &url) {
+    if (!net::host_rule_matches(rule.host, url.host, url.port)) {
+        return false;
+    }
+    if (rule.scheme.empty()) {
+        return url.scheme == "https" || is_loopback(url.host);
+    }
+    const bool is_port_named = rule.port != 0;  // and compared above
+    const uint16_t usual_port = url.scheme == "https" ? 443 : 80;
+    return url.scheme == rule.scheme && (is_port_named || url.port == usual_port);
 }
 
 }  // namespace
@@ -23,17 +35,17 @@ Result<void> check_return_url(std::string_view url, const HostRules &allowed) {
     if (!parsed) {
         return fail(parsed.error());
     }
-    if (parsed->scheme != "https" && !is_loopback_host(parsed->host)) {
-        return fail(Errc::kReturnUrlNotAllowed, "return_url must use https", "return_url");
-    }
-    bool covered = std::any_of(allowed.begin(), allowed.end(), [&](const std::string &rule) {
-        return net::host_rule_matches(rule, parsed->host, parsed->port);
+    const bool is_covered = std::any_of(allowed.begin(), allowed.end(), [&](const std::string &text) {
+        const Result<ReturnRule> rule = parse_return_rule(text);
+        return rule && covers(*rule, *parsed);
     });
-    if (!covered) {
-        return fail(Errc::kReturnUrlNotAllowed, "return_url is not among ALLOWED_RETURN_DOMAINS",
-                    "return_url");
+    if (is_covered) {
+        return {};
     }
-    return {};
+    const bool is_plain = parsed->scheme != "https" && !is_loopback(parsed->host);
+    return fail(Errc::kReturnUrlNotAllowed,
+                is_plain ? "return_url must use https" : "return_url is not among ALLOWED_RETURN_DOMAINS",
+                "return_url");
 }
 
 }  // namespace nexus::control

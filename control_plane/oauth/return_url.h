@@ -9,9 +9,9 @@
 
 namespace nexus::control {
 
-/// url    absolute http(s) URL whose host and port an ALLOWED_RETURN_DOMAINS rule covers; plain http for
-/// loopback
-///        hosts only
+/// url    absolute http(s) URL that an ALLOWED_RETURN_DOMAINS rule covers. A rule with a scheme says scheme
+/// and port
+///        exactly (http://app.internal is port 80); one without means https, and http for loopback hosts.
 /// errors kReturnUrlNotAllowed; kInvalidRequest (no such URL)
 Result<void> check_return_url(std::string_view url, const HostRules &allowed);
 

@@ -25,6 +25,23 @@ TEST(ParseBaseUrl, KeepsPathWithoutTrailingSlash) {
     }
 }
 
+TEST(ParseReturnRule, TakesHostsAndOrigins) {
+    const auto rule = [](std::string_view text) { return parse_return_rule(text).value(); };
+    EXPECT_EQ(rule("app.example").scheme, "");
+    EXPECT_EQ(rule("app.example:8443").port, 8443);
+    EXPECT_EQ(rule("*.app.example").host, "*.app.example");
+    EXPECT_EQ(rule("HTTPS://app.example").scheme, "https");
+    EXPECT_EQ(rule("https://app.example").host, "app.example");
+    EXPECT_EQ(rule("http://[::1]:3000").port, 3000);
+    EXPECT_EQ(rule("https://*.app.example:444").port, 444);
+    for (const char *text : {"", "*", "*.", "https://", "https:app.example", "https://app.example/",
+                             "app.example/x", "myapp://callback", "ftp://app.example", "://app.example",
+                             "https://https://app.example", "https://u@app.example", "https://app.example:0",
+                             "https://app.example:x", "a.*.example", "https://127.1", "::1", "app example"}) {
+        EXPECT_FALSE(parse_return_rule(text)) << text;
+    }
+}
+
 TEST(ParseRedisUrl, ReadsAllParts) {
     const Result<RedisTarget> target =
         parse_redis_url(Secret(std::string_view("redis://app:p%40ss@[::1]:6380/2")));
