@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "control_plane/config/environment.h"
 #include "control_plane/daemon/process.h"
 #include "control_plane/json/json.h"
 #include "control_plane/log/log.h"
@@ -121,6 +122,7 @@ int run(std::string_view command) {
     sigset_t signals = block_signals();
     auto config = parse_config(process_environment());
     forget_secret_environment();
+    forget_libpq_environment();
     if (!config) {
         return refuse_config(config.error());
     }

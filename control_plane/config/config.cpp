@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 
 #include "control_plane/config/reader.h"
 #include "control_plane/config/urls.h"
@@ -158,9 +159,27 @@ void read_listener(ConfigReader &in, Config &config) {
     }
 }
 
+DatabaseTls read_database_tls(ConfigReader &in) {
+    DatabaseTls tls{in.flag("ENFORCE_DB_SSL"), in.text("DB_SSLMODE"), in.text("DB_SSLROOTCERT")};
+    constexpr std::string_view kModes[]{"",        "disable",   "allow",      "prefer",
+                                        "require", "verify-ca", "verify-full"};
+    if (std::ranges::find(kModes, tls.mode) == std::end(kModes)) {
+        in.refuse("DB_SSLMODE",
+                  "must be verify-full, verify-ca or require (disable, allow and prefer are for this host)");
+        tls.mode.clear();
+    }
+    if (!tls.root_cert.empty()) {
+        std::ifstream file(tls.root_cert);
+        const std::string content(std::istreambuf_iterator<char>(file), {});
+        if (content.find("-----BEGIN ") == std::string::npos) {
+            in.refuse("DB_SSLROOTCERT", "names a file that cannot be read or holds no certificate (PEM)");
+        }
+    }
+    return tls;
+}
+
 void read_dependencies(ConfigReader &in, Config &config) {
-    const bool enforce_ssl = in.flag("ENFORCE_DB_SSL");
-    Result<DatabaseTarget> database = parse_database_url(in.secret("DATABASE_URL"), enforce_ssl);
+    Result<DatabaseTarget> database = parse_database_url(in.secret("DATABASE_URL"), read_database_tls(in));
     if (database) {
         config.database = std::move(*database);
     } else {

@@ -40,7 +40,7 @@ enum class DatabaseKind : uint8_t { kSqlite, kPostgres };
 struct DatabaseTarget {
     DatabaseKind kind = DatabaseKind::kSqlite;
     std::string path;  // SQLite only; ":memory:" is refused, a pool would see many databases
-    Secret url;        // PostgreSQL only: connection URI, password included
+    Secret url;        // PostgreSQL only: libpq's connection string, password included
 };
 
 struct RedisTarget {

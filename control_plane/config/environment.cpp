@@ -1,7 +1,11 @@
 // The process's environment: copied for the parser, then cleared of secrets.
+#include "control_plane/config/environment.h"
+
 #include <openssl/crypto.h>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "control_plane/config/config.h"
 
@@ -19,6 +23,19 @@ Environment process_environment() {
         }
     }
     return environment;
+}
+
+void forget_libpq_environment() {
+    std::vector<std::string> names;
+    for (char **entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        if (text.starts_with("PG")) {
+            names.emplace_back(text.substr(0, text.find('=')));
+        }
+    }
+    for (const std::string &name : names) {
+        ::unsetenv(name.c_str());
+    }
 }
 
 void forget_secret_environment() noexcept {

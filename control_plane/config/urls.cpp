@@ -1,11 +1,9 @@
-// PostgreSQL's URL is read by libpq's own parser, so that what is checked is what libpq will do.
+// Reading the configuration's URLs, apart from PostgreSQL's: see urls.h.
 #include "control_plane/config/urls.h"
 
 #include <arpa/inet.h>
-#include <libpq-fe.h>
 #include <netinet/in.h>
 #include <charconv>
-#include <memory>
 
 #include "shared/encoding/hex.h"
 
@@ -60,88 +58,6 @@ Result<net::HostPort> parse_authority(std::string_view text) {
     return parsed;
 }
 
-/// One entry of libpq's comma separated host lists.
-bool is_local_host(std::string_view host) noexcept {
-    return host.empty() || host.front() == '/' || host.front() == '@' || is_loopback_host(host);
-}
-
-bool all_local(std::string_view hosts) noexcept {
-    while (true) {
-        const size_t comma = hosts.find(',');
-        if (!is_local_host(hosts.substr(0, comma))) {
-            return false;
-        }
-        if (comma == std::string_view::npos) {
-            return true;
-        }
-        hosts.remove_prefix(comma + 1);
-    }
-}
-
-struct FreeConninfo {
-    void operator()(PQconninfoOption *options) const noexcept { PQconninfoFree(options); }
-};
-
-Result<DatabaseTarget> parse_postgres_url(const Secret &text, bool enforce_ssl) {
-    Secret url = text.clone();
-    std::string terminated(url.view());
-    const std::unique_ptr<PQconninfoOption, FreeConninfo> options(
-        PQconninfoParse(terminated.c_str(), nullptr));
-    wipe(terminated);
-    if (!options) {
-        return refuse("is not a PostgreSQL connection URL");
-    }
-
-    std::string_view host, address, ssl_mode;
-    for (const PQconninfoOption *option = options.get(); option->keyword != nullptr; ++option) {
-        const std::string_view keyword = option->keyword;
-Result<ReturnRule> parse_return_rule(std::string_view text) {
-    ReturnRule rule;
-    if (const size_t colon = text.find("://"); colon != std::string_view::npos) {
-        rule.scheme = encoding::to_lower_ascii(text.substr(0, colon));
-        text.remove_prefix(colon + 3);
-        if (rule.scheme != "http" && rule.scheme != "https") {
-            return refuse("must not have another scheme than https or http");
-        }
-    }
-    rule.host = text;
-    if (text.starts_with("*.")) {
-        text.remove_prefix(2);
-    }
-    const Result<net::HostPort> parsed = net::parse_host_port(text);
-    if (!parsed) {
-        return refuse("is not HOST, HOST:PORT or *.SUFFIX");
-    }
-    rule.port = parsed->port;
-    return rule;
-}
-
-        const std::string_view value = option->val != nullptr ? option->val : "";
-        if (keyword == "service" && !value.empty()) {
-            return refuse("must not name a service: the host would not be seen here");
-        }
-        if (keyword == "host") {
-            host = value;
-        } else if (keyword == "hostaddr") {
-            address = value;
-        } else if (keyword == "sslmode") {
-            ssl_mode = value;
-        }
-    }
-
-    const bool is_local = all_local(address.empty() ? host : address);
-    const bool is_tls = ssl_mode == "require" || ssl_mode == "verify-ca" || ssl_mode == "verify-full";
-    if (enforce_ssl && !is_local && !is_tls) {
-        return refuse(
-            "names another host without TLS: add sslmode=verify-full (or require), "
-            "or say ENFORCE_DB_SSL=false");
-    }
-    DatabaseTarget target;
-    target.kind = DatabaseKind::kPostgres;
-    target.url = std::move(url);
-    return target;
-}
-
 Result<int> parse_redis_database(std::string_view text) {
     int number = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -179,6 +95,27 @@ bool is_loopback_host(std::string_view host) noexcept {
     return inet_pton(AF_INET, text, &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
 }
 
+Result<ReturnRule> parse_return_rule(std::string_view text) {
+    ReturnRule rule;
+    if (const size_t colon = text.find("://"); colon != std::string_view::npos) {
+        rule.scheme = encoding::to_lower_ascii(text.substr(0, colon));
+        text.remove_prefix(colon + 3);
+        if (rule.scheme != "http" && rule.scheme != "https") {
+            return refuse("must not have another scheme than https or http");
+        }
+    }
+    rule.host = text;
+    if (text.starts_with("*.")) {
+        text.remove_prefix(2);
+    }
+    const Result<net::HostPort> parsed = net::parse_host_port(text);
+    if (!parsed) {
+        return refuse("is not HOST, HOST:PORT or *.SUFFIX");
+    }
+    rule.port = parsed->port;
+    return rule;
+}
+
 Result<BaseUrl> parse_base_url(std::string_view text) {
     std::string_view rest = text;
     const bool is_https = take_prefix(rest, "https://");
@@ -203,10 +140,10 @@ Result<BaseUrl> parse_base_url(std::string_view text) {
     return BaseUrl{std::string(text), std::string(authority)};
 }
 
-Result<DatabaseTarget> parse_database_url(const Secret &text, bool enforce_ssl) {
+Result<DatabaseTarget> parse_database_url(const Secret &text, const DatabaseTls &tls) {
     std::string_view rest = text.view();
     if (rest.starts_with("postgresql://") || rest.starts_with("postgres://")) {
-        return parse_postgres_url(text, enforce_ssl);
+        return parse_postgres_url(text, tls);
     }
     if (!take_prefix(rest, "sqlite:")) {
         return refuse("must be sqlite:PATH or postgresql://...");

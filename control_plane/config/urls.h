@@ -27,7 +27,16 @@ struct ReturnRule {
 Result<ReturnRule> parse_return_rule(std::string_view text);
 
 Result<BaseUrl> parse_base_url(std::string_view text);
-Result<DatabaseTarget> parse_database_url(const Secret &text, bool enforce_ssl);
+/// What the environment says of TLS to PostgreSQL, beside DATABASE_URL.
+struct DatabaseTls {
+    bool is_enforced = true;  // ENFORCE_DB_SSL
+    std::string mode;         // DB_SSLMODE, "" = not said
+    std::string root_cert;    // DB_SSLROOTCERT, "" = not said
+};
+Result<DatabaseTarget> parse_database_url(const Secret &text, const DatabaseTls &tls);
+/// The postgresql:// half of it: every host that is not this machine gets TLS, or the URL is refused.
+/// sslmode: the URL's, DB_SSLMODE, verify-full where DB_SSLROOTCERT is set, require for another host.
+Result<DatabaseTarget> parse_postgres_url(const Secret &text, const DatabaseTls &tls);
 Result<RedisTarget> parse_redis_url(const Secret &text);
 
 }  // namespace nexus::control

@@ -17,6 +17,12 @@ constexpr std::array kVariables{
     Variable{"DATABASE_URL", "sqlite:nexus.db", "sqlite:PATH, or postgresql://USER:PASSWORD@HOST/NAME", false,
              true},
     Variable{"ENFORCE_DB_SSL", "true", "false allows a PostgreSQL on another host without TLS", false, false},
+    Variable{"DB_SSLMODE", "",
+             "sslmode of PostgreSQL where DATABASE_URL names none (default: require for another host,"
+             " verify-full with DB_SSLROOTCERT)",
+             false, false},
+    Variable{"DB_SSLROOTCERT", "", "CA certificates (PEM) that PostgreSQL's certificate is verified by",
+             false, false},
     Variable{"DATABASE_POOL", "8", "Most database connections open at once, 1 to 256", false, false},
     Variable{"REDIS_URL", "redis://localhost:6379/0", "redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH",
              false, true},

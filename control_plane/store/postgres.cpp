@@ -264,6 +264,21 @@ private:
     std::chrono::milliseconds timeout_;
 };
 
+/// For logs: libpq's own text may quote what is in the connection string.
+std::string_view connect_problem(const PGconn *connection) {
+    if (connection == nullptr) {
+        return "memory";
+    }
+    if (PQconnectionNeedsPassword(connection) != 0) {
+        return "password";
+    }
+    const std::string_view text = PQerrorMessage(connection);
+    if (text.find("certificate") != std::string_view::npos) {
+        return "certificate";
+    }
+    return text.find("SSL") != std::string_view::npos ? "tls" : "unreachable";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::milliseconds connect_timeout,
@@ -278,8 +293,7 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     std::unique_ptr<PGconn, Finish> connection(PQconnectdbParams(names, values, 1));
     wipe(text);
     if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-        const bool has_password_problem = connection && PQconnectionNeedsPassword(connection.get()) != 0;
-        log::warn("database_connect_failed", {{"password_wanted", has_password_problem}});
+        log::warn("database_connect_failed", {{"reason", connect_problem(connection.get())}});
         return fail(Error{Errc::kStoreUnavailable, "the database is not available", {}, 1});
     }
 

@@ -10,14 +10,14 @@ import { makeWorkdir } from './workdir.mjs';
 
 const NOBODY = 65534;
 
-/** Starts a server; `url` is a postgresql:// address of the database "nexus". */
-export async function startPostgres(t) {
+/** Starts a server; `url` is a postgresql:// address of the database "nexus". tls: {cert, key} files, for TLS as well. */
+export async function startPostgres(t, { tls } = {}) {
   const dir = makeWorkdir(t, 'pg');
   const user = isRoot ? { uid: NOBODY, gid: NOBODY } : undefined;
   if (isRoot) {
     fs.chownSync(dir, NOBODY, NOBODY);
   }
-  const postgres = new Postgres(dir, await findPort(), user);
+  const postgres = new Postgres(dir, await findPort(), user, tls && copyForServer(tls, dir, user));
   cleanup(t, () => postgres.stop());
   await postgres.initialise();
   await postgres.start();
@@ -32,12 +32,26 @@ function binDir() {
   return path.join(root, String(versions[0]), 'bin');
 }
 
+/** The server reads its key only where it owns it alone. */
+function copyForServer(tls, dir, user) {
+  return Object.fromEntries(Object.entries(tls).map(([name, file]) => {
+    const copy = path.join(dir, `server.${name}`);
+    fs.copyFileSync(file, copy);
+    fs.chmodSync(copy, 0o600);
+    if (user) {
+      fs.chownSync(copy, user.uid, user.gid);
+    }
+    return [name, copy];
+  }));
+}
+
 class Postgres {
-  constructor(dir, port, user) {
+  constructor(dir, port, user, tls) {
     this.dir = dir;
     this.data = path.join(dir, 'data');
     this.port = port;
     this.user = user;
+    this.tls = tls;
     this.url = `postgresql://nexus@127.0.0.1:${port}/nexus`;
     this.env = { PATH: process.env.PATH, HOME: dir, LC_ALL: 'C', TZ: 'UTC' };
   }
@@ -55,6 +69,7 @@ class Postgres {
       args: [
         '-D', this.data, '-p', String(this.port), '-k', this.dir, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off',
         '-c', 'log_min_messages=warning',
+        ...(this.tls ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${this.tls.cert}`, '-c', `ssl_key_file=${this.tls.key}`] : []),
       ],
       env: this.env, cwd: this.dir, user: this.user,
       logFile: path.join(this.dir, 'postgres.log'),

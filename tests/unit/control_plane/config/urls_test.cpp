@@ -58,11 +58,11 @@ TEST(ParseRedisUrl, ReadsAllParts) {
 }
 
 TEST(ParseDatabaseUrl, TakesSqlitePaths) {
-    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:/var/lib/n.db")), true)->path,
+    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:/var/lib/n.db")), {})->path,
               "/var/lib/n.db");
-    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:///var/lib/n.db")), true)->path,
+    EXPECT_EQ(parse_database_url(Secret(std::string_view("sqlite:///var/lib/n.db")), {})->path,
               "/var/lib/n.db");
-    EXPECT_FALSE(parse_database_url(Secret(std::string_view("sqlite:file:x?mode=memory")), true));
+    EXPECT_FALSE(parse_database_url(Secret(std::string_view("sqlite:file:x?mode=memory")), {}));
 }
 
 }  // namespace
