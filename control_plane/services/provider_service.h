@@ -30,7 +30,8 @@ public:
         std::string id;        // UUID to keep, in lower case; "" = a new one
         bool dry_run = false;  // everything is checked, nothing is kept
     };
-    /// errors as parse_profile and check_provider_egress; kProviderExists (name), kConflict (id); kStoreUnavailable
+    /// errors as parse_profile and check_provider_egress; kProviderExists (name), kConflict (id);
+    /// kStoreUnavailable
     Result<store::Provider> create(const Caller &caller, const json::Value &profile,
                                    const CreateOptions &options = {"", false});
 
