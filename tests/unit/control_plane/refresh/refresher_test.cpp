@@ -87,6 +87,9 @@ protected:
                 if (field.name == "refresh_token") {
                     seen_refresh_token_ = std::string{field.value.view()};
                 }
+                if (field.name == "grant_type") {
+                    seen_grant_type_ = std::string{field.value.view()};
+                }
             }
             if (on_call_) {
                 on_call_();
@@ -140,6 +143,9 @@ protected:
         return std::make_unique<Refresher>(*database_, vault_, *discovery_, TokenEndpoint(fetch(), clock()),
                                            *drainer_, clock(), nullptr, options);
     }
+    void give_profile(const std::string &oauth) {
+        EXPECT_TRUE(database_->execute("UPDATE provider_profiles SET oauth = $1", {oauth}));
+    }
     StoredCredentials stored() {
         return std::move(*open_credentials(vault_, row(), *store::tokens::get(*database_, kConnection)));
     }
@@ -154,6 +160,7 @@ protected:
     std::unique_ptr<Discovery> discovery_;
     std::atomic<int> calls_ = 0;
     std::string seen_refresh_token_;
+    std::string seen_grant_type_;
     std::function<void()> on_call_;
     int status_ = 200;
     std::vector<std::pair<std::string, std::string>> headers_;
@@ -177,6 +184,32 @@ TEST_F(RefresherTest, AnAbsentRefreshTokenKeepsTheOld) {
     body_ = R"({"access_token":"a2","expires_in":3600})";
     ASSERT_TRUE(refresher()->refresh(kConnection, kForced));
     EXPECT_EQ(stored().refresh_token.view(), "r1");
+}
+
+TEST_F(RefresherTest, AMachinesConnectionAsksAgain) {
+    give_profile(R"({"grant":"client_credentials"})");
+    put_tokens("a1", "", 2);
+    body_ = R"({"access_token":"a2","expires_in":3600})";
+    auto got = refresher()->refresh(kConnection, kForced);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(seen_grant_type_, "client_credentials");
+    EXPECT_EQ(seen_refresh_token_, "");
+    EXPECT_EQ(stored().find("access_token")->view(), "a2");
+    EXPECT_TRUE(row().refreshable);
+}
+
+TEST_F(RefresherTest, KeptFieldsAndVariablesFollowTheAnswer) {
+    give_profile(R"({"keep_response_fields":["plan"],
+                     "variables":{"base":{"pattern":"https://[a-z]+\\.example","from":"response"}}})");
+    body_ = R"({"access_token":"a2","plan":"gold","base":"https://eu.example"})";
+    ASSERT_TRUE(refresher()->refresh(kConnection, kForced));
+    EXPECT_EQ(row().metadata, R"({"plan":"gold"})");
+    EXPECT_EQ(row().variables, R"({"base":"https://eu.example"})");
+    now_ += 10'000;
+    body_ = R"({"access_token":"a3","base":"https://evil.com"})";
+    ASSERT_TRUE(refresher()->refresh(kConnection, kForced)) << "the token is good, and it is stored";
+    EXPECT_EQ(stored().find("access_token")->view(), "a3");
+    EXPECT_EQ(row().variables, R"({"base":"https://eu.example"})") << "a foreign value changes nothing";
 }
 
 TEST_F(RefresherTest, AReadOfAFreshTokenAsksNobody) {
