@@ -12,7 +12,7 @@ import { exchange } from '../support/raw-http.mjs';
 
 const AT_ONCE = 24;
 const STEP = 20;   // each case of HTTP itself is used on every 20th operation
-const SAMPLE = 3;  // what nginx only passes on is sent to it in part, and so is what the second database sees
+const SAMPLE = 4;  // what nginx only passes on is sent to it in part, and so is what the second database sees
 
 for (const database of ['sqlite', 'postgres']) {
   test(`malformed requests (${database})`, async (t) => {
@@ -23,9 +23,9 @@ for (const database of ['sqlite', 'postgres']) {
     const failures = [];
     const counts = { requests: 0, answers: 0 };
     for (const target of targetsOf(line)) {
-      const isWhole = database === 'sqlite' && target.name === 'nexusd';
+      const step = database === 'sqlite' && target.name === 'nexusd' ? SAMPLE / 2 : SAMPLE;
       const cases = target.operations.flatMap((operation, index) => [
-        ...casesOf(operation, fixture).filter((_, i) => isWhole || i % SAMPLE === index % SAMPLE),
+        ...casesOf(operation, fixture).filter((_, i) => i % step === index % step),
         ...transportCasesOf(operation, fixture, { index, step: STEP }),
       ]);
       counts[target.name] = cases.length;
@@ -53,7 +53,7 @@ async function makeFixture(line) {
   const provider = await line.createProvider({
     name: 'demo', auth_type: 'api_key', issuer: '', enable_discovery: false, auth_header: '', client_id: '', client_secret: '', scopes: [],
   });
-  const agent = await line.createAgent();
+  const agent = await line.createAgent({ workspace: 'attacked' });   // none that the documents' examples delete
   const connection = await line.capture(agent, 'demo', { api_key: 'example-only' });
   const keys = { control: line.keys.API_KEY, edge: line.keys.EDGE_KEY, gateway: agent.key };
   const ids = { ConnectionId: connection, ProviderId: provider, ProviderName: 'demo', AgentId: agent.id };
