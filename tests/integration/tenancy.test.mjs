@@ -81,6 +81,8 @@ async function createTenant(line, workspace) {
   const active = await line.connect(agent, { workspace: undefined, user_id: user });
   const keyed = await line.capture(agent, 'keyed', { api_key: canary('secret-of-a-person') }, { workspace: undefined, user_id: user });
   const pending = expectStatus(200, await line.requestConnection(agent, { workspace: undefined, user_id: user })).json.connection_id;
+  const label = canary('label');
+  expectStatus(200, await line.admin('PATCH', `/connections/${active}`, { labels: { team: label } }));
   const narrowed = await line.createAgent({ name: canary('narrow'), workspace, grants, connections: [keyed], providers: ['keyed'] });
   const keyName = canary('key');
   const key = expectStatus(201, await line.admin('POST', '/admin/keys', {
@@ -95,7 +97,7 @@ async function createTenant(line, workspace) {
     connections: [active, keyed, pending],
     ids: [active, keyed, pending, agent.id, narrowed.id, agent.keyId, narrowed.keyId, key.id, edge.id, workspace, sha256(agent.key)],
     controlKeys: [key.id, edge.id],
-    canaries: [workspace, name, user, keyName, active, keyed, pending, agent.id, narrowed.id, agent.keyId, key.id, edge.id],
+    canaries: [workspace, name, user, label, keyName, active, keyed, pending, agent.id, narrowed.id, agent.keyId, key.id, edge.id],
   };
 }
 
