@@ -21,7 +21,7 @@ const canary = (name) => `${name}-${randomBytes(6).toString('hex')}`;
 
 for (const database of ['sqlite', 'postgres']) {
   test(`no route shows or changes another workspace (${database})`, { timeout: 200_000 }, async (t) => {
-    const line = await startLine(t, { database, logLevel: 'info' });
+    const line = await startLine(t, { database, logLevel: 'info', idp: { accessTtl: 3600 } });   // an edge renews an expired token, whoever asks
     await line.createProvider();
     await line.createProvider(keyedProfile(line));
     const victim = await createTenant(line, canary('victim'));
@@ -183,8 +183,8 @@ function* probesOf(operation, caller, victim, other) {
     }
     return;
   }
-  for (const body of bodies.filter(({ isForeign }) => isForeign)) {
-    yield { path: operation.path, body: body.json, isForeign: true };
+  for (const body of bodies.filter(({ isForeign, isList }) => isForeign || isList)) {
+    yield { path: operation.path, body: body.json, isForeign: body.isForeign };
   }
   if (operation.method === 'GET') {
     yield { path: operation.path, isForeign: false };
@@ -222,6 +222,9 @@ function bodiesOf(operation, caller, victim) {
   const media = child(operation.place, 'requestBody', 'content', 'application/json');
   const examples = [media.value.example, ...Object.keys(media.value.examples ?? {}).map((name) => child(media, 'examples', name).value.value)];
   const members = Object.keys(child(media, 'schema').value.properties ?? {});
+  if (operation.path === '/connections/import' && !caller.foreign) {
+    return imports(examples.filter((body) => body !== undefined), victim);
+  }
   return examples.filter((body) => body !== undefined).map((body) => {
     const json = structuredClone(body);
     if (caller.foreign) {
@@ -238,4 +241,20 @@ function bodiesOf(operation, caller, victim) {
     }
     return { json, isForeign: members.includes('workspace_id') || operation.path === '/admin/workspaces' };
   });
+}
+
+/** Into the foreign workspace; and over a foreign connection, from one's own. Several at once answer one by one, with 200. */
+function imports(examples, victim) {
+  const item = { provider_name: 'keyed', credentials: { api_key: 'example-only' } };
+  return [
+    ...examples.map((body) => {
+      const json = structuredClone(body);
+      for (const one of json.connections ?? [json]) {
+        Object.assign(one, item, { workspace_id: victim.workspace });
+      }
+      return { json, isForeign: !json.connections, isList: Boolean(json.connections) };
+    }),
+    ...victim.connections.map((id) => ({ json: { ...item, id, replace: true }, isForeign: true })),
+    ...victim.connections.map((id) => ({ json: { connections: [{ ...item, id, replace: true }] }, isForeign: false, isList: true })),
+  ];
 }
