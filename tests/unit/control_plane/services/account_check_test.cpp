@@ -43,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(
         AccountCase{"OtherField", "", "", R"({"team_id":"t1"})", {{"team_id", "t2"}}, false, false},
         AccountCase{"NoField", "", "", R"({"team_id":"t1"})", {{"x", "t1"}}, false, false},
         AccountCase{"FieldNotKnownYet", "", "", R"({"x":"t1"})", {{"team_id", "t1"}}, false, true}),
-    [](const auto &info) { return std::string{info.param.name}; });
+    [](const auto &one) { return std::string{one.param.name}; });
 
 TEST(AccountCheck, WithoutAFieldOnlyTheSubjectCounts) {
     store::Connection connection;
