@@ -389,13 +389,19 @@ Result<void> check_url_template(const OAuthProfile &profile, std::string_view ur
     // the host.
     const size_t end = url.starts_with('{') ? url.find('}') : std::string_view::npos;
     const bool goes_on = end != std::string_view::npos && end + 1 < url.size() && url[end + 1] != '/';
-    // Filled with harmless values it must be a URL.
-    Variables harmless;
-    for (const std::string &name : template_names(url)) {
-        harmless[name] = url.starts_with("{" + name + "}") ? "https://x.invalid" : "1";
+    // Filled with harmless values it must be a URL: a name fits a whole host, a number a port or a part of an
+    // address.
+    bool is_url = false;
+    for (const char *value : {"x", "1"}) {
+        Variables harmless;
+        for (const std::string &name : template_names(url)) {
+            harmless[name] = url.starts_with("{" + name + "}") ? "https://x.invalid" : value;
+        }
+        Result<std::string> filled = fill_url(url, harmless, member);
+        is_url =
+            is_url || (filled && parse_http_url(*filled, member) && filled->find('#') == std::string::npos);
     }
-    Result<std::string> filled = fill_url(url, harmless, member);
-    if (goes_on || !filled || !parse_http_url(*filled, member) || filled->find('#') != std::string::npos) {
+    if (goes_on || !is_url) {
         return fail(Errc::kInvalidRequest, "member " + member + " must be an absolute http(s) URL", member);
     }
     return {};
