@@ -47,6 +47,7 @@ struct LocConf {
     HostRules *allow_hosts;                // nexus_allow_hosts; nullptr = none
     PrivateNetworks *allow_private;        // nexus_allow_private; nullptr = none
     ngx_flag_t debug_http;                 // nexus_debug_http
+    ngx_msec_t body_time;                  // nexus_body_time, ms; 0 = off
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&

@@ -116,6 +116,14 @@ ngx_command_t commands[] = {
       offsetof(LocConf, debug_http),
       nullptr },
 
+    // nexus_body_time TIME;   default: 0 (off);   http, server, location
+    { ngx_string("nexus_body_time"),
+      kEverywhere|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, body_time),
+      nullptr },
+
     // nexus_metrics;   location
     { ngx_string("nexus_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,

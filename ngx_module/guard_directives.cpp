@@ -199,6 +199,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.allow_hosts = static_cast<HostRules *>(NGX_CONF_UNSET_PTR);
     conf.allow_private = static_cast<PrivateNetworks *>(NGX_CONF_UNSET_PTR);
     conf.debug_http = NGX_CONF_UNSET;
+    conf.body_time = NGX_CONF_UNSET_MSEC;
 }
 
 char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
@@ -220,6 +221,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
         main_conf(cf)->guards_error_logs = 1;
     }
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
+    ngx_conf_merge_msec_value(conf.body_time, prev.body_time, 0);
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not
     // the result.

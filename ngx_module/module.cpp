@@ -1,6 +1,7 @@
 // The module as nginx sees it: the contexts and the hooks of its life cycle. Each hook only calls the
 // features' own functions, in an order that is a decision.
 #include "ngx_module/access.h"
+#include "ngx_module/body_time.h"
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane.h"
@@ -19,7 +20,7 @@ ngx_int_t on_preconfiguration(ngx_conf_t *cf) noexcept {
 }
 
 ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
-    if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK) {
+    if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK || init_body_time(cf) != NGX_OK) {
         return NGX_ERROR;
     }
     return init_request_phases(cf);

@@ -1,0 +1,92 @@
+// nexus_body_time: a body that comes too slowly ends the request, whatever asked for it; a body in good time, and a slow
+// answer, do not.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { cleanup } from '../support/cleanup.mjs';
+import { request, serve } from '../support/http.mjs';
+import { startNginx, testConfig } from '../support/nginx.mjs';
+import { findPort } from '../support/ports.mjs';
+
+async function start(t) {
+  const seen = [];
+  const upstream = await serve(await findPort(), (incoming, response, body) => {
+    seen.push(body.length);
+    setTimeout(() => response.end(`${body.length} bytes`), incoming.url === '/slow' ? 1500 : 0);
+  });
+  cleanup(t, () => upstream.close());
+  const nginx = await startNginx(t, {
+    config: ({ port, globals, http }) => `
+${globals}
+events {}
+http {
+    ${http}
+    client_body_timeout 1s;
+    nexus_body_time 1s;
+    server {
+        listen 127.0.0.1:${port};
+        location / { proxy_pass ${upstream.url}; }
+        location /unbuffered { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass ${upstream.url}; }
+        location /untimed { nexus_body_time 0; proxy_pass ${upstream.url}; }
+        location /ignored { return 200 ignored; }
+    }
+}`,
+  });
+  return { nginx, seen };
+}
+
+/** Sends a head, then `piece` every 50 ms. Resolves at the end of the connection to {text, ms}. */
+function drip(t, port, head, piece, stopAfter = Infinity) {
+  const socket = net.connect(port, '127.0.0.1');
+  cleanup(t, () => socket.destroy());
+  const begin = performance.now();
+  let text = '';
+  socket.write(head);
+  const timer = setInterval(() => (stopAfter-- > 0 ? socket.write(piece) : clearInterval(timer)), 50);
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearInterval(timer);
+      resolve({ text, ms: performance.now() - begin });
+    };
+    socket.setEncoding('utf8').on('data', (data) => { text += data; });
+    socket.once('end', finish).once('close', finish).on('error', () => {});
+  });
+}
+
+const post = (path, rest) => `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${rest}\r\n\r\n`;
+
+test('a dripping body is cut, by length and in chunks, buffered or not', async (t) => {
+  const { nginx, seen } = await start(t);
+  const cut = await Promise.all([
+    drip(t, nginx.port, post('/', 'Content-Length: 1000'), 'x'),
+    drip(t, nginx.port, post('/', 'Transfer-Encoding: chunked'), '1\r\nx\r\n'),
+    drip(t, nginx.port, post('/unbuffered', 'Content-Length: 1000'), 'x'),
+  ]);
+  for (const { text, ms } of cut) {
+    assert.ok(ms > 900 && ms < 8000, `cut after ${ms} ms`);
+    assert.equal(text, '');
+  }
+  assert.deepEqual(seen, []);
+  assert.equal((await request(`${nginx.url}/`, { method: 'POST', body: 'abc' })).text, '3 bytes');
+});
+
+test('what is in good time, untimed or not read goes on', async (t) => {
+  const { nginx } = await start(t);
+  const slow = await request(`${nginx.url}/slow`, { method: 'POST', body: 'x'.repeat(100000) });
+  assert.equal(slow.text, '100000 bytes', 'a slow answer is not a slow body');
+  const quick = await drip(t, nginx.port, post('/', 'Content-Length: 3'), 'x', 3);
+  assert.match(quick.text, /3 bytes/);
+  const untimed = await drip(t, nginx.port, post('/untimed', 'Content-Length: 40'), 'x', 40);
+  assert.match(untimed.text, /40 bytes/);
+  assert.ok(untimed.ms > 1500);
+  const ignored = await drip(t, nginx.port, post('/ignored', 'Content-Length: 1000'), 'x', 5);
+  assert.match(ignored.text, /ignored$/);
+});
+
+test('only a time will do', async (t) => {
+  const result = await testConfig(t, {
+    config: ({ port, globals, http }) => `${globals}\nevents {}\nhttp { ${http}\nserver { listen 127.0.0.1:${port}; nexus_body_time soon; } }`,
+  });
+  assert.ok(!result.ok);
+  assert.match(result.message, /invalid value/);
+});
