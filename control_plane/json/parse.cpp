@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <algorithm>
 
-#include "control_plane/json/json.h"
+#include "control_plane/json/parse_plain.h"
 
 namespace nexus::control::json {
 
@@ -58,6 +58,9 @@ Result<Value> parse(std::string_view text, const Limits &limits) {
     if (text.size() > limits.max_bytes) {
         return fail(Errc::kPayloadTooLarge,
                     "the JSON is larger than " + std::to_string(limits.max_bytes) + " bytes");
+    }
+    if (std::optional<Value> plain = parse_plain(text, limits.max_depth)) {
+        return std::move(*plain);
     }
     if (depth_of(text) > limits.max_depth) {
         return fail(Errc::kInvalidJson, "the JSON is nested deeper than " + std::to_string(limits.max_depth));

@@ -1,25 +1,15 @@
-// Value: reading, building and printing JSON. Parsing is parse.cpp's.
+// Value: reading and building JSON. Parsing is parse.cpp's, printing print.cpp's.
 #include <jansson.h>
 
 #include "control_plane/json/json.h"
+#include "control_plane/json/print.h"
 
 namespace nexus::control::json {
 
 namespace {
 
-constexpr size_t kPrintFlags = JSON_COMPACT | JSON_ENCODE_ANY;
-
 json_t *or_null(json_t *made) noexcept {
     return made != nullptr ? made : json_null();
-}
-
-Secret dump_with(const json_t *value, size_t flags) {
-    const size_t size = json_dumpb(value, nullptr, 0, flags);
-    Secret text = Secret::zeroed(size);
-    if (size != 0) {
-        json_dumpb(value, text.data(), size, flags);
-    }
-    return text;
 }
 
 }  // namespace
@@ -155,13 +145,16 @@ bool Value::equals(const Value &other) const noexcept {
 }
 
 Secret Value::dump() const {
-    return dump_with(or_null(raw()), kPrintFlags);
+    return print(or_null(raw()));
 }
 std::string Value::dump_text() const {
     return std::string(dump().view());
 }
 std::string Value::dump_canonical() const {
-    return std::string(dump_with(or_null(raw()), kPrintFlags | JSON_SORT_KEYS).view());
+    constexpr size_t kFlags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS;
+    std::string text(json_dumpb(or_null(raw()), nullptr, 0, kFlags), '\0');
+    json_dumpb(or_null(raw()), text.data(), text.size(), kFlags);
+    return text;
 }
 
 }  // namespace nexus::control::json

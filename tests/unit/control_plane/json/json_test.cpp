@@ -1,6 +1,8 @@
 #include "control_plane/json/json.h"
 
 #include <gtest/gtest.h>
+#include <jansson.h>
+#include <cstdlib>
 
 namespace nexus::control::json {
 namespace {
@@ -37,6 +39,85 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"TooDeep", std::string(100000, '[') + std::string(100000, ']'), Errc::kInvalidJson},
         RefusedCase{"TooLarge", "{\"a\":\"" + std::string(1024 * 1024, 'x') + "\"}", Errc::kPayloadTooLarge}),
     [](const auto &test) { return std::string{test.param.name}; });
+
+// Whatever way a text is parsed, jansson would say the same of it.
+TEST(Parse, PlainAndOtherTextsAreReadAsJanssonReadsThem) {
+    const char *const pieces[] = {"{",
+                                  "}",
+                                  "[",
+                                  "]",
+                                  ",",
+                                  ":",
+                                  "\"a\"",
+                                  "\"b\"",
+                                  "\"\"",
+                                  "1",
+                                  "-7",
+                                  "0",
+                                  "01",
+                                  "-",
+                                  "1.5",
+                                  "1e3",
+                                  "true",
+                                  "false",
+                                  " ",
+                                  "null",
+                                  "\"\\n\"",
+                                  "\"\xc3\xa9\"",
+                                  "\x01",
+                                  "tru",
+                                  "99999999999999999999",
+                                  "\"\x7f\""};
+    uint32_t seed = 12345;
+    const auto next = [&seed](size_t limit) {
+        seed = seed * 1664525 + 1013904223;
+        return (seed >> 8) % limit;
+    };
+    int valid = 0;
+    for (int round = 0; round < 200000; ++round) {
+        std::string text = next(2) != 0 ? "{\"a\":" : "[";
+        for (size_t i = next(8); i > 0; --i) {
+            text += pieces[next(std::size(pieces))];
+        }
+        text += text.front() == '{' ? "}" : "]";
+        const Result<Value> got = parse(text);
+        const std::unique_ptr<json_t, ReleaseJson> expected(
+            json_loadb(text.data(), text.size(), JSON_REJECT_DUPLICATES, nullptr));
+        ASSERT_EQ(got.has_value(), expected != nullptr) << text;
+        if (got) {
+            ++valid;
+            ASSERT_TRUE(json_equal(got->raw(), expected.get())) << text;
+            const std::unique_ptr<char, decltype(&std::free)> printed(
+                json_dumps(expected.get(), JSON_COMPACT), &std::free);
+            ASSERT_EQ(got->dump_text(), printed.get());
+        }
+    }
+    EXPECT_GT(valid, 1000);
+}
+
+TEST(Parse, DepthIsBoundedForPlainTextsToo) {
+    const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+    EXPECT_TRUE(parse(nested(16)));
+    EXPECT_FALSE(parse(nested(17)));
+}
+
+TEST(Dump, EscapesWhatMustBeEscaped) {
+    std::string all;
+    for (int c = 1; c < 0x80; ++c) {
+        all.push_back(static_cast<char>(c));
+    }
+    all += "\xc3\xa9\xf0\x9f\x98\x80";
+    const Value object = Value::object().set(all, all).set("more", std::string(10000, '"'));
+    const Result<Value> again = parse(object.dump_text());
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->equals(object));
+    const std::unique_ptr<char, decltype(&std::free)> printed(json_dumps(object.raw(), JSON_COMPACT),
+                                                              &std::free);
+    EXPECT_EQ(object.dump_text(), printed.get());
+    EXPECT_EQ(Value().dump_text(), "null");
+    EXPECT_EQ(Value::object().dump_text(), "{}");
+    EXPECT_EQ(Value::array().dump_text(), "[]");
+}
 
 TEST(Parse, BracketsInsideStringsAreNotDepth) {
     EXPECT_TRUE(parse_object("{\"a\":\"" + std::string(1000, '[') + "\\\"[[\"}"));
