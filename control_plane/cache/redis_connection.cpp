@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
 #include "shared/encoding/hex.h"
 
 namespace nexus::control {
@@ -47,8 +48,8 @@ void RedisConnection::FreeContext::operator()(redisContext *context) const noexc
     redisFree(context);
 }
 
-RedisConnection::RedisConnection(const RedisTarget &target, const RedisOptions &options)
-    : target_(target), options_(options) {
+RedisConnection::RedisConnection(const RedisTarget &target, const RedisOptions &options, Metrics *metrics)
+    : target_(target), options_(options), metrics_(metrics) {
     ::signal(SIGPIPE,
              SIG_IGN);  // hiredis 0.14 writes without MSG_NOSIGNAL: a Redis that left would end the process
 }
@@ -119,7 +120,7 @@ Result<ReplyPtr> RedisConnection::checked(ReplyPtr reply) {
     return reply;
 }
 
-Result<ReplyPtr> RedisConnection::run(const std::vector<std::string_view> &arguments) {
+Result<ReplyPtr> RedisConnection::ask(const std::vector<std::string_view> &arguments) {
     const bool was_connected = context_ != nullptr;
     if (!was_connected) {
         if (Result<void> connected = connect(); !connected) {
@@ -138,6 +139,17 @@ Result<ReplyPtr> RedisConnection::run(const std::vector<std::string_view> &argum
     if (!reply) {
         not_before_ = std::chrono::steady_clock::now() + options_.retry_after;
         return unavailable("it did not answer");
+    }
+    return reply;
+}
+
+Result<ReplyPtr> RedisConnection::run(const std::vector<std::string_view> &arguments) {
+    const auto started = std::chrono::steady_clock::now();
+    Result<ReplyPtr> reply = ask(arguments);
+    if (metrics_ != nullptr) {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+        const bool is_error = reply && (*reply)->type == REDIS_REPLY_ERROR;
+        metrics_->redis_command(!reply ? "unavailable" : is_error ? "error" : "ok", took.count());
     }
     return reply;
 }

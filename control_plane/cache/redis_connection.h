@@ -12,6 +12,10 @@
 #include "control_plane/cache/cache_writer.h"
 #include "control_plane/config/config.h"
 
+namespace nexus::control {
+class Metrics;
+}
+
 struct redisContext;
 struct redisReply;
 
@@ -24,7 +28,7 @@ using ReplyPtr = std::unique_ptr<redisReply, FreeReply>;
 
 class RedisConnection {
 public:
-    RedisConnection(const RedisTarget &target, const RedisOptions &options);
+    RedisConnection(const RedisTarget &target, const RedisOptions &options, Metrics *metrics = nullptr);
     ~RedisConnection();
     RedisConnection(const RedisConnection &) = delete;
     RedisConnection &operator=(const RedisConnection &) = delete;
@@ -44,10 +48,12 @@ private:
     Result<void> connect();
     ReplyPtr send(const std::vector<std::string_view> &arguments);  // null: the connection is lost
     Result<ReplyPtr> checked(ReplyPtr reply);
-    Result<ReplyPtr> run(const std::vector<std::string_view> &arguments);
+    Result<ReplyPtr> run(const std::vector<std::string_view> &arguments);  // counted
+    Result<ReplyPtr> ask(const std::vector<std::string_view> &arguments);
 
     const RedisTarget &target_;
     const RedisOptions options_;
+    Metrics *const metrics_;
     std::unique_ptr<redisContext, FreeContext> context_;
     std::chrono::steady_clock::time_point not_before_{};  // after a failed connect
 };

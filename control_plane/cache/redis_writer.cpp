@@ -20,7 +20,7 @@ struct RedisWriter::Impl {
           keys(std::move(keyring)),
           clock(std::move(now)),
           metrics(writer_metrics),
-          connection(target, options) {}
+          connection(target, options, metrics) {}
 
     Result<WriteOutcome> write(const redis::Event &event, std::string_view key, std::string_view sealed,
                                int64_t lifetime_ms);

@@ -70,12 +70,7 @@ struct HttpClient::Impl {
         }
     }
 
-    void count(std::string_view result) const {
-        if (metrics != nullptr) {
-            metrics->egress_request(result);
-        }
-    }
-
+    Result<HttpResponse> perform(const HttpRequest &request);
     void configure(CURL *handle, const HttpRequest &request, Transfer &transfer,
                    const HeaderList &headers) const;
 
@@ -141,14 +136,13 @@ HttpClient::HttpClient(HttpClientOptions options, Metrics *metrics)
     : impl_((start_curl(), std::make_unique<Impl>(std::move(options), metrics))) {}
 HttpClient::~HttpClient() = default;
 
-Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
+Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
     Transfer transfer;
-    transfer.guard = &impl_->guard;
-    transfer.max_body = impl_->options.max_response_bytes;
-    transfer.max_headers = impl_->options.max_header_bytes;
-    const Result<Url> url = impl_->guard.check_url(request.url, "the URL of the provider");
+    transfer.guard = &guard;
+    transfer.max_body = options.max_response_bytes;
+    transfer.max_headers = options.max_header_bytes;
+    const Result<Url> url = guard.check_url(request.url, "the URL of the provider");
     if (!url) {
-        impl_->count("denied");
         return fail(Errc::kEgressDenied, url.error().message);
     }
     transfer.is_plain = url->scheme == "http";
@@ -158,12 +152,12 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
         return fail(Errc::kInvalidRequest,
                     "the method or a header for the provider is not one that may be sent");
     }
-    EasyPtr handle = impl_->take_handle();
+    EasyPtr handle = take_handle();
     if (!handle) {
         return fail(Errc::kInternal, "libcurl gave no handle");
     }
 
-    impl_->configure(handle.get(), request, transfer, headers);
+    configure(handle.get(), request, transfer, headers);
     const Secret body = request.form   ? encode_form(*request.form)
                         : request.body ? request.body->clone()
                                        : Secret();
@@ -174,21 +168,33 @@ Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
     const CURLcode code = curl_easy_perform(handle.get());
     long status = 0;
     curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-    impl_->keep_handle(std::move(handle));
+    keep_handle(std::move(handle));
 
     if (transfer.is_denied && !transfer.is_opened && code != CURLE_OK) {
-        impl_->count("denied");
         return fail(Errc::kEgressDenied, "the provider's address is private and not in EGRESS_ALLOWED_CIDRS");
     }
     if (code != CURLE_OK) {
-        impl_->count("unavailable");
         return fail(Errc::kProviderUnavailable, "the provider could not be asked", curl_easy_strerror(code));
     }
-    impl_->count("ok");
     HttpResponse response;
     response.status = static_cast<int>(status);
     response.headers = std::move(transfer.headers);
     response.body = Secret(transfer.body.view().substr(0, transfer.body_size));
+    return response;
+}
+
+Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
+    const auto started = std::chrono::steady_clock::now();
+    Result<HttpResponse> response = impl_->perform(request);
+    if (impl_->metrics != nullptr) {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+        const bool is_denied = !response && response.error().errc == Errc::kEgressDenied;
+        impl_->metrics->egress_request(request.provider,
+                                       response    ? "ok"
+                                       : is_denied ? "denied"
+                                                   : "unavailable",
+                                       took.count());
+    }
     return response;
 }
 

@@ -38,6 +38,7 @@ struct FormField {
 struct HttpRequest {
     std::string method = "GET";                                // GET, POST, PUT, PATCH, DELETE
     std::string url;                                           // absolute http(s), no userinfo, no fragment
+    std::string provider;                                      // its name, for metrics; "" = none is known
     std::vector<std::pair<std::string, std::string>> headers;  // none secret
     std::optional<Secret> bearer_token;                        // Authorization: Bearer
     struct Basic {

@@ -1,5 +1,5 @@
-// The only file that knows prometheus-cpp. Every family is made at the start, so that a scrape shows all
-// names.
+// The only file that knows prometheus-cpp. Families are made at the start, in the order of the manual; series
+// without labels too, so that a scrape shows them as 0.
 #include "control_plane/metrics/metrics.h"
 
 #include <prometheus/counter.h>
@@ -9,94 +9,153 @@
 #include <prometheus/text_serializer.h>
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <functional>
+
+#include "control_plane/metrics/provider_names.h"
+#include "control_plane/metrics/series.h"
 
 namespace nexus::control {
 
 namespace {
 
 using prometheus::Counter;
-using prometheus::Family;
 using prometheus::Gauge;
 using prometheus::Histogram;
-using prometheus::Registry;
 
 const Histogram::BucketBoundaries kSeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                            0.25,  0.5,    1,     2.5,  5,     10};
-
-Family<Counter> &counter(Registry &registry, const char *name, const char *help) {
-    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
-}
-
-Family<Histogram> &histogram(Registry &registry, const char *name, const char *help) {
-    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
-}
+/// For what usually takes well under a millisecond: one statement, one command.
+const Histogram::BucketBoundaries kFineSeconds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+                                               0.01,   0.025,   0.05,   0.1,   0.5,    2.5};
 
 /// A method as a label: whatever a client may send, there are few.
-std::string method_label(std::string_view method) {
+std::string_view method_label(std::string_view method) {
     constexpr std::array<std::string_view, 7> kKnown{"GET",   "HEAD",   "POST",   "PUT",
                                                      "PATCH", "DELETE", "OPTIONS"};
-    return std::find(kKnown.begin(), kKnown.end(), method) == kKnown.end() ? "other" : std::string(method);
+    return std::find(kKnown.begin(), kKnown.end(), method) == kKnown.end() ? "other" : method;
 }
+
+/// Makes metrics and notes each in the catalogue.
+class Maker {
+public:
+    using Labels = std::vector<std::string>;
+
+    Series<Counter> counter(const char *name, Labels labels, const char *help) {
+        note(name, "counter", labels, help);
+        return Series<Counter>(prometheus::BuildCounter().Name(name).Help(help).Register(registry),
+                               std::move(labels));
+    }
+    Series<Histogram> histogram(const char *name, Labels labels, const char *help,
+                                const Histogram::BucketBoundaries &buckets = kSeconds) {
+        note(name, "histogram", labels, help);
+        return Series<Histogram>(prometheus::BuildHistogram().Name(name).Help(help).Register(registry),
+                                 std::move(labels), buckets);
+    }
+    Counter &counter(const char *name, const char *help) {
+        note(name, "counter", {}, help);
+        return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+    }
+    Histogram &histogram(const char *name, const char *help,
+                         const Histogram::BucketBoundaries &buckets = kSeconds) {
+        note(name, "histogram", {}, help);
+        return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
+    }
+    Gauge &gauge(const char *name, const char *help) {
+        note(name, "gauge", {}, help);
+        return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+    }
+
+    prometheus::Registry registry;
+    std::vector<MetricInfo> catalogue;
+
+private:
+    void note(const char *name, const char *type, const Labels &labels, const char *help) {
+        catalogue.push_back({name, type, labels, help});
+    }
+};
 
 }  // namespace
 
 struct Metrics::Impl {
-    Registry registry;
-    Family<Counter> &requests = counter(registry, "nexus_http_requests_total", "Requests answered");
-    Family<Histogram> &request_seconds =
-        histogram(registry, "nexus_http_request_duration_seconds", "Time from request to answer");
-    Gauge &in_flight = prometheus::BuildGauge()
-                           .Name("nexus_http_requests_in_flight")
-                           .Help("Requests being worked on or waiting for a worker")
-                           .Register(registry)
-                           .Add({});
+    Maker make;
+    ProviderNames providers;
+
+    Series<Counter> requests =
+        make.counter("nexus_http_requests_total", {"route", "method", "status"}, "Requests answered");
+    Series<Histogram> request_seconds = make.histogram("nexus_http_request_duration_seconds", {"route"},
+                                                       "Time from a request's last byte to its answer");
+    Gauge &in_flight =
+        make.gauge("nexus_http_requests_in_flight", "Requests being worked on or waiting for a worker");
     Counter &overloaded =
-        counter(registry, "nexus_http_overloaded_total", "Requests refused because the queue was full")
-            .Add({});
+        make.counter("nexus_http_overloaded_total", "Requests refused because the queue was full");
+    Gauge &connections = make.gauge("nexus_http_connections", "Open connections of clients");
+    Series<Counter> cuts = make.counter("nexus_http_connections_cut_total", {"reason"},
+                                        "Connections closed on a client that kept them too long or had "
+                                        "too many");
 
-    Counter &consents = counter(registry, "oauth_consents_created_total", "Consents created").Add({});
+    Counter &consents = make.counter("oauth_consents_created_total", "Consents created");
     Counter &openid_consents =
-        counter(registry, "oauth_consents_with_openid_total", "Consents that ask for openid").Add({});
-    Family<Counter> &exchanges =
-        counter(registry, "oauth_token_exchanges_total", "Authorization code exchanges");
+        make.counter("oauth_consents_with_openid_total", "Consents that ask for openid");
+    Series<Counter> exchanges =
+        make.counter("oauth_token_exchanges_total", {"status"}, "Authorization code exchanges");
     Histogram &exchange_seconds =
-        histogram(registry, "oauth_exchange_duration_seconds", "Duration of code exchanges")
-            .Add({}, kSeconds);
-    Counter &id_tokens =
-        counter(registry, "oauth_id_tokens_returned_total", "Exchanges that gave an id_token").Add({});
-    Family<Counter> &token_gets = counter(registry, "oauth_token_get_total", "Token reads");
-    Family<Counter> &discoveries = counter(registry, "oidc_discovery_total", "OIDC discoveries");
+        make.histogram("oauth_exchange_duration_seconds", "Duration of code exchanges");
+    Counter &id_tokens = make.counter("oauth_id_tokens_returned_total", "Exchanges that gave an id_token");
+    Series<Counter> token_gets =
+        make.counter("oauth_token_get_total", {"provider", "has_id_token"}, "Token reads");
+    Series<Counter> discoveries = make.counter("oidc_discovery_total", {"result"}, "OIDC discoveries");
     Histogram &discovery_seconds =
-        histogram(registry, "oidc_discovery_duration_seconds", "Duration of OIDC discoveries")
-            .Add({}, kSeconds);
-    Family<Counter> &verifications = counter(registry, "oidc_verifications_total", "id_token verifications");
+        make.histogram("oidc_discovery_duration_seconds", "Duration of OIDC discoveries");
+    Series<Counter> verifications =
+        make.counter("oidc_verifications_total", {"result"}, "id_token verifications");
     Histogram &verification_seconds =
-        histogram(registry, "oidc_verification_duration_seconds", "Duration of id_token verifications")
-            .Add({}, kSeconds);
-    Family<Counter> &refreshes = counter(registry, "token_refresh_total", "Token refreshes");
-    Family<Histogram> &refresh_seconds =
-        histogram(registry, "token_refresh_duration_seconds", "Duration of token refreshes");
+        make.histogram("oidc_verification_duration_seconds", "Duration of id_token verifications");
+    Series<Counter> refreshes =
+        make.counter("token_refresh_total", {"provider", "result"}, "Token refreshes");
+    Series<Histogram> refresh_seconds = make.histogram("token_refresh_duration_seconds", {"provider"},
+                                                       "Duration of requests that refresh a token");
 
-    Family<Counter> &cache_writes = counter(registry, "nexus_cache_writes_total", "Records sent to Redis");
-    Gauge &outbox = prometheus::BuildGauge()
-                        .Name("nexus_cache_outbox_depth")
-                        .Help("Records that Redis does not have yet")
-                        .Register(registry)
-                        .Add({});
-    Family<Counter> &store_errors = counter(registry, "nexus_store_errors_total", "Failures of the database");
-    Family<Counter> &audit_events = counter(registry, "nexus_audit_events_total", "Audit events written");
-    Family<Counter> &egress = counter(registry, "nexus_egress_requests_total", "Outgoing HTTP requests");
+    Series<Counter> cache_writes =
+        make.counter("nexus_cache_writes_total", {"kind", "result"}, "Records sent to Redis");
+    Gauge &outbox = make.gauge("nexus_cache_outbox_depth", "Records that Redis does not have yet");
+    Series<Histogram> redis_seconds = make.histogram("nexus_redis_command_duration_seconds", {"result"},
+                                                     "Duration of Redis commands", kFineSeconds);
+    Gauge &redis_up = make.gauge("nexus_redis_up", "1 if the last Redis command got an answer");
+
+    Series<Histogram> query_seconds = make.histogram("nexus_store_query_duration_seconds", {"outcome"},
+                                                     "Duration of SQL statements and commits", kFineSeconds);
+    Series<Counter> store_errors =
+        make.counter("nexus_store_errors_total", {"kind"}, "Failures of the database");
+    Gauge &pool_size = make.gauge("nexus_store_pool_size", "Most database connections open at once");
+    Gauge &pool_in_use = make.gauge("nexus_store_pool_in_use", "Database connections in use");
+    Gauge &pool_waiting =
+        make.gauge("nexus_store_pool_waiting", "Threads that wait for a database connection");
+
+    Series<Counter> audit_events =
+        make.counter("nexus_audit_events_total", {"type"}, "Audit events of reads");
+    Gauge &audit_queue = make.gauge("nexus_audit_queue_depth", "Audit events waiting to be written");
+    Histogram &audit_seconds =
+        make.histogram("nexus_audit_write_duration_seconds", "Duration of writing a batch of audit events");
+    Counter &audit_lost =
+        make.counter("nexus_audit_events_lost_total", "Audit events that could not be written");
+
+    Series<Counter> egress =
+        make.counter("nexus_egress_requests_total", {"provider", "result"}, "Outgoing HTTP requests");
+    Series<Histogram> egress_seconds = make.histogram("nexus_egress_request_duration_seconds", {"provider"},
+                                                      "Duration of outgoing HTTP requests");
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
 void Metrics::http_request(std::string_view route, std::string_view method, int status, double seconds) {
-    const std::string template_(route.empty() ? "none" : route);
-    impl_->requests
-        .Add({{"route", template_}, {"method", method_label(method)}, {"status", std::to_string(status)}})
+    const std::string_view template_ = route.empty() ? "none" : route;
+    char digits[12];
+    const char *end = std::to_chars(digits, digits + sizeof digits, status).ptr;
+    impl_->requests.at({template_, method_label(method), {digits, static_cast<size_t>(end - digits)}})
         .Increment();
-    impl_->request_seconds.Add({{"route", template_}}, kSeconds).Observe(seconds);
+    impl_->request_seconds.at({template_}).Observe(seconds);
 }
 
 void Metrics::http_in_flight(int delta) {
@@ -104,6 +163,12 @@ void Metrics::http_in_flight(int delta) {
 }
 void Metrics::http_overloaded() {
     impl_->overloaded.Increment();
+}
+void Metrics::http_connections(int delta) {
+    impl_->connections.Increment(delta);
+}
+void Metrics::http_connection_cut(std::string_view reason) {
+    impl_->cuts.at({reason}).Increment();
 }
 
 void Metrics::consent_created(bool with_openid) {
@@ -114,7 +179,7 @@ void Metrics::consent_created(bool with_openid) {
 }
 
 void Metrics::token_exchange(std::string_view status, double seconds) {
-    impl_->exchanges.Add({{"status", std::string(status)}}).Increment();
+    impl_->exchanges.at({status}).Increment();
     impl_->exchange_seconds.Observe(seconds);
 }
 
@@ -123,45 +188,77 @@ void Metrics::id_token_returned() {
 }
 
 void Metrics::token_get(std::string_view provider, bool has_id_token) {
-    impl_->token_gets
-        .Add({{"provider", std::string(provider)}, {"has_id_token", has_id_token ? "true" : "false"}})
-        .Increment();
+    impl_->token_gets.at({impl_->providers.label(provider), has_id_token ? "true" : "false"}).Increment();
 }
 
 void Metrics::oidc_discovery(std::string_view result, double seconds) {
-    impl_->discoveries.Add({{"result", std::string(result)}}).Increment();
+    impl_->discoveries.at({result}).Increment();
     impl_->discovery_seconds.Observe(seconds);
 }
 
 void Metrics::oidc_verification(std::string_view result, double seconds) {
-    impl_->verifications.Add({{"result", std::string(result)}}).Increment();
+    impl_->verifications.at({result}).Increment();
     impl_->verification_seconds.Observe(seconds);
 }
 
 void Metrics::token_refresh(std::string_view provider, std::string_view result, double seconds) {
-    impl_->refreshes.Add({{"provider", std::string(provider)}, {"result", std::string(result)}}).Increment();
-    impl_->refresh_seconds.Add({{"provider", std::string(provider)}}, kSeconds).Observe(seconds);
+    const std::string_view name = impl_->providers.label(provider);
+    impl_->refreshes.at({name, result}).Increment();
+    impl_->refresh_seconds.at({name}).Observe(seconds);
 }
 
 void Metrics::cache_write(std::string_view kind, std::string_view result) {
-    impl_->cache_writes.Add({{"kind", std::string(kind)}, {"result", std::string(result)}}).Increment();
+    impl_->cache_writes.at({kind, result}).Increment();
 }
-
 void Metrics::outbox_depth(int64_t rows) {
     impl_->outbox.Set(static_cast<double>(rows));
 }
+void Metrics::redis_command(std::string_view result, double seconds) {
+    impl_->redis_seconds.at({result}).Observe(seconds);
+    impl_->redis_up.Set(result == "unavailable" ? 0 : 1);
+}
+
+void Metrics::store_query(std::string_view outcome, double seconds) {
+    impl_->query_seconds.at({outcome}).Observe(seconds);
+}
 void Metrics::store_error(std::string_view kind) {
-    impl_->store_errors.Add({{"kind", std::string(kind)}}).Increment();
+    impl_->store_errors.at({kind}).Increment();
 }
+void Metrics::store_pool_size(unsigned size) {
+    impl_->pool_size.Set(size);
+}
+void Metrics::store_pool_in_use(int delta) {
+    impl_->pool_in_use.Increment(delta);
+}
+void Metrics::store_pool_waiting(int delta) {
+    impl_->pool_waiting.Increment(delta);
+}
+
 void Metrics::audit_event(std::string_view type) {
-    impl_->audit_events.Add({{"type", std::string(type)}}).Increment();
+    impl_->audit_events.at({type}).Increment();
 }
-void Metrics::egress_request(std::string_view result) {
-    impl_->egress.Add({{"result", std::string(result)}}).Increment();
+void Metrics::audit_queue_depth(size_t events) {
+    impl_->audit_queue.Set(static_cast<double>(events));
+}
+void Metrics::audit_write(double seconds) {
+    impl_->audit_seconds.Observe(seconds);
+}
+void Metrics::audit_lost(size_t events) {
+    impl_->audit_lost.Increment(static_cast<double>(events));
+}
+
+void Metrics::egress_request(std::string_view provider, std::string_view result, double seconds) {
+    const std::string_view name = impl_->providers.label(provider);
+    impl_->egress.at({name, result}).Increment();
+    impl_->egress_seconds.at({name}).Observe(seconds);
+}
+
+std::span<const MetricInfo> Metrics::catalogue() const noexcept {
+    return impl_->make.catalogue;
 }
 
 std::string Metrics::render() const {
-    return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+    return prometheus::TextSerializer().Serialize(impl_->make.registry.Collect());
 }
 
 }  // namespace nexus::control

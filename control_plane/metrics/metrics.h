@@ -1,13 +1,23 @@
 // nexusd's Prometheus metrics, by name and not by library: the reference implementation's names where they
 // apply. Hides prometheus-cpp in one translation unit. Label values come from fixed sets or from provider
-// names.
+// names, whose number is bounded. docs/variables-and-metrics.md lists them, and a test holds it against
+// `catalogue`.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nexus::control {
+
+struct MetricInfo {
+    std::string name;
+    std::string type;  // counter, gauge, histogram
+    std::vector<std::string> labels;
+    std::string meaning;
+};
 
 class Metrics {
 public:
@@ -18,8 +28,11 @@ public:
 
     // nexus_http_requests_total{route,method,status}, nexus_http_request_duration_seconds{route}
     void http_request(std::string_view route, std::string_view method, int status, double seconds);
-    void http_in_flight(int delta);  // nexus_http_requests_in_flight
-    void http_overloaded();          // nexus_http_overloaded_total
+    void http_in_flight(int delta);    // nexus_http_requests_in_flight
+    void http_overloaded();            // nexus_http_overloaded_total
+    void http_connections(int delta);  // nexus_http_connections
+    // nexus_http_connections_cut_total{reason}; reason: too_many, slow_request, idle
+    void http_connection_cut(std::string_view reason);
 
     void consent_created(bool with_openid);  // oauth_consents_created_total, oauth_consents_with_openid_total
     // oauth_token_exchanges_total{status}, oauth_exchange_duration_seconds; status: success, error
@@ -35,12 +48,29 @@ public:
 
     // nexus_cache_writes_total{kind,result}; kind: token, agent; result: written, refused, error
     void cache_write(std::string_view kind, std::string_view result);
-    void outbox_depth(int64_t rows);          // nexus_cache_outbox_depth
-    void store_error(std::string_view kind);  // nexus_store_errors_total{kind}: connection, timeout, lost, ..
-    void audit_event(std::string_view type);  // nexus_audit_events_total{type}
-    void egress_request(
-        std::string_view result);  // nexus_egress_requests_total{result}: ok, denied, unavailable
+    void outbox_depth(int64_t rows);  // nexus_cache_outbox_depth
+    // nexus_redis_command_duration_seconds{result}, nexus_redis_up. result: ok, error (Redis said so),
+    // unavailable
+    void redis_command(std::string_view result, double seconds);
 
+    // nexus_store_query_duration_seconds{outcome}: ok, conflict, retry, timeout, lost, statement
+    void store_query(std::string_view outcome, double seconds);
+    void store_error(std::string_view kind);  // nexus_store_errors_total{kind}: connection, timeout, lost, ..
+    void store_pool_size(unsigned size);      // nexus_store_pool_size
+    void store_pool_in_use(int delta);        // nexus_store_pool_in_use
+    void store_pool_waiting(int delta);       // nexus_store_pool_waiting
+
+    void audit_event(std::string_view type);  // nexus_audit_events_total{type}
+    void audit_queue_depth(size_t events);    // nexus_audit_queue_depth
+    void audit_write(double seconds);         // nexus_audit_write_duration_seconds
+    void audit_lost(size_t events);           // nexus_audit_events_lost_total
+
+    // nexus_egress_requests_total{provider,result}, nexus_egress_request_duration_seconds{provider}
+    // provider: its name, "" where none is known; result: ok, denied, unavailable
+    void egress_request(std::string_view provider, std::string_view result, double seconds);
+
+    /// Every metric there is, with or without a sample.
+    std::span<const MetricInfo> catalogue() const noexcept;
     /// Prometheus text format 0.0.4.
     std::string render() const;
 

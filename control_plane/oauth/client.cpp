@@ -75,6 +75,7 @@ Place client_secret_place(const store::Provider &provider) {
 Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault &vault, Discovery &discovery,
                                    const Variables &variables) {
     OAuthClient client;
+    client.provider = provider.name;
     client.client_id = provider.client_id;
     client.auth = parse_client_auth(provider.auth_header).value_or(ClientAuth::kSecretPost);
     client.variables = variables;

@@ -15,6 +15,7 @@
 namespace nexus::control {
 
 struct OAuthClient {
+    std::string provider;  // its name, for metrics
     std::string client_id;
     Secret client_secret;  // kPrivateKeyJwt: the private key, PEM or JWK
     ClientAuth auth = ClientAuth::kSecretPost;

@@ -148,6 +148,7 @@ FormField form_field(std::string name, std::string_view value) {
 Result<HttpRequest> token_request(const OAuthClient &client, const std::string &url,
                                   std::vector<FormField> fields, const NamedTexts &constants, UnixMs now) {
     HttpRequest request;
+    request.provider = client.provider;
     request.url = url;
     if (Result<void> authenticated = authenticate(client, request, fields, now); !authenticated) {
         return fail(authenticated.error());
@@ -165,6 +166,7 @@ Result<HttpRequest> token_request(const OAuthClient &client, const std::string &
 Result<HttpRequest> chain_request(const OAuthClient &client, const TokenChain &chain,
                                   const Secret &access_token, const Secret &refresh_token) {
     HttpRequest request;
+    request.provider = client.provider;
     Result<std::string> url = fill_url(chain.url, client.variables, "chain.url");
     if (!url) {
         return fail(url.error());

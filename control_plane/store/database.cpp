@@ -24,22 +24,57 @@ void back_off(int attempt) {
     std::this_thread::sleep_for(base + base * random / 256);
 }
 
+std::string_view outcome_of(const Session &session, bool is_done) noexcept {
+    if (is_done) {
+        return "ok";
+    }
+    switch (session.last_failure()) {
+        case Failure::kConflict:
+            return "conflict";
+        case Failure::kRetry:
+            return "retry";
+        case Failure::kTimeout:
+            return "timeout";
+        case Failure::kLost:
+            return "lost";
+        case Failure::kStatement:
+        case Failure::kNone:
+            break;
+    }
+    return "statement";
+}
+
+/// Runs one step of a session, and tells how long it took.
+template <typename Step>
+auto timed(Metrics *metrics, Session &session, Step &&step) {
+    const auto started = std::chrono::steady_clock::now();
+    auto done = step();
+    if (metrics != nullptr) {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+        metrics->store_query(outcome_of(session, done.has_value()), took.count());
+    }
+    return done;
+}
+
 class SessionTransaction final : public Transaction {
 public:
-    explicit SessionTransaction(Session &session) : session_(session) {}
+    SessionTransaction(Session &session, Metrics *metrics) : session_(session), metrics_(metrics) {}
 
     Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
-        return session_.execute(sql, parameters);
+        return timed(metrics_, session_, [&] { return session_.execute(sql, parameters); });
     }
 
 private:
     Session &session_;
+    Metrics *const metrics_;
 };
 
 class PooledDatabase final : public Database {
 public:
     PooledDatabase(DatabaseKind kind, Pool::Factory factory, const DatabaseOptions &options, Metrics *metrics)
-        : kind_(kind), pool_(std::move(factory), options.pool_size, options.pool_wait), metrics_(metrics) {}
+        : kind_(kind),
+          pool_(std::move(factory), options.pool_size, options.pool_wait, metrics),
+          metrics_(metrics) {}
 
     DatabaseKind kind() const noexcept override { return kind_; }
 
@@ -49,7 +84,8 @@ public:
             if (!session) {
                 return fail(session.error());
             }
-            Result<Rows> rows = (*session)->execute(sql, parameters);
+            Result<Rows> rows =
+                timed(metrics_, **session, [&] { return (*session)->execute(sql, parameters); });
             if (rows || !may_retry(**session, attempt)) {
                 return rows;
             }
@@ -105,14 +141,14 @@ protected:
     }
 
 private:
-    static Result<void> run_once(Session &session, const std::function<Result<void>(Transaction &)> &work) {
+    Result<void> run_once(Session &session, const std::function<Result<void>(Transaction &)> &work) {
         if (Result<void> begun = session.begin(); !begun) {
             return begun;
         }
-        SessionTransaction transaction(session);
+        SessionTransaction transaction(session, metrics_);
         Result<void> done = run_guarded(session, transaction, work);
         if (done) {
-            done = session.commit();
+            done = timed(metrics_, session, [&] { return session.commit(); });
         }
         if (!done) {
             session.rollback();
@@ -189,8 +225,9 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseTarget &target, D
             return open_sqlite(path, options.statement_timeout, writers);
         };
     } else {
-        factory = [url = std::make_shared<Secret>(target.url.clone()), options] {
-            return open_postgres(*url, options.connect_timeout, options.statement_timeout);
+        factory = [url = std::make_shared<Secret>(target.url.clone()), options,
+                   may_prepare = std::make_shared<std::atomic<bool>>(true)] {
+            return open_postgres(*url, options.connect_timeout, options.statement_timeout, may_prepare);
         };
     }
     return std::make_unique<PooledDatabase>(target.kind, std::move(factory), options, metrics);

@@ -10,14 +10,17 @@
 
 #include "control_plane/store/session.h"
 
+namespace nexus::control {
+class Metrics;
+}
+
 namespace nexus::control::store {
 
 class Pool {
 public:
     using Factory = std::function<Result<std::unique_ptr<Session>>()>;
 
-    Pool(Factory factory, unsigned size, std::chrono::milliseconds wait)
-        : factory_(std::move(factory)), size_(size), wait_(wait) {}
+    Pool(Factory factory, unsigned size, std::chrono::milliseconds wait, Metrics *metrics = nullptr);
 
     /// A session on loan; goes back when destroyed, unless its connection is lost.
     class Lease {
@@ -39,12 +42,15 @@ public:
     Result<Lease> acquire();
 
 private:
+    bool wait_for_room(std::unique_lock<std::mutex> &lock);
+    Lease lend(std::unique_ptr<Session> session);
     std::unique_ptr<Session> take_idle();
     void give_back(std::unique_ptr<Session> session) noexcept;
 
     const Factory factory_;
     const unsigned size_;
     const std::chrono::milliseconds wait_;
+    Metrics *const metrics_;
     std::mutex mutex_;
     std::condition_variable freed_;
     std::vector<std::unique_ptr<Session>> idle_;  // most recently used last

@@ -1,12 +1,15 @@
 // PostgreSQL over libpq, with parameters and results in binary form. Waiting is our own poll(), because the
-// server's statement_timeout does not help against a server that is stopped. Nothing is prepared on the
-// server, so that poolers between us and it (PgBouncer) do no harm.
+// server's statement_timeout does not help against a server that is stopped. Statements are prepared on the
+// server until it turns out that something between us and it (PgBouncer) mixes up its connections: then no
+// more.
 #include "control_plane/store/postgres.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
 #include <array>
+#include <atomic>
 #include <string>
+#include <unordered_map>
 
 #include "control_plane/log/log.h"
 
@@ -21,6 +24,7 @@ constexpr Oid kBool = 16, kBytea = 17, kInt8 = 20, kInt4 = 23, kText = 25, kVarc
 constexpr std::chrono::milliseconds kGrace{1000};  // over the server's own time-out
 constexpr std::chrono::milliseconds kMigrationTimeout{60000};
 constexpr int kBinary = 1;
+constexpr size_t kMaxPrepared = 128;  // per connection
 
 struct Finish {
     void operator()(PGconn *connection) const noexcept { PQfinish(connection); }
@@ -65,6 +69,14 @@ public:
         }
     }
 
+    /// One letter for each type: a statement is prepared for the types that it is called with.
+    std::string signature() const {
+        std::string letters;
+        for (const Oid type : types_) {
+            letters.push_back(type == kInt8 ? 'i' : type == kText ? 't' : type == kBytea ? 'b' : '0');
+        }
+        return letters;
+    }
     int count() const { return static_cast<int>(types_.size()); }
     const Oid *types() const { return types_.data(); }
     const char *const *values() const { return values_.data(); }
@@ -85,6 +97,12 @@ private:
     std::vector<int> lengths_;
     std::vector<int> formats_;
 };
+
+/// The server does not know a statement that we prepared, or knows another one, or its tables have changed
+/// since.
+bool is_about_prepared(std::string_view state) noexcept {
+    return state == "26000" || state == "42P05" || state == "0A000";
+}
 
 Failure classify(std::string_view state) noexcept {
     if (state == "40001" || state == "40P01" || state == "55P03") {
@@ -125,13 +143,23 @@ Result<Value> read_field(const PGresult *result, int row, int column) {
 
 class PostgresSession final : public Session {
 public:
-    PostgresSession(std::unique_ptr<PGconn, Finish> connection, std::chrono::milliseconds timeout)
-        : connection_(std::move(connection)), timeout_(timeout) {}
+    PostgresSession(std::unique_ptr<PGconn, Finish> connection, std::chrono::milliseconds timeout,
+                    std::shared_ptr<std::atomic<bool>> may_prepare)
+        : connection_(std::move(connection)), timeout_(timeout), may_prepare_(std::move(may_prepare)) {}
 
     Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
         const Parameters values(parameters);
-        if (PQsendQueryParams(connection_.get(), std::string(sql).c_str(), values.count(), values.types(),
-                              values.values(), values.lengths(), values.formats(), kBinary) == 0) {
+        Result<std::string> name = prepared(sql, values);
+        if (!name) {
+            return fail(name.error());
+        }
+        const int sent =
+            name->empty() ? PQsendQueryParams(connection_.get(), std::string(sql).c_str(), values.count(),
+                                              values.types(), values.values(), values.lengths(),
+                                              values.formats(), kBinary)
+                          : PQsendQueryPrepared(connection_.get(), name->c_str(), values.count(),
+                                                values.values(), values.lengths(), values.formats(), kBinary);
+        if (sent == 0) {
             return failed(Failure::kLost, "send", sql);
         }
         return collect(sql);
@@ -190,6 +218,42 @@ public:
     }
 
 private:
+    /// The name of the statement on the server, which is made there at its first use; "" where none is to be.
+    Result<std::string> prepared(std::string_view sql, const Parameters &values) {
+        if (!*may_prepare_) {
+            return std::string();
+        }
+        std::string key = values.signature().append(1, '\0').append(sql);
+        if (const auto known = prepared_.find(key); known != prepared_.end()) {
+            return known->second;
+        }
+        if (prepared_.size() >= kMaxPrepared) {
+            prepared_.clear();
+            if (Result<void> dropped = run_script("DEALLOCATE ALL"); !dropped) {
+                return fail(dropped.error());
+            }
+        }
+        std::string name = "nexus_" + std::to_string(++last_name_);
+        if (PQsendPrepare(connection_.get(), name.c_str(), std::string(sql).c_str(), values.count(),
+                          values.types()) == 0) {
+            return failed(Failure::kLost, "send", sql);
+        }
+        if (Result<Rows> made = collect(sql); !made) {
+            return fail(made.error());
+        }
+        prepared_.emplace(std::move(key), name);
+        return name;
+    }
+
+    /// errors that a retry without prepared statements does not meet again
+    Failure give_up_preparing(std::string_view state) {
+        if (state != "0A000") {
+            *may_prepare_ = false;
+        }
+        prepared_.clear();
+        return Failure::kRetry;
+    }
+
     /// Waits until the next result can be had without blocking.
     bool wait_for_result(SteadyClock::time_point deadline) noexcept {
         while (true) {
@@ -239,8 +303,11 @@ private:
         const ExecStatusType status = PQresultStatus(result);
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
             const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-            return state != nullptr ? failed(classify(state), state, sql)
-                                    : failed(Failure::kLost, "lost", sql);
+            if (state == nullptr) {
+                return failed(Failure::kLost, "lost", sql);
+            }
+            const bool is_ours = is_about_prepared(state) && !prepared_.empty();
+            return failed(is_ours ? give_up_preparing(state) : classify(state), state, sql);
         }
         Rows rows;
         for (int i = 0; status == PGRES_TUPLES_OK && PQbinaryTuples(result) != 0 && i < PQntuples(result);
@@ -262,6 +329,9 @@ private:
 
     std::unique_ptr<PGconn, Finish> connection_;
     std::chrono::milliseconds timeout_;
+    std::shared_ptr<std::atomic<bool>> may_prepare_;
+    std::unordered_map<std::string, std::string> prepared_;  // types and text to name
+    int64_t last_name_ = 0;
 };
 
 /// For logs: libpq's own text may quote what is in the connection string.
@@ -282,7 +352,8 @@ std::string_view connect_problem(const PGconn *connection) {
 }  // namespace
 
 Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::milliseconds connect_timeout,
-                                               std::chrono::milliseconds statement_timeout) {
+                                               std::chrono::milliseconds statement_timeout,
+                                               std::shared_ptr<std::atomic<bool>> may_prepare) {
     std::string text(url.view());
     const std::string seconds = std::to_string((connect_timeout.count() + 999) / 1000);
     // A later dbname would not override the URL's other settings; ours stand in front, so that the URL may
@@ -300,7 +371,8 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     PQsetNoticeProcessor(
         connection.get(), [](void *, const char *) {}, nullptr);  // may quote values
     PQsetnonblocking(connection.get(), 1);
-    auto session = std::make_unique<PostgresSession>(std::move(connection), statement_timeout);
+    auto session =
+        std::make_unique<PostgresSession>(std::move(connection), statement_timeout, std::move(may_prepare));
     const std::string milliseconds = std::to_string(statement_timeout.count());
     if (Result<void> set = session->run_script("SET statement_timeout = " + milliseconds +
                                                "; SET idle_in_transaction_session_timeout = 60000");

@@ -3,6 +3,7 @@
 #include <limits>
 #include <thread>
 
+#include "control_plane/metrics/metrics.h"
 #include "tests/unit/control_plane/store/fixture.h"
 
 namespace nexus::control::store {
@@ -166,6 +167,72 @@ TEST_P(DatabaseTest, APoolIsBoundedAndWaitsNoLongerThanTold) {
     });
     EXPECT_TRUE(done);
     EXPECT_TRUE(small->ping());
+}
+
+TEST_P(DatabaseTest, StatementsAreCountedByOutcomeAndConnectionsByUse) {
+    Metrics metrics;
+    DatabaseOptions options;
+    options.pool_size = 3;
+    const std::unique_ptr<Database> counted = open(options, &metrics);
+    ASSERT_TRUE(counted->execute("INSERT INTO t (k) VALUES ('a')"));
+    ASSERT_FALSE(counted->execute("INSERT INTO t (k) VALUES ('a')"));
+    ASSERT_FALSE(counted->execute("SELECT nothing FROM nowhere"));
+    ASSERT_TRUE(counted->transact([&](Transaction &) -> Result<void> {
+        EXPECT_THAT(metrics.render(), testing::HasSubstr("nexus_store_pool_in_use 1\n"));
+        return {};
+    }));
+    const std::string text = metrics.render();
+    for (const char *line :
+         {R"(nexus_store_query_duration_seconds_count{outcome="ok"} 2)",  // with the COMMIT
+          R"(nexus_store_query_duration_seconds_count{outcome="conflict"} 1)",
+          R"(nexus_store_query_duration_seconds_count{outcome="statement"} 1)",
+          R"(nexus_store_errors_total{kind="statement"} 1)", "nexus_store_pool_size 3\n",
+          "nexus_store_pool_in_use 0\n", "nexus_store_pool_waiting 0\n"}) {
+        EXPECT_THAT(text, testing::HasSubstr(line));
+    }
+}
+
+TEST_P(DatabaseTest, AStatementMayBeCalledWithOtherTypesThanBefore) {
+    const char *insert = "INSERT INTO t (k, n, s) VALUES ($1, $2, $3)";
+    ASSERT_TRUE(database_->execute(insert, {text("a"), Value{}, Value{}}));
+    ASSERT_TRUE(database_->execute(insert, {text("b"), int64_t{1} << 40, text("x")}));
+    ASSERT_TRUE(database_->execute(insert, {text("c"), Value{}, text("y")}));
+    EXPECT_EQ(number("b"), int64_t{1} << 40);
+}
+
+TEST_P(DatabaseTest, AnyNumberOfDifferentStatementsRuns) {
+    for (int i = 0; i < 300; ++i) {  // more than stay prepared
+        Result<Rows> rows = database_->execute("SELECT CAST(" + std::to_string(i) + " AS BIGINT)");
+        ASSERT_TRUE(rows) << i;
+        EXPECT_EQ(rows->rows[0][0], Value{int64_t{i}});
+    }
+}
+
+TEST_P(DatabaseTest, ForgottenStatementsAreNoFailure) {
+    if (GetParam() != DatabaseKind::kPostgres) {
+        GTEST_SKIP() << "only PostgreSQL has a server that could forget";
+    }
+    const auto insert = [&](const char *key) {
+        return database_->execute("INSERT INTO t (k) VALUES ($1)", {text(key)});
+    };
+    ASSERT_TRUE(insert("a"));
+    ASSERT_TRUE(database_->execute("DEALLOCATE ALL"));  // as a pooler does that swaps the server underneath
+    EXPECT_TRUE(insert("b"));
+    EXPECT_TRUE(insert("c"));
+    EXPECT_TRUE(database_->transact([&](Transaction &sql) -> Result<void> {
+        return sql.execute("INSERT INTO t (k) VALUES ($1)", {text("d")}).map([](const Rows &) {});
+    }));
+    EXPECT_EQ(database_->execute("SELECT k FROM t")->rows.size(), 4u);
+}
+
+TEST_P(DatabaseTest, TablesMayChangeUnderneath) {
+    const char *query = "SELECT * FROM t WHERE k = $1";
+    ASSERT_TRUE(database_->execute("INSERT INTO t (k, n) VALUES ('a', 1)"));
+    ASSERT_EQ(database_->execute(query, {text("a")})->rows[0].size(), 4u);
+    ASSERT_TRUE(database_->execute("ALTER TABLE t ADD COLUMN more BIGINT"));
+    const Result<Rows> rows = database_->execute(query, {text("a")});
+    ASSERT_TRUE(rows);
+    EXPECT_EQ(rows->rows[0].size(), 5u);
 }
 
 TEST_P(DatabaseTest, ForeignKeysHold) {

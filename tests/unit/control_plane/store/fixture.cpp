@@ -38,8 +38,8 @@ DatabaseTarget StoreTest::target() const {
     return target;
 }
 
-std::unique_ptr<Database> StoreTest::open(DatabaseOptions options) const {
-    return std::move(*Database::open(target(), options));
+std::unique_ptr<Database> StoreTest::open(DatabaseOptions options, Metrics *metrics) const {
+    return std::move(*Database::open(target(), options, metrics));
 }
 
 StoreTest::StoreTest() {

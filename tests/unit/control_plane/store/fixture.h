@@ -22,7 +22,7 @@ protected:
     StoreTest();
 
     DatabaseTarget target() const;
-    std::unique_ptr<Database> open(DatabaseOptions options = {}) const;
+    std::unique_ptr<Database> open(DatabaseOptions options = {}, Metrics *metrics = nullptr) const;
 
     /// A provider and a connection to begin with. returns the connection
     Connection add_connection(const std::string &workspace = "ws", UnixMs created_at = 1000);
