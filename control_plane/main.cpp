@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -23,7 +24,6 @@ namespace {
 constexpr int kExitOk = 0;
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
-constexpr std::chrono::seconds kDrainTime{10};
 
 void print_help() {
     std::printf(
@@ -75,7 +75,24 @@ ServerOptions server_options(const Config &config) {
     options.worker_threads = config.worker_threads;
     options.queue_limit = config.queue_limit;
     options.trusted_proxies = config.trusted_proxies;
+    options.max_connections = config.max_connections;
+    options.request_timeout = std::chrono::seconds(config.request_timeout_s);
+    options.idle_timeout = std::chrono::seconds(config.keepalive_timeout_s);
     return options;
+}
+
+// The clients and their duplicates, the database, Redis, providers, and some room.
+void raise_descriptor_limit(const Config &config) {
+    const rlim_t wanted = 2 * rlim_t{config.max_connections} + config.database_pool + 256;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        log::warn("few_file_descriptors", {{"limit", limit.rlim_cur}, {"wanted", wanted}});
+    }
 }
 
 int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Database> database,
@@ -109,7 +126,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
         sigwait(&signals, &signal);
     } while (signal == SIGHUP);  // nothing to reload: configuration is read once
     log::info("stopping", {{"signal", signal}});
-    server.stop(kDrainTime);
+    server.stop(std::chrono::seconds(config.shutdown_grace_s));
     process.drainer.stop();
     process.audit.stop();
     log::info("stopped");
@@ -127,6 +144,7 @@ int run(std::string_view command) {
         return refuse_config(config.error());
     }
     log::set_level(config->log_level);
+    raise_descriptor_limit(*config);
     store::DatabaseOptions options;
     options.pool_size = config->database_pool;
     Metrics metrics;

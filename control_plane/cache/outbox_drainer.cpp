@@ -15,6 +15,7 @@ namespace nexus::control {
 
 namespace {
 
+constexpr int kMaxLastRounds = 50;    // at the stop; the rest is the next start's
 constexpr size_t kMaxOffered = 4096;  // after Redis was emptied, edges ask for more than that again
 
 }  // namespace
@@ -150,23 +151,31 @@ void OutboxDrainer::Impl::report_depth() {
 }
 
 void OutboxDrainer::Impl::run() noexcept {
+    int last_rounds = 0;
     while (true) {
+        bool is_last = false;
+        {
+            const std::scoped_lock lock(mutex);
+            is_last = is_stopping;  // seen before the round, so that it takes what was committed until now
+            is_notified = false;
+        }
         bool has_more = false;
         try {
             has_more = drain_once();
-            write_offered();
+            if (!is_last) {
+                write_offered();
+            }
         } catch (...) {
             log::error("outbox_round_failed");
+        }
+        if (is_last && (!has_more || ++last_rounds == kMaxLastRounds)) {
+            return;
         }
         std::unique_lock lock(mutex);
         if (!has_more) {
             // Short waits while rows are being retried cost one indexed query each.
             const auto wait = std::min(options.poll, options.last_retry);
             wake.wait_for(lock, wait, [this] { return is_stopping || is_notified || !offered.empty(); });
-        }
-        is_notified = false;
-        if (is_stopping) {
-            return;
         }
     }
 }

@@ -35,6 +35,7 @@ public:
     OutboxDrainer &operator=(const OutboxDrainer &) = delete;
 
     void start();
+    /// Writes what is due, then ends; what Redis does not take now is the next start's.
     void stop();
     /// There are new rows: drain now. For after a commit, when nobody waits for the cache.
     void notify();

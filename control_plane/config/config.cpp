@@ -236,6 +236,10 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     read_egress(in, config);
     config.worker_threads = in.number("WORKER_THREADS", 1, 256);
     config.queue_limit = in.number("QUEUE_LIMIT", 1, 65536);
+    config.max_connections = in.number("MAX_CONNECTIONS", 1, 65536);
+    config.request_timeout_s = in.number("REQUEST_TIMEOUT_S", 1, 300);
+    config.keepalive_timeout_s = in.number("KEEPALIVE_TIMEOUT_S", 1, 3600);
+    config.shutdown_grace_s = in.number("SHUTDOWN_GRACE_S", 0, 600);
     config.log_level = in.text("LOG_LEVEL");
     constexpr std::string_view kLevels[]{"debug", "info", "warn", "error", "off"};
     if (std::ranges::find(kLevels, config.log_level) == std::end(kLevels)) {

@@ -113,6 +113,10 @@ struct Config {
     std::string log_level = "info";
     unsigned worker_threads = 16;  // they wait for providers, so more than cores
     unsigned queue_limit = 256;    // requests waiting for a worker
+    unsigned max_connections = 1024;
+    unsigned request_timeout_s = 10;
+    unsigned keepalive_timeout_s = 60;
+    unsigned shutdown_grace_s = 10;
 
     std::string redirect_uri() const { return base_url + redirect_path; }
     bool is_https() const { return base_url.starts_with("https:"); }

@@ -69,6 +69,13 @@ constexpr std::array kVariables{
     Variable{"WORKER_THREADS", "16", "Threads that answer requests, 1 to 256", false, false},
     Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false,
              false},
+    Variable{"MAX_CONNECTIONS", "1024", "Clients that may be connected at once, 1 to 65536", false, false},
+    Variable{"REQUEST_TIMEOUT_S", "10",
+             "Seconds for a request to arrive whole, and to wait for a thread, 1 to 300", false, false},
+    Variable{"KEEPALIVE_TIMEOUT_S", "60", "Seconds that a connection may be idle between requests, 1 to 3600",
+             false, false},
+    Variable{"SHUTDOWN_GRACE_S", "10", "Seconds that requests in flight get to finish at SIGTERM, 0 to 600",
+             false, false},
 };
 
 }  // namespace

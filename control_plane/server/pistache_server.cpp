@@ -1,7 +1,8 @@
-// The only file that knows Pistache: it accepts connections, waits for bytes and cuts idle clients. What the
-// bytes mean is read by our own parser and answered by our own pool, because Pistache 0.0.5's reader loses
-// pipelined requests, takes a second Content-Length, parses the rest of a refused body as a request and
-// answers with e.what() (docs/decisions/).
+// The only file that knows Pistache: it accepts connections and waits for bytes. What the bytes mean is read
+// by our own parser, their time is measured by our own table and they are answered by our own pool, because
+// Pistache 0.0.5's reader loses pipelined requests, takes a second Content-Length, parses the rest of a
+// refused body as a request, answers with e.what(), and has one time-out for clients and handlers alike
+// (docs/decisions/).
 #include <pistache/endpoint.h>
 #include <pistache/peer.h>
 #include <atomic>
@@ -9,7 +10,7 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/server/client_address.h"
-#include "control_plane/server/connection.h"
+#include "control_plane/server/connection_table.h"
 #include "control_plane/server/server.h"
 #include "control_plane/server/worker_pool.h"
 #include "shared/crypto/random.h"
@@ -21,6 +22,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char *kConnectionData = "nexus";
+constexpr std::chrono::hours kNever{24 * 365};  // Pistache's own time-outs
 
 /// What all of Pistache's copies of the handler share.
 struct Core {
@@ -28,7 +30,11 @@ struct Core {
         : options(server_options),
           router(std::move(server_router)),
           metrics(server_metrics),
+          table(options.max_connections, {options.request_timeout, options.idle_timeout, kLinger},
+                server_metrics),
           pool(options.worker_threads, options.queue_limit) {}
+
+    static constexpr std::chrono::seconds kLinger{2};
 
     RequestLimits limits() const { return {options.max_header_bytes, options.max_body_bytes, 100}; }
 
@@ -37,6 +43,7 @@ struct Core {
     Metrics *const metrics;
     std::atomic<bool> is_draining{false};
     std::atomic<int> in_flight{0};
+    ConnectionTable table;
     WorkerPool pool;  // last: its threads use the members above
 };
 
@@ -72,18 +79,33 @@ public:
 
     explicit ConnectionHandler(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
+    /// A new client. Pistache's own handler does no more than keep its parser here, which its timers look at.
+    void onConnection(const std::shared_ptr<Pistache::Tcp::Peer> &peer) override {
+        try {
+            peer->putData(ParserData, std::make_shared<Pistache::Http::RequestParser>(getMaxRequestSize()));
+            peer->putData(kConnectionData,
+                          core_->table.add(peer->fd(), peer->address().host(), core_->limits()));
+        } catch (...) {
+            log::error("connection_refused");  // no descriptor, no memory
+            ::shutdown(peer->fd(), SHUT_RDWR);
+        }
+    }
+
     /// Bytes of a client. Replaces Pistache's own reading of requests.
     void onInput(const char *buffer, size_t length,
                  const std::shared_ptr<Pistache::Tcp::Peer> &peer) override {
         try {
-            const std::shared_ptr<ServerConnection> connection = connection_of(peer);
+            const auto connection =
+                std::static_pointer_cast<ServerConnection>(peer->tryGetData(kConnectionData));
+            if (!connection) {
+                return;
+            }
             ServerConnection::Incoming incoming = connection->receive({buffer, length});
             if (incoming.wants_continue) {
                 connection->send_continue();
             } else if (incoming.refused) {
                 refuse_malformed(*connection, *incoming.refused);
             } else if (incoming.request) {
-                getParser(peer)->reset();  // the idle clock starts anew
                 dispatch(connection, std::move(incoming));
             }
         } catch (const std::exception &) {
@@ -97,35 +119,29 @@ public:
     void onRequest(const Pistache::Http::Request &, Pistache::Http::ResponseWriter) override {}
 
 private:
-    std::shared_ptr<ServerConnection> connection_of(const std::shared_ptr<Pistache::Tcp::Peer> &peer) {
-        if (std::shared_ptr<void> known = peer->tryGetData(kConnectionData)) {
-            return std::static_pointer_cast<ServerConnection>(known);
-        }
-        auto made = std::make_shared<ServerConnection>(peer->fd(), peer->address().host(), core_->limits());
-        peer->putData(kConnectionData, made);
-        return made;
-    }
-
     void dispatch(const std::shared_ptr<ServerConnection> &connection, ServerConnection::Incoming incoming) {
         const std::shared_ptr<Request> request = std::move(incoming.request);
         complete(*request, *connection, core_->options.trusted_proxies);
-        const bool keeps_alive = incoming.keeps_alive && !core_->is_draining;
+        const bool keeps_alive = incoming.keeps_alive;
         const bool is_head = incoming.is_head_method;
+        // Counted before the look at is_draining, so that `stop` never sees 0 with a request on its way in.
+        const auto counted = std::make_shared<InFlight>(*core_);
         if (core_->is_draining) {
             refuse(*connection, *request, is_head, "the server is stopping");
             return;
         }
 
         const auto started = SteadyClock::now();
-        const auto counted = std::make_shared<InFlight>(*core_);
         const bool is_queued = core_->pool.submit([core = core_.get(), connection, request, counted, started,
                                                    keeps_alive, is_head] {
-            const Response response = core->router.handle(*request);
+            const bool is_stale = SteadyClock::now() - started > core->options.request_timeout;
+            const Response response =
+                is_stale ? overloaded(*request, "the server is busy") : core->router.handle(*request);
             if (core->metrics != nullptr) {
                 const std::chrono::duration<double> took = SteadyClock::now() - started;
                 core->metrics->http_request(request->route, request->method, response.status, took.count());
             }
-            connection->answer(response, {keeps_alive, is_head, request->request_id});
+            connection->answer(response, {keeps_alive && !core->is_draining, is_head, request->request_id});
         });
         if (!is_queued) {
             if (core_->metrics != nullptr) {
@@ -144,10 +160,16 @@ private:
         connection.answer(response, {false, false, request_id});
     }
 
-    static void refuse(ServerConnection &connection, const Request &request, bool is_head,
-                       std::string_view why) {
-        connection.answer(error_response({Errc::kOverloaded, std::string(why), {}, 1}, request.request_id),
-                          {false, is_head, request.request_id});
+    static Response overloaded(const Request &request, std::string_view why) {
+        return error_response({Errc::kOverloaded, std::string(why), {}, 1}, request.request_id);
+    }
+
+    void refuse(ServerConnection &connection, const Request &request, bool is_head, std::string_view why) {
+        const Response response = overloaded(request, why);
+        if (core_->metrics != nullptr) {
+            core_->metrics->http_request("none", request.method, response.status, 0);
+        }
+        connection.answer(response, {false, is_head, request.request_id}, std::chrono::milliseconds(0));
     }
 
     std::shared_ptr<Core> core_;
@@ -181,9 +203,9 @@ Result<void> Server::start() {
                             .threads(static_cast<int>(options.io_threads))
                             .flags(Pistache::Tcp::Options::ReuseAddr | Pistache::Tcp::Options::CloseOnExec |
                                    Pistache::Tcp::Options::NoDelay)
-                            .headerTimeout(options.io_timeout)
-                            .bodyTimeout(options.io_timeout)
-                            .keepaliveTimeout(options.io_timeout);
+                            .headerTimeout(kNever)
+                            .bodyTimeout(kNever)
+                            .keepaliveTimeout(kNever);
         endpoint->init(settings);
         endpoint->setHandler(Pistache::Http::make_handler<ConnectionHandler>(impl_->core));
         endpoint->serveThreaded();

@@ -11,6 +11,8 @@ namespace nexus::control {
 
 namespace {
 
+constexpr size_t kFirstRoom = 16 * 1024;
+
 bool is_token_character(char c) noexcept {  // RFC 9110 section 5.6.2
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -188,13 +190,19 @@ bool RequestParser::interpret_headers() {
     const std::string_view connection = request_.header("connection");
     keeps_alive_ = is_http_1_0_ ? has_word(connection, "keep-alive") : !has_word(connection, "close");
     wants_continue_ = !is_http_1_0_ && has_word(request_.header("expect"), "100-continue");
-    request_.body = Secret::zeroed(body_size_);
+    request_.body = Secret::zeroed(std::min(body_size_, kFirstRoom));
     is_in_body_ = true;
     return true;
 }
 
 RequestParser::Status RequestParser::add_body(std::string_view bytes) {
     const size_t size = std::min(bytes.size(), body_size_ - body_filled_);
+    if (body_filled_ + size > request_.body.size()) {  // what is promised takes no memory, what comes does
+        const size_t room = std::max(body_filled_ + size, 2 * request_.body.size());
+        Secret larger = Secret::zeroed(std::min(room, body_size_));
+        std::copy_n(request_.body.data(), body_filled_, larger.data());
+        request_.body = std::move(larger);
+    }
     std::copy_n(bytes.data(), size, request_.body.data() + body_filled_);
     body_filled_ += size;
     has_surplus_ = bytes.size() > size;

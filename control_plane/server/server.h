@@ -23,8 +23,9 @@ struct ServerOptions {
     std::vector<net::Cidr> trusted_proxies;  // see client_address.h
     size_t max_body_bytes = 1024 * 1024;
     size_t max_header_bytes = 32 * 1024;
-    std::chrono::seconds io_timeout{
-        60};  // of Pistache: also bounds a handler, so it is above the slowest one
+    unsigned max_connections = 1024;
+    std::chrono::milliseconds request_timeout{10000};  // for a request to arrive; and to wait for a worker
+    std::chrono::milliseconds idle_timeout{60000};     // between requests
 };
 
 class Server {
@@ -37,7 +38,8 @@ public:
     /// Binds and serves on own threads. errors kInternal (address in use, ...)
     Result<void> start();
     uint16_t port() const noexcept;
-    /// New requests get 503; waits for those in flight, at most `grace`; then closes. Idempotent.
+    /// New requests get 503; waits for those in flight, at most `grace`, and tells their clients to close;
+    /// then closes. Idempotent.
     void stop(std::chrono::milliseconds grace);
 
 private:

@@ -37,6 +37,8 @@ std::string_view reason(int status) noexcept {
             return "Method Not Allowed";
         case 409:
             return "Conflict";
+        case 408:
+            return "Request Timeout";
         case 413:
             return "Content Too Large";
         case 415:

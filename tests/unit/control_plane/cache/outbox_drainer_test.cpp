@@ -76,6 +76,16 @@ TEST_F(OutboxDrainerTest, WritesAndForgets) {
     EXPECT_EQ(stored_generation(), 4u);
 }
 
+TEST_F(OutboxDrainerTest, StoppingWritesWhatWaits) {
+    const auto own = drainer();
+    own->start();
+    for (int i = 0; i < 250; ++i) {  // more than one batch
+        enqueue("row-" + std::to_string(i), 1);
+    }
+    own->stop();
+    EXPECT_EQ(depth(), 0);
+}
+
 TEST_F(OutboxDrainerTest, FlushWritesInTheCallersThread) {
     const auto own = drainer();  // not started
     enqueue(kId, 4);

@@ -121,12 +121,17 @@ protected:
     }
 
     void wait_until_in_flight(int count) {
-        const std::string wanted = "nexus_http_requests_in_flight " + std::to_string(count) + "\n";
+        EXPECT_TRUE(becomes("nexus_http_requests_in_flight " + std::to_string(count) + "\n"));
+    }
+    bool becomes(std::string_view wanted) {
         const auto deadline = std::chrono::steady_clock::now() + 10s;
-        while (metrics_.render().find(wanted) == std::string::npos &&
-               std::chrono::steady_clock::now() < deadline) {
+        while (metrics_.render().find(wanted) == std::string::npos) {
+            if (std::chrono::steady_clock::now() > deadline) {
+                return false;
+            }
             std::this_thread::yield();
         }
+        return true;
     }
 
     Metrics metrics_;
@@ -252,7 +257,7 @@ TEST_F(ServerTest, StoppingFinishesWhatIsInFlight) {
     } while (answer.find("503") == std::string::npos && std::chrono::steady_clock::now() < deadline);
     EXPECT_THAT(answer, HasSubstr("stopping"));
     release();
-    EXPECT_THAT(working.receive(), HasSubstr("waited"));
+    EXPECT_THAT(working.receive(), testing::AllOf(HasSubstr("waited"), HasSubstr("Connection: close")));
     stopping.join();
 }
 
@@ -290,16 +295,99 @@ TEST_F(ServerTest, ManyClientsAtOnce) {
                 HasSubstr(R"(nexus_http_requests_total{method="POST",route="/echo",status="200"} 400)"));
 }
 
-TEST_F(ServerTest, ASilentClientIsCutOff) {
+TEST_F(ServerTest, ASlowRequestIsAnsweredAndCut) {
     ServerOptions options;
-    options.io_timeout = 1s;
+    options.request_timeout = 500ms;
     start(options);
-    Client silent(server_->port()), slow(server_->port());
-    slow.send("GET /hello HTTP/1.1\r\nHost: ");
-    silent.drain();  // returns when the server closes; the client's own time-out is ten seconds
-    slow.drain();
+    Client silent(server_->port()), head(server_->port()), body(server_->port());
+    head.send("GET /hello HTTP/1.1\r\nHost: ");
+    body.send("POST /echo HTTP/1.1\r\nContent-Length: 100\r\n\r\nx");
+    std::atomic<bool> is_cut{false};
+    std::thread dripping([&] {  // each byte is in good time, the whole is not
+        while (!is_cut) {
+            head.send("x");
+            body.send("x");
+            std::this_thread::sleep_for(20ms);
+        }
+    });
+    for (Client *client : {&silent, &head, &body}) {
+        EXPECT_THAT(client->drain(),
+                    testing::AllOf(HasSubstr("HTTP/1.1 408 Request Timeout"), HasSubstr("Connection: close"),
+                                   HasSubstr(R"(did not arrive in time)")));
+    }
+    is_cut = true;
+    dripping.join();
+    EXPECT_TRUE(becomes(R"(nexus_http_connections_cut_total{reason="slow_request"} 3)"));
     Client client(server_->port());
     EXPECT_THAT(client.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, ALongHandlerIsNotASlowRequest) {
+    ServerOptions options;
+    options.request_timeout = 300ms;
+    options.idle_timeout = 300ms;
+    start(options);
+    Client client(server_->port());
+    client.send("GET /wait HTTP/1.1\r\n\r\n");
+    wait_until_waiting(1);
+    std::this_thread::sleep_for(1s);
+    release();
+    EXPECT_THAT(client.receive(), HasSubstr("waited"));
+}
+
+TEST_F(ServerTest, AnIdleConnectionIsClosed) {
+    ServerOptions options;
+    options.idle_timeout = 300ms;
+    start(options);
+    Client client(server_->port());
+    EXPECT_THAT(client.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("keep-alive"));
+    EXPECT_EQ(client.drain(), "");  // closed without a word; the client's own time-out is ten seconds
+    EXPECT_TRUE(becomes(R"(nexus_http_connections_cut_total{reason="idle"} 1)"));
+}
+
+TEST_F(ServerTest, AClientThatDoesNotCloseIsClosed) {
+    start();
+    Client client(server_->port());
+    client.send("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(client.drain(), HasSubstr("Connection: close"));  // half closed; now we say nothing
+    EXPECT_TRUE(becomes("nexus_http_connections 0\n"));
+}
+
+TEST_F(ServerTest, TooManyConnectionsAreRefused) {
+    ServerOptions options;
+    options.max_connections = 2;
+    start(options);
+    {
+        Client first(server_->port()), second(server_->port());
+        EXPECT_THAT(first.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("200 OK"));
+        EXPECT_THAT(second.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("200 OK"));
+        Client third(server_->port());
+        EXPECT_THAT(third.drain(),
+                    testing::AllOf(HasSubstr("HTTP/1.1 503 "), HasSubstr("too many connections"),
+                                   HasSubstr("Retry-After: 1"), HasSubstr("Connection: close")));
+        third.send("GET /hello HTTP/1.1\r\n\r\n");
+        EXPECT_THAT(first.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("200 OK"));
+    }
+    EXPECT_THAT(metrics_.render(), HasSubstr(R"(nexus_http_connections_cut_total{reason="too_many"} 1)"));
+    EXPECT_TRUE(becomes("nexus_http_connections 0\n"));
+    Client again(server_->port());
+    EXPECT_THAT(again.ask("GET /hello HTTP/1.1\r\n\r\n"), HasSubstr("200 OK"));
+}
+
+TEST_F(ServerTest, ARequestThatWaitedTooLongIsRefused) {
+    ServerOptions options;
+    options.worker_threads = 1;
+    options.request_timeout = 200ms;
+    start(options);
+    Client working(server_->port()), queued(server_->port());
+    working.send("GET /wait HTTP/1.1\r\n\r\n");
+    wait_until_waiting(1);
+    queued.send("GET /hello HTTP/1.1\r\n\r\n");
+    wait_until_in_flight(2);
+    std::this_thread::sleep_for(300ms);
+    release();
+    EXPECT_THAT(working.receive(), HasSubstr("waited"));
+    EXPECT_THAT(queued.receive(), testing::AllOf(HasSubstr("503 "), HasSubstr("overloaded")));
 }
 
 TEST_F(ServerTest, ATakenPortIsAnError) {
