@@ -1,9 +1,11 @@
 // Audit events of reads: see audit_queue.h.
 #include "control_plane/services/audit_queue.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
-#include "control_plane/store/audit_repository.h"
 
 namespace nexus::control {
 
@@ -28,10 +30,9 @@ void AuditQueue::push(audit::Event event) {
             return;  // the writer looks every interval: a read does not wake it
         }
     }
-    std::deque<Pending> alone;
-    alone.push_back(std::move(entry));
-    if (!write(alone)) {
-        log::error("audit_event_lost", {{"type", alone.front().event.type}});
+    if (!write({&entry, 1})) {
+        count_lost(1);
+        log::error("audit_event_lost", {{"type", entry.event.type}});
     }
 }
 
@@ -47,45 +48,66 @@ void AuditQueue::stop() {
 }
 
 void AuditQueue::run() {
+    std::vector<Pending> taken;
     std::unique_lock lock(mutex_);
     for (;;) {
         wake_.wait_for(lock, options_.interval, [this] { return stopping_; });
-        bool last = stopping_;
-        while (!pending_.empty()) {
-            std::deque<Pending> batch;
-            while (!pending_.empty() && batch.size() < options_.batch) {
-                batch.push_back(std::move(pending_.front()));
-                pending_.pop_front();
-            }
-            lock.unlock();
-            bool written = write(batch);
-            lock.lock();
-            if (written) {
-                continue;
-            }
-            if (last) {
-                log::error("audit_events_lost", {{"count", batch.size() + pending_.size()}});
-                return;
-            }
-            pending_.insert(pending_.begin(), std::make_move_iterator(batch.begin()),
-                            std::make_move_iterator(batch.end()));
-            break;  // the database is away: again after the interval
+        const bool is_last = stopping_;
+        taken.clear();
+        taken.swap(pending_);
+        lock.unlock();
+        const size_t written = write_all(taken);
+        lock.lock();
+        if (is_last && written < taken.size()) {
+            count_lost(taken.size() - written);
+            log::error("audit_events_lost", {{"count", taken.size() - written}});
+        } else if (written <
+                   taken.size()) {  // the database is away: again after the interval, in their order
+            pending_.insert(pending_.begin(),
+                            std::make_move_iterator(taken.begin() + static_cast<std::ptrdiff_t>(written)),
+                            std::make_move_iterator(taken.end()));
         }
-        if (last && pending_.empty()) {
-            return;
+        report_depth(pending_.size());
+        if (is_last) {
+            return;  // nothing joins once stopping_ is set
         }
     }
 }
 
-bool AuditQueue::write(const std::deque<Pending> &batch) {
-    Result<void> written = database_.transact([&](store::Transaction &sql) -> Result<void> {
-        for (const Pending &entry : batch) {
-            if (Result<void> appended = store::audit_log::append(sql, entry.event, entry.at); !appended) {
-                return appended;
-            }
+/// returns how many, from the first, are written
+size_t AuditQueue::write_all(std::span<const Pending> events) {
+    size_t written = 0;
+    while (written < events.size()) {
+        const std::span<const Pending> batch =
+            events.subspan(written, std::min(options_.batch, events.size() - written));
+        if (!write(batch)) {
+            break;
         }
-        return {};
-    });
+        written += batch.size();
+    }
+    return written;
+}
+
+void AuditQueue::report_depth(size_t events) const {
+    if (metrics_ != nullptr) {
+        metrics_->audit_queue_depth(events);
+    }
+}
+
+void AuditQueue::count_lost(size_t events) const {
+    if (metrics_ != nullptr) {
+        metrics_->audit_lost(events);
+    }
+}
+
+bool AuditQueue::write(std::span<const Pending> batch) {
+    const auto started = std::chrono::steady_clock::now();
+    const Result<void> written =
+        database_.transact([&](store::Transaction &sql) { return store::audit_log::append_all(sql, batch); });
+    if (metrics_ != nullptr) {
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+        metrics_->audit_write(took.count());
+    }
     return written.has_value();
 }
 

@@ -5,12 +5,13 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "control_plane/audit/event.h"
-#include "control_plane/store/database.h"
+#include "control_plane/store/audit_repository.h"
 #include "shared/clock.h"
 
 namespace nexus::control {
@@ -36,12 +37,12 @@ public:
     void stop();
 
 private:
-    struct Pending {
-        audit::Event event;
-        UnixMs at;
-    };
+    using Pending = store::audit_log::Pending;
     void run();
-    bool write(const std::deque<Pending> &batch);
+    size_t write_all(std::span<const Pending> events);
+    bool write(std::span<const Pending> batch);
+    void report_depth(size_t events) const;
+    void count_lost(size_t events) const;
 
     store::Database &database_;
     Clock clock_;
@@ -49,7 +50,7 @@ private:
     AuditQueueOptions options_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Pending> pending_;
+    std::vector<Pending> pending_;
     bool stopping_ = false;
     std::thread thread_;
 };

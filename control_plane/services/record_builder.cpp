@@ -29,31 +29,37 @@ record::TokenRecord describe(const store::Connection &connection, const store::P
 }  // namespace
 
 Result<record::TokenRecord> RecordBuilder::token(const std::string &connection_id) const {
-    Result<store::Connection> connection = store::connections::get_any(database_, connection_id);
-    return connection ? token(*connection) : fail(connection.error());
+    Result<store::ConnectionWhole> whole = store::connections::get_whole(database_, connection_id);
+    return whole ? token(*whole) : fail(whole.error());
 }
 
 Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connection) const {
-    Result<store::Provider> provider = store::providers::get_any(database_, connection.provider_id);
-    if (!provider) {
-        return fail(provider.error());
+    Result<store::ConnectionWhole> whole = store::connections::get_whole(database_, connection.id);
+    if (!whole) {
+        return fail(whole.error());
     }
-    record::TokenRecord out = describe(connection, *provider);
+    whole->connection = connection;
+    return token(*whole);
+}
+
+Result<record::TokenRecord> RecordBuilder::token(const store::ConnectionWhole &whole) const {
+    const store::Connection &connection = whole.connection;
+    const store::Provider &provider = whole.provider;
+    record::TokenRecord out = describe(connection, provider);
     if (out.state == connection::State::kAttention && links_ != nullptr) {
         out.reconnect_url = links_->link_to(connection.id);
     }
     if (out.state != connection::State::kActive) {
         return out;
     }
-    Result<store::Token> token = store::tokens::get(database_, connection.id);
-    if (!token) {
-        return fail(token.error());
+    if (!whole.token) {
+        return fail(Errc::kTokenUnavailable, "the connection has no credential yet");
     }
-    Result<StoredCredentials> credentials = open_credentials(vault_, connection, *token);
+    Result<StoredCredentials> credentials = open_credentials(vault_, connection, *whole.token);
     if (!credentials) {
         return fail(credentials.error());
     }
-    StrategyConfig strategy = strategy_of(*provider);
+    StrategyConfig strategy = strategy_of(provider);
     out.expires_at = connection.expires_at;
     out.refreshable = connection.refreshable;
     out.strategy = std::move(strategy.type);
@@ -63,8 +69,8 @@ Result<record::TokenRecord> RecordBuilder::token(const store::Connection &connec
     if (!variables) {
         return fail(variables.error());
     }
-    out.api_base_url = api_base_url_of(*provider, *variables);
-    out.allowed_hosts = allowed_hosts_of(*provider, out.api_base_url);
+    out.api_base_url = api_base_url_of(provider, *variables);
+    out.allowed_hosts = allowed_hosts_of(provider, out.api_base_url);
     return out;
 }
 

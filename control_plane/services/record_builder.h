@@ -7,7 +7,7 @@
 #include "control_plane/cache/outbox_drainer.h"
 #include "control_plane/services/reconnect_link.h"
 #include "control_plane/store/agent_repository.h"
-#include "control_plane/store/connection_repository.h"
+#include "control_plane/store/connection_whole.h"
 #include "control_plane/store/provider_repository.h"
 #include "control_plane/vault/vault.h"
 
@@ -26,6 +26,8 @@ public:
     Result<record::TokenRecord> token(const std::string &connection_id) const;
     /// Of a row that the caller has read already.
     Result<record::TokenRecord> token(const store::Connection &connection) const;
+    /// Of rows that were read together. errors kTokenUnavailable, kSealBroken, kUnknownKey, kMalformedRecord
+    Result<record::TokenRecord> token(const store::ConnectionWhole &whole) const;
     /// errors kInvalidApiKey (unknown hash), kStoreUnavailable
     Result<record::CallerRecord> caller(const std::string &key_sha256) const;
     /// The drainer's RecordSource.

@@ -48,18 +48,24 @@ Result<TokenService::Found> TokenService::find(const Caller &caller, const std::
     }
     // One answer for "unknown" and "not yours", so that ids cannot be probed.
     const Error not_found{Errc::kConnectionNotFound, "no such connection", {}, 0};
-    Result<store::Connection> connection = store::connections::get(database_, *id);
-    if (!connection) {
-        return fail(connection.error().errc == not_found.errc ? not_found : connection.error());
+    Result<Found> found = store::connections::get_whole(database_, *id);
+    if (!found) {
+        return fail(found.error().errc == not_found.errc ? not_found : found.error());
     }
-    Result<store::Provider> provider = store::providers::get_any(database_, connection->provider_id);
-    if (!provider) {
-        return fail(provider.error());
-    }
-    if (!caller.may_see(connection->workspace_id, connection->id, provider->name)) {
+    if (found->connection.deleted_at != 0 ||
+        !caller.may_see(found->connection.workspace_id, found->connection.id, found->provider.name)) {
         return fail(not_found);
     }
-    return Found{std::move(*connection), std::move(*provider)};
+    return found;
+}
+
+// What was read together is good as long as the row has not moved on; a refresh made it move.
+Result<record::TokenRecord> TokenService::record_of(const Found &found,
+                                                    const Result<store::Connection> &row) const {
+    if (!row) {
+        return fail(row.error());
+    }
+    return row->generation == found.connection.generation ? records_.token(found) : records_.token(*row);
 }
 
 // A refresh that fails for now is no reason to withhold a token that still has seconds to live.
@@ -77,7 +83,7 @@ Result<store::Connection> TokenService::make_usable(const store::Connection &con
 
 Result<record::TokenRecord> TokenService::usable_record(const Caller &caller, const Found &found,
                                                         const Result<store::Connection> &row) {
-    Result<record::TokenRecord> record = row ? records_.token(*row) : fail(row.error());
+    Result<record::TokenRecord> record = record_of(found, row);
     if (record) {
         if (Result<void> state = check_state(*record); !state) {
             record = fail(state.error());
@@ -136,7 +142,7 @@ Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller,
                                         ? make_usable(found->connection, RefreshWish{})
                                         : Result<store::Connection>{found->connection};
     note(caller, found->connection, row ? nullptr : &row.error());
-    return row ? records_.token(*row) : fail(row.error());
+    return record_of(*found, row);
 }
 
 Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
@@ -149,7 +155,7 @@ Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
     Result<store::Connection> row = found->provider.deleted_at == 0
                                         ? make_usable(found->connection, RefreshWish{true, above_generation})
                                         : Result<store::Connection>{found->connection};
-    return row ? records_.token(*row) : fail(row.error());
+    return record_of(*found, row);
 }
 
 void TokenService::note(const Caller &caller, const store::Connection &connection, const Error *error) {

@@ -41,14 +41,12 @@ public:
                                                  std::optional<int64_t> above_generation);
 
 private:
-    struct Found {
-        store::Connection connection;
-        store::Provider provider;
-    };
+    using Found = store::ConnectionWhole;
     Result<Found> find(const Caller &caller, const std::string &connection_id);
     Result<store::Connection> make_usable(const store::Connection &connection, const RefreshWish &wish);
     Result<record::TokenRecord> usable_record(const Caller &caller, const Found &found,
                                               const Result<store::Connection> &row);
+    Result<record::TokenRecord> record_of(const Found &found, const Result<store::Connection> &row) const;
     void note(const Caller &caller, const store::Connection &connection, const Error *error);
 
     store::Database &database_;

@@ -1,6 +1,8 @@
-// The audit chain: the head row is updated first, which makes other writers wait, then the event takes its
-// place.
+// The audit chain: the head row is updated first, which makes other writers wait, then the events take their
+// places.
 #include "control_plane/store/audit_repository.h"
+
+#include <algorithm>
 
 #include "control_plane/store/cursor.h"
 #include "shared/crypto/random.h"
@@ -15,6 +17,8 @@ namespace {
     "user_agent, event_data, previous_hash, hash"
 
 constexpr int64_t kVerifyPage = 500;
+constexpr size_t kAuditColumns = 13;
+constexpr size_t kChunks[]{50, 10, 1};  // rows of one INSERT: few texts, so that they stay prepared
 
 struct Head {
     int64_t sequence = 0;
@@ -76,42 +80,82 @@ Result<audit::StoredEvent> read_event(const Row &row) {
     return stored;
 }
 
+std::string insert_statement(size_t rows) {
+    std::string text = "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS ") VALUES ";
+    for (size_t parameter = 1; parameter <= rows * kAuditColumns; ++parameter) {
+        const bool is_first = parameter % kAuditColumns == 1;
+        text += is_first ? (parameter == 1 ? "($" : "), ($") : ", $";
+        text += std::to_string(parameter);
+    }
+    return text + ")";
+}
+
+/// Adds the columns of one row; returns its hash.
+std::string add_row(std::vector<Value> &values, const Pending &pending, int64_t sequence,
+                    const std::string &previous_hash) {
+    audit::StoredEvent row;
+    row.sequence = sequence;
+    row.id = crypto::random_uuid();
+    row.created_at = pending.at;
+    row.event = audit::bounded(pending.event);
+    row.previous_hash = previous_hash;
+    std::string hash(crypto::as_view(audit::chain_hash(row)));
+    audit::Event &e = row.event;
+    values.emplace_back(row.sequence);
+    values.emplace_back(std::move(row.id));
+    values.emplace_back(row.created_at);
+    for (std::string *field : {&e.type, &e.workspace_id, &e.connection_id, &e.provider_id, &e.actor,
+                               &e.ip_address, &e.user_agent, &e.data}) {
+        values.emplace_back(std::move(*field));
+    }
+    values.emplace_back(encoding::hex_encode(previous_hash));
+    values.emplace_back(encoding::hex_encode(hash));
+    return hash;
+}
+
 AuditVerdict broken(int64_t sequence, int64_t rows, std::string problem) {
     return {false, rows, sequence, std::move(problem)};
 }
 
 }  // namespace
 
-Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now) {
-    const Result<Head> head = read_head(
-        sql.execute("UPDATE audit_head SET sequence = sequence + 1 WHERE id = 1 RETURNING sequence, hash"));
+Result<void> append_all(Transaction &sql, std::span<const Pending> events) {
+    if (events.empty()) {
+        return {};
+    }
+    const auto count = static_cast<int64_t>(events.size());
+    Result<Head> head = read_head(sql.execute(
+        "UPDATE audit_head SET sequence = sequence + $1 WHERE id = 1 RETURNING sequence, hash", {count}));
     if (!head) {
         return fail(head.error());
     }
 
-    audit::StoredEvent row;
-    row.sequence = head->sequence;
-    row.id = crypto::random_uuid();
-    row.created_at = now;
-    row.event = audit::bounded(event);
-    row.previous_hash = head->hash;
-    row.hash = std::string(crypto::as_view(audit::chain_hash(row)));
-    const std::string hash = encoding::hex_encode(row.hash);
-    const audit::Event &e = row.event;
-    Result<Rows> inserted = sql.execute(
-        "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-        "$12, $13)",
-        {row.sequence, row.id, row.created_at, e.type, e.workspace_id, e.connection_id, e.provider_id,
-         e.actor, e.ip_address, e.user_agent, e.data, encoding::hex_encode(row.previous_hash), hash});
-    if (!inserted) {
-        return fail(inserted.error());
+    int64_t sequence = head->sequence - count;
+    std::string previous = std::move(head->hash);
+    for (size_t done = 0; done < events.size();) {
+        const size_t rows =
+            *std::ranges::find_if(kChunks, [&](size_t chunk) { return chunk <= events.size() - done; });
+        std::vector<Value> values;
+        values.reserve(rows * kAuditColumns);
+        for (const Pending &event : events.subspan(done, rows)) {
+            previous = add_row(values, event, ++sequence, previous);
+        }
+        if (Result<Rows> inserted = sql.execute(insert_statement(rows), values); !inserted) {
+            return fail(inserted.error());
+        }
+        done += rows;
     }
-    Result<Rows> moved = sql.execute("UPDATE audit_head SET hash = $1 WHERE id = 1", {hash});
+    Result<Rows> moved =
+        sql.execute("UPDATE audit_head SET hash = $1 WHERE id = 1", {encoding::hex_encode(previous)});
     if (!moved) {
         return fail(moved.error());
     }
     return {};
+}
+
+Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now) {
+    const Pending one[]{{event, now}};
+    return append_all(sql, one);
 }
 
 Result<void> append(Database &database, const audit::Event &event, UnixMs now) {

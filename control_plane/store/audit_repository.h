@@ -2,6 +2,7 @@
 // append last in a transaction, the head is locked from then to the commit.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,14 @@ struct AuditVerdict {
 
 namespace audit_log {
 
+struct Pending {
+    audit::Event event;
+    UnixMs at = 0;
+};
+
 Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now);
+/// Many at once, in their order: a few statements for all of them.
+Result<void> append_all(Transaction &sql, std::span<const Pending> events);
 /// In a transaction of its own.
 Result<void> append(Database &database, const audit::Event &event, UnixMs now);
 /// Newest first. limit 1..1000

@@ -1,9 +1,49 @@
 // Reading rows with a suspicious eye: a column of the wrong type means a database that is not ours to trust.
 #include "control_plane/store/value.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "control_plane/json/json.h"
 
 namespace nexus::control::store {
+
+namespace {
+
+/// Reads what `list` writes for texts of plain ASCII, which nearly all are: ["a","b"] without escapes.
+/// nullopt: it may be valid all the same, ask the JSON parser.
+std::optional<std::vector<std::string>> read_plain_list(std::string_view text) {
+    std::vector<std::string> texts;
+    if (text == "[]") {
+        return texts;
+    }
+    if (!text.starts_with('[')) {
+        return std::nullopt;
+    }
+    text.remove_prefix(1);
+    while (text.starts_with('"')) {
+        const size_t end = text.find('"', 1);
+        if (end == std::string_view::npos || end + 1 >= text.size()) {
+            return std::nullopt;
+        }
+        const std::string_view one = text.substr(1, end - 1);
+        if (!std::ranges::all_of(one, [](char c) { return c >= 0x20 && c < 0x7f && c != '\\'; })) {
+            return std::nullopt;
+        }
+        texts.emplace_back(one);
+        const char next = text[end + 1];
+        text.remove_prefix(end + 2);
+        if (next == ']' && text.empty()) {
+            return texts;
+        }
+        if (next != ',') {
+            return std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
 
 const Value *RowReader::next() {
     if (column_ >= row_.size()) {
@@ -43,7 +83,11 @@ std::string RowReader::bytes_or_empty() {
 }
 
 std::vector<std::string> RowReader::list() {
-    const Result<json::Value> parsed = json::parse(text());
+    const std::string stored = text();
+    if (std::optional<std::vector<std::string>> plain = read_plain_list(stored)) {
+        return std::move(*plain);
+    }
+    const Result<json::Value> parsed = json::parse(stored);
     if (!parsed || !parsed->is_array()) {
         broken_ = true;
         return {};

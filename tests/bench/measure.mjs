@@ -3,9 +3,17 @@
 import fs from 'node:fs';
 import { mustRun } from '../support/process.mjs';
 
-/** CPU time of a process in microseconds (user and system), by the scheduler's nanosecond counter. */
+/** CPU time of a process in microseconds (user and system, all threads), by the scheduler's nanosecond counter. */
 export function cpuMicroseconds(pid) {
-  return Number(fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1000;
+  return fs.readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadNanoseconds(pid, thread), 0) / 1000;
+}
+
+function threadNanoseconds(pid, thread) {
+  try {
+    return Number(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  } catch {
+    return 0;   // it ended while we looked
+  }
 }
 
 export function median(values) {
@@ -15,28 +23,34 @@ export function median(values) {
 }
 
 /**
- * Loads a URL with wrk and returns {requests, seconds, rps, cpuUs}: cpuUs is what the process `pid` spent per request.
- * Every answer must be a 2xx: a benchmark of errors is refused.
+ * Loads a URL with wrk and returns {requests, seconds, rps, cpuUs, p99Ms}: cpuUs is what the process `pid` spent per
+ * request. `cpu`: the processor that wrk is kept to. Every answer must be a 2xx: a benchmark of errors is refused.
  */
 export async function load({ url, headers = {}, pid, seconds, connections = 32, cpu }) {
   const before = cpuMicroseconds(pid);
-  const output = await mustRun('taskset', ['-c', String(cpu), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`,
-    ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url],
+  const pinned = cpu === undefined ? [] : ['taskset', '-c', String(cpu)];
+  const [command, ...args] = [...pinned, 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency'];
+  const output = await mustRun(command, [...args, ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url],
   { timeout: (seconds + 30) * 1000 });
   const spent = cpuMicroseconds(pid) - before;
   if (/Non-2xx/.test(output)) {
     throw new Error(`${url} answered with errors:\n${output}`);
+  }
+  if (/Socket errors/.test(output)) {
+    throw new Error(`${url} lost connections:\n${output}`);
   }
   const [, requests, elapsed, unit] = /(\d+) requests in ([\d.]+)(m?s|m)\b/.exec(output) ?? [];
   if (!(Number(requests) > 0)) {
     throw new Error(`no request of ${url} was counted:\n${output}`);
   }
   const scale = { ms: 0.001, s: 1, m: 60 }[unit];
+  const [, p99, p99Unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? [];
   return {
     requests: Number(requests),
     seconds: elapsed * scale,
     rps: requests / (elapsed * scale),
     cpuUs: spent / requests,
+    p99Ms: p99 * { us: 0.001, ms: 1, s: 1000 }[p99Unit],
   };
 }
 

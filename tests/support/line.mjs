@@ -15,20 +15,20 @@ import { startSite } from './site.mjs';
 /**
  * Starts everything.
  *
- * database  sqlite or postgres
+ * database  sqlite or postgres; durable: the latter as in production, over its socket
  * idp       options of startIdp; cache: arguments of nexus_cache; nexusd: {env}; workers of nginx
  */
-export async function startLine(t, { database = 'sqlite', idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow } = {}) {
+export async function startLine(t, { database = 'sqlite', idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
   const keys = newKeys();
   const [gateway, sidecar, front, nexusdPort] = await findPorts(4);
   const baseUrl = `http://127.0.0.1:${front}`;
   const redis = await startRedis(t);
-  const postgres = database === 'postgres' ? await startPostgres(t) : undefined;
+  const postgres = database === 'postgres' ? await startPostgres(t, { durable }) : undefined;
   const idp = await startIdp(t, { redirectUris: [`${baseUrl}/auth/callback`], ...idpOptions });
   const api = await startProtectedApi(t, { idp });
   const app = await startApp(t);
   const nexusd = await startNexusd(t, {
-    port: nexusdPort, baseUrl, databaseUrl: postgres?.url, redisUrl: redis.url, keys, env,
+    port: nexusdPort, baseUrl, databaseUrl: durable ? postgres?.socketUrl : postgres?.url, redisUrl: redis.url, keys, env,
   });
   const site = await startSite(t, {
     redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, cache, workers, logLevel, allow,

@@ -10,14 +10,17 @@ import { makeWorkdir } from './workdir.mjs';
 
 const NOBODY = 65534;
 
-/** Starts a server; `url` is a postgresql:// address of the database "nexus". tls: {cert, key} files, for TLS as well. */
-export async function startPostgres(t, { tls } = {}) {
+/**
+ * Starts a server; `url` is a postgresql:// address of the database "nexus". tls: {cert, key} files, for TLS as well;
+ * durable: as in production, for figures.
+ */
+export async function startPostgres(t, { tls, durable = false } = {}) {
   const dir = makeWorkdir(t, 'pg');
   const user = isRoot ? { uid: NOBODY, gid: NOBODY } : undefined;
   if (isRoot) {
     fs.chownSync(dir, NOBODY, NOBODY);
   }
-  const postgres = new Postgres(dir, await findPort(), user, tls && copyForServer(tls, dir, user));
+  const postgres = new Postgres(dir, await findPort(), user, { tls: tls && copyForServer(tls, dir, user), durable });
   cleanup(t, () => postgres.stop());
   await postgres.initialise();
   await postgres.start();
@@ -46,13 +49,15 @@ function copyForServer(tls, dir, user) {
 }
 
 class Postgres {
-  constructor(dir, port, user, tls) {
+  constructor(dir, port, user, { tls, durable }) {
+    this.durable = durable;
     this.dir = dir;
     this.data = path.join(dir, 'data');
     this.port = port;
     this.user = user;
     this.tls = tls;
     this.url = `postgresql://nexus@127.0.0.1:${port}/nexus`;
+    this.socketUrl = `postgresql://nexus@/nexus?host=${encodeURIComponent(dir)}&port=${port}`;
     this.env = { PATH: process.env.PATH, HOME: dir, LC_ALL: 'C', TZ: 'UTC' };
   }
 
@@ -67,7 +72,7 @@ class Postgres {
       name: 'postgres',
       command: path.join(binDir(), 'postgres'),
       args: [
-        '-D', this.data, '-p', String(this.port), '-k', this.dir, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off',
+        '-D', this.data, '-p', String(this.port), '-k', this.dir, '-c', 'listen_addresses=127.0.0.1', '-c', `fsync=${this.durable ? 'on' : 'off'}`,
         '-c', 'log_min_messages=warning',
         ...(this.tls ? ['-c', 'ssl=on', '-c', `ssl_cert_file=${this.tls.cert}`, '-c', `ssl_key_file=${this.tls.key}`] : []),
       ],
@@ -78,11 +83,11 @@ class Postgres {
   }
 
   /** Runs SQL and returns psql's unaligned output: rows as lines, columns parted by "|". */
-  async sql(text, database = 'nexus') {
+  async sql(text, database = 'nexus', { timeout } = {}) {
     return (await mustRun(path.join(binDir(), 'psql'), [
       '-h', this.dir, '-p', String(this.port), '-U', 'nexus', '-d', database, '-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1',
       '-c', text,
-    ], { env: this.env, cwd: this.dir })).trimEnd();
+    ], { env: this.env, cwd: this.dir, timeout })).trimEnd();
   }
 
   /** Everything in the database as SQL text, bytea columns in hex. */

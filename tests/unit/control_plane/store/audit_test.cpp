@@ -27,6 +27,28 @@ TEST_P(AuditTest, AnUntouchedChainIsIntact) {
     EXPECT_EQ(verdict().rows, 5);
 }
 
+TEST_P(AuditTest, ManyAtOnceStandInTheirOrder) {
+    append(2);
+    std::vector<audit_log::Pending> events;
+    for (int i = 0; i < 137; ++i) {
+        events.push_back(
+            {{"token_retrieved", "ws", "c" + std::to_string(i), "p1", "agent:a", "", "", ""}, 2000 + i});
+    }
+    ASSERT_TRUE(database_->transact([&](Transaction &sql) { return audit_log::append_all(sql, events); }));
+    ASSERT_TRUE(database_->transact([&](Transaction &sql) { return audit_log::append_all(sql, {}); }));
+    append(1);
+    EXPECT_TRUE(verdict().intact);
+    EXPECT_EQ(verdict().rows, 140);
+    const auto listed = audit_log::list(*database_, {}, 1000);
+    ASSERT_TRUE(listed);
+    for (int i = 0; i < 137; ++i) {
+        EXPECT_EQ((*listed)[static_cast<size_t>(137 - i)].event.connection_id, "c" + std::to_string(i));
+        EXPECT_EQ((*listed)[static_cast<size_t>(137 - i)].created_at, 2000 + i);
+    }
+    tamper("UPDATE audit_events SET actor = 'nobody' WHERE sequence = 77");
+    EXPECT_EQ(verdict().first_bad_sequence, 77);
+}
+
 TEST_P(AuditTest, AChangedRowShows) {
     append(5);
     tamper("UPDATE audit_events SET actor = 'nobody' WHERE sequence = 3");

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/store/connection_whole.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/transition.h"
 #include "tests/unit/control_plane/store/fixture.h"
@@ -46,6 +47,30 @@ TEST_P(ConnectionsTest, ComeBackAsTheyWere) {
     EXPECT_EQ(got->code_verifier_box, made.code_verifier_box);
     EXPECT_EQ(got->flow_expires_at, made.flow_expires_at);
     EXPECT_EQ(connections::get(*database_, "none").error().errc, Errc::kConnectionNotFound);
+}
+
+TEST_P(ConnectionsTest, ComeWithTheirProviderAndToken) {
+    const Connection made = add_connection();
+    add_connection();
+    Result<ConnectionWhole> whole = connections::get_whole(*database_, made.id);
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(whole->connection.id, made.id);
+    EXPECT_EQ(whole->connection.scopes, made.scopes);
+    EXPECT_EQ(whole->connection.generation, made.generation);
+    EXPECT_EQ(whole->connection.state, made.state);
+    EXPECT_EQ(whole->provider.id, made.provider_id);
+    EXPECT_EQ(whole->provider.name, providers::get(*database_, made.provider_id)->name);
+    EXPECT_FALSE(whole->token);
+
+    ASSERT_TRUE(database_->transact([&](Transaction &sql) {
+        return tokens::put(sql, {made.id, std::string("\0box", 4), 1, 3000});
+    }));
+    whole = connections::get_whole(*database_, made.id);
+    ASSERT_TRUE(whole && whole->token);
+    EXPECT_EQ(whole->token->connection_id, made.id);
+    EXPECT_EQ(whole->token->box, std::string("\0box", 4));
+    EXPECT_EQ(whole->token->version, 1);
+    EXPECT_EQ(connections::get_whole(*database_, "none").error().errc, Errc::kConnectionNotFound);
 }
 
 TEST_P(ConnectionsTest, AreListedNewestFirstInPages) {

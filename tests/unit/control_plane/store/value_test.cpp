@@ -27,8 +27,25 @@ TEST(RowReader, AWrongTypeSticks) {
     }
 }
 
+TEST(RowReader, ListsComeBackWhateverTheirTexts) {
+    for (const std::vector<std::string> &texts : {std::vector<std::string>{},
+                                                  {""},
+                                                  {"openid", "offline_access", "api:read"},
+                                                  {"a\"b", "c\\d", "e,f", "]", "[\"x\"]"},
+                                                  {"line\nbreak", "\xc3\xa9", "\x7f"}}) {
+        const Row row{list(texts)};
+        RowReader in(row);
+        EXPECT_EQ(in.list(), texts);
+        EXPECT_TRUE(in.finish());
+    }
+    const Row spaced{std::string(R"( [ "a" , "b\u0041" ] )")};
+    RowReader in(spaced);
+    EXPECT_EQ(in.list(), (std::vector<std::string>{"a", "bA"}));
+}
+
 TEST(RowReader, AListIsAnArrayOfStrings) {
-    for (const char *text : {"", "{}", "[1]", "[null]", "[\"a\"", "\"a\""}) {
+    for (const char *text : {"", "{}", "[1]", "[null]", "[\"a\"", "\"a\"", "[", "[\"", "[\"a\",]", "[\"a\"]]",
+                             "[\"a\"],", "[\"a\" \"b\"]"}) {
         const Row row{std::string(text)};
         RowReader in(row);
         in.list();
