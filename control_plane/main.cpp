@@ -16,6 +16,7 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/server/server.h"
+#include "control_plane/services/audit_key.h"
 #include "control_plane/version.h"
 
 namespace nexus::control {
@@ -104,6 +105,10 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     Result<StateSigner> signer = StateSigner::create(std::move(state_keys));
     if (!signer) {
         return fail_start("STATE_KEY", signer.error());
+    }
+    if (Result<void> loaded = load_audit_chain(*database, Vault(config.encryption_keys), system_now_ms);
+        !loaded) {
+        return fail_start("ENCRYPTION_KEY", loaded.error());
     }
     Process process(config, metrics, std::move(database), std::move(*signer));
     process.drainer.start();

@@ -18,6 +18,7 @@ constexpr std::array<ErrcInfo, static_cast<size_t>(Errc::kInternal) + 1> kTable 
     {Errc::kInvalidConnectionId, 400, "invalid_connection_id"},
     {Errc::kInvalidProviderId, 400, "invalid_provider_id"},
     {Errc::kInvalidState, 400, "invalid_state"},
+    {Errc::kInvalidSince, 400, "invalid_since"},
     {Errc::kReturnUrlNotAllowed, 400, "return_url_not_allowed"},
     {Errc::kPayloadTooLarge, 413, "payload_too_large"},
     {Errc::kStaticToken, 400, "static_token"},

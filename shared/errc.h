@@ -16,6 +16,7 @@ enum class Errc {
     kInvalidConnectionId,  // not a UUID
     kInvalidProviderId,    // not a UUID
     kInvalidState,         // OAuth `state` unknown, expired, used or forged
+    kInvalidSince,         // GET /audit: `since` or `until` is no RFC 3339 time
     kReturnUrlNotAllowed,  // return_url outside ALLOWED_RETURN_DOMAINS
     kPayloadTooLarge,      // body above the limit
     kStaticToken,          // refresh asked of a credential that cannot be refreshed

@@ -9,6 +9,7 @@
 #include "control_plane/cache/cache_writer.h"
 #include "control_plane/config/config.h"
 #include "control_plane/services/agent_service.h"
+#include "control_plane/services/audit_service.h"
 #include "control_plane/services/callback_service.h"
 #include "control_plane/services/capture_service.h"
 #include "control_plane/services/connect_service.h"
@@ -19,6 +20,7 @@
 #include "control_plane/services/last_used.h"
 #include "control_plane/services/provider_service.h"
 #include "control_plane/services/token_service.h"
+#include "control_plane/services/vault_service.h"
 #include "control_plane/services/workspace_service.h"
 
 namespace nexus::control {
@@ -44,6 +46,8 @@ struct ApiContext {
     WorkspaceService &workspaces;
     LastUsed &last_used;
     ImportService &imports;
+    VaultService &vault;
+    AuditService &audit_log;
 };
 
 /// One row of a group's table.
@@ -72,6 +76,8 @@ Routes agent_routes(ApiContext &context);
 Routes control_key_routes(ApiContext &context);
 Routes workspace_routes(ApiContext &context);
 Routes edge_routes(ApiContext &context);
+Routes vault_routes(ApiContext &context);
+Routes audit_routes(ApiContext &context);
 Routes probe_routes(ApiContext &context);
 
 /// All of them, in the order above.

@@ -108,6 +108,7 @@ Response flow_error(const Error &error, const Request &request) {
     web::MessagePage page = message_of(error, plain.status);
     page.reference = request.request_id;
     Response response = page_response(plain.status, page);
+    response.refused_as = plain.refused_as;
     for (auto &[name, value] : plain.headers) {
         if (name == "Retry-After") {
             response.headers.emplace_back(name, value);

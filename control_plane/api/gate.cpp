@@ -43,6 +43,28 @@ bool may_enter(const Authenticated &who, Access access) {
     return false;
 }
 
+/// The audit event of an error that a stranger can cause; "" = none. What is known of a flow or a connection
+/// is audited by its service.
+std::string_view audited_as(Errc errc) {
+    switch (errc) {
+        case Errc::kMissingApiKey:
+        case Errc::kInvalidApiKey:
+        case Errc::kInsufficientGrant:
+        case Errc::kAccessDenied:
+            return audit::kAccessRefused;
+        case Errc::kInvalidState:
+            return audit::kStateVerificationFailed;
+        case Errc::kConnectionNotFound:
+            return audit::kConnectionNotFound;
+        case Errc::kProviderNotFound:
+            return audit::kProviderNotFound;
+        case Errc::kReturnUrlNotAllowed:
+            return audit::kInvalidReturnUrl;
+        default:
+            return {};
+    }
+}
+
 Caller person(const Request &request) {
     Caller caller;
     caller.ip_address = request.client_ip;
@@ -128,8 +150,31 @@ Result<Caller> Gate::admit(const Request &request, Access access) const {
 Handler Gate::guard(Access access, CallerHandler handler) const {
     return [this, access, handler = std::move(handler)](const Request &request) -> Result<Response> {
         Result<Caller> caller = admit(request, access);
-        return caller ? handler(request, *caller) : fail(caller.error());
+        if (!caller) {
+            note_refusal(request, person(request), caller.error().errc);
+            return fail(caller.error());
+        }
+        Result<Response> response = handler(request, *caller);
+        const std::optional<Errc> refused =
+            response ? response->refused_as : std::optional{response.error().errc};
+        if (refused) {
+            note_refusal(request, *caller, *refused);
+        }
+        return response;
     };
+}
+
+void Gate::note_refusal(const Request &request, const Caller &caller, Errc errc) const {
+    const std::string_view type = audited_as(errc);
+    if (refusals_ == nullptr || type.empty()) {
+        return;
+    }
+    audit::Event event = caller.event(type);
+    event.data = json::Value::object()
+                     .set("error", errc_info(errc).code)
+                     .set("route", request.method + " " + request.route)
+                     .dump_text();
+    refusals_->note(std::move(event));
 }
 
 }  // namespace nexus::control

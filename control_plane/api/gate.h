@@ -7,6 +7,7 @@
 
 #include "control_plane/server/router.h"
 #include "control_plane/services/authenticator.h"
+#include "control_plane/services/refusal_audit.h"
 
 namespace nexus::control {
 
@@ -41,8 +42,9 @@ using CallerHandler = std::function<Result<Response>(const Request &, const Call
 
 class Gate {
 public:
-    Gate(const Authenticator &authenticator, const NetworkRules &networks)
-        : authenticator_(authenticator), networks_(networks) {}
+    /// refusals  where what is refused here is audited, in bounds; nullptr = nowhere
+    Gate(const Authenticator &authenticator, const NetworkRules &networks, RefusalAudit *refusals = nullptr)
+        : authenticator_(authenticator), networks_(networks), refusals_(refusals) {}
 
     /// errors kMissingApiKey, kInvalidApiKey (also: several keys), kInsufficientGrant (key of another kind),
     ///        kAccessDenied (from an address that the route's group does not allow), kStoreUnavailable
@@ -52,8 +54,10 @@ public:
 
 private:
     Result<void> check_address(const Request &request, Network network) const;
+    void note_refusal(const Request &request, const Caller &caller, Errc errc) const;
     const Authenticator &authenticator_;
     const NetworkRules &networks_;
+    RefusalAudit *refusals_;
 };
 
 }  // namespace nexus::control

@@ -10,8 +10,6 @@ namespace nexus::control::audit {
 
 namespace {
 
-constexpr std::string_view kVersion = "nexus audit v1";
-
 void append_number(std::string &bytes, uint64_t number) {
     for (int shift = 56; shift >= 0; shift -= 8) {
         bytes.push_back(static_cast<char>(number >> shift));
@@ -41,9 +39,9 @@ void drop_nul(std::string &text) {
 
 }  // namespace
 
-crypto::Sha256 chain_hash(const StoredEvent &row) {
+std::string chain_input(std::string_view version, const StoredEvent &row) {
     std::string bytes;
-    append_field(bytes, kVersion);
+    append_field(bytes, version);
     append_field(bytes, row.previous_hash);
     append_number(bytes, static_cast<uint64_t>(row.sequence));
     append_field(bytes, row.id);
@@ -54,7 +52,11 @@ crypto::Sha256 chain_hash(const StoredEvent &row) {
                     &event.ip_address, &event.user_agent, &event.data}) {
         append_field(bytes, *field);
     }
-    return crypto::sha256(bytes);
+    return bytes;
+}
+
+crypto::Sha256 chain_hash(const StoredEvent &row) {
+    return crypto::sha256(chain_input("nexus audit v1", row));
 }
 
 Event bounded(Event event) {

@@ -58,6 +58,11 @@ inline constexpr std::string_view kWorkspaceUpdated = "workspace.updated";
 inline constexpr std::string_view kWorkspaceSuspended = "workspace.suspended";
 inline constexpr std::string_view kWorkspaceResumed = "workspace.resumed";
 inline constexpr std::string_view kAccessRefused = "access.refused";
+inline constexpr std::string_view kCredentialRefused = "credential.refused";  // its box was not believed
+inline constexpr std::string_view kVaultResealed = "vault.resealed";
+inline constexpr std::string_view kAuditKeyCreated = "audit.key_created";
+inline constexpr std::string_view kAuditTrimmed = "audit.trimmed";
+inline constexpr std::string_view kAuditChainBroken = "audit.chain_broken";  // the head was not as we left it
 
 /// What happened. No member may hold a secret or a provider's raw text; each is cut at kMaxFieldBytes.
 struct Event {
@@ -81,10 +86,13 @@ struct StoredEvent {
     UnixMs created_at = 0;
     Event event;
     std::string previous_hash;  // 32 bytes; zeroes for the first row
-    std::string hash;           // 32 bytes
+    std::string hash;           // 32 bytes: chain_hash, or Chain::row_mac where there is a key_id
+    std::string key_id;         // of the chain's key; "" = the row is from before the chain had one
 };
 
-/// SHA-256 over previous_hash and every field, each prefixed by its length (8 bytes, big-endian).
+/// version, previous_hash and every field, each prefixed by its length (8 bytes, big-endian).
+std::string chain_input(std::string_view version, const StoredEvent &row);
+/// SHA-256 of it, version "nexus audit v1".
 crypto::Sha256 chain_hash(const StoredEvent &row);
 
 /// `event` as databases take it: fields in UTF-8, without NULs, cut to their limits.

@@ -62,4 +62,29 @@ int connection_reconnect(const Client &client, const Output &output, const std::
 int connection_label(const Client &client, const Output &output, const std::string &id,
                      const std::vector<std::string> &labels);
 
+struct RotateOptions {
+    int batch = 500;
+    int rate = 0;  // boxes a second; 0 = as fast as it goes
+    bool quiet = false;
+};
+int keys_status(const Client &client, const Output &output);
+int keys_rotate(const Client &client, const Output &output, const RotateOptions &options);
+
+struct AuditListOptions {
+    std::string type;
+    std::string connection;
+    std::string workspace;
+    std::string provider;
+    std::string actor;
+    std::string since;
+    std::string until;
+    int64_t limit = 50;
+};
+struct AuditVerifyOptions {
+    int64_t after = 0;
+    std::string expect;  // SEQUENCE:HASH
+};
+int audit_list(const Client &client, const Output &output, const AuditListOptions &options);
+int audit_verify(const Client &client, const Output &output, const AuditVerifyOptions &options);
+
 }  // namespace nexus::control::cli

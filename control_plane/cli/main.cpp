@@ -30,6 +30,9 @@ struct Line {
     ReconnectOptions reconnect;
     std::vector<std::string> labels;
     takeover::Options take_over;
+    RotateOptions rotate;
+    AuditListOptions audit;
+    AuditVerifyOptions verify;
     Command command;
 
     void choose(CLI::App *app, Command chosen) {
@@ -173,6 +176,47 @@ void add_import(CLI::App &app, Line &line) {
     });
 }
 
+void add_keys(CLI::App &app, Line &line) {
+    CLI::App *keys = app.add_subcommand("keys", "Keys of the vault")->require_subcommand(1);
+    line.choose(keys->add_subcommand("status", "What each key still seals, and which can be removed"),
+                keys_status);
+    CLI::App *rotate = keys->add_subcommand(
+        "rotate", "Seal everything under the current key; may be stopped and given again");
+    rotate->add_option("--rate", line.rotate.rate, "At most so many a second (default: as fast as it goes)")
+        ->check(CLI::PositiveNumber);
+    rotate->add_option("--batch", line.rotate.batch, "So many in one transaction (500)")
+        ->check(CLI::Range(1, 1000));
+    rotate->add_flag("--quiet", line.rotate.quiet, "No progress on stderr");
+    line.choose(rotate, [&line](const Client &client, const Output &output) {
+        return keys_rotate(client, output, line.rotate);
+    });
+}
+
+void add_audit(CLI::App &app, Line &line) {
+    CLI::App *audit = app.add_subcommand("audit", "The audit log")->require_subcommand(1);
+    CLI::App *list = audit->add_subcommand("list", "List events, newest first");
+    list->add_option("--type", line.audit.type, "Only of this type");
+    list->add_option("--connection", line.audit.connection, "Only of this connection");
+    list->add_option("--workspace", line.audit.workspace, "Only of this workspace");
+    list->add_option("--provider", line.audit.provider, "Only of this provider (id)");
+    list->add_option("--actor", line.audit.actor, "Only of this actor, such as agent:ID or key:full");
+    list->add_option("--since", line.audit.since, "Not before this time (RFC 3339)");
+    list->add_option("--until", line.audit.until, "Before this time (RFC 3339)");
+    list->add_option("--limit", line.audit.limit, "At most so many (50)")->check(CLI::PositiveNumber);
+    line.choose(list, [&line](const Client &client, const Output &output) {
+        return audit_list(client, output, line.audit);
+    });
+    CLI::App *verify =
+        audit->add_subcommand("verify", "Look for rows that were edited, removed, reordered or put back");
+    verify->add_option("--after", line.verify.after, "Begin behind this sequence")
+        ->check(CLI::NonNegativeNumber);
+    verify->add_option("--expect", line.verify.expect,
+                       "SEQUENCE:HASH that an earlier verify printed: the chain must still hold it");
+    line.choose(verify, [&line](const Client &client, const Output &output) {
+        return audit_verify(client, output, line.verify);
+    });
+}
+
 int run(int argc, char **argv) {
     json::install_wiping_allocator();
     CLI::App app(
@@ -189,6 +233,8 @@ int run(int argc, char **argv) {
     add_connect(app, line);
     add_connection(app, line);
     add_import(app, line);
+    add_keys(app, line);
+    add_audit(app, line);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

@@ -111,8 +111,9 @@ struct Config {
     std::vector<net::Cidr> egress_allowed_cidrs;
     std::string egress_ca_file;  // "" = the system's
     std::string log_level = "info";
-    unsigned worker_threads = 16;  // they wait for providers, so more than cores
-    unsigned queue_limit = 256;    // requests waiting for a worker
+    unsigned audit_retention_days = 0;  // 0 = audit rows are kept for ever
+    unsigned worker_threads = 16;       // they wait for providers, so more than cores
+    unsigned queue_limit = 256;         // requests waiting for a worker
     unsigned max_connections = 1024;
     unsigned request_timeout_s = 10;
     unsigned keepalive_timeout_s = 60;

@@ -65,6 +65,8 @@ constexpr std::array kVariables{
     Variable{"EGRESS_ALLOWED_CIDRS", "",
              "Private networks that outgoing requests may reach after all, comma separated", false, false},
     Variable{"EGRESS_CA_FILE", "", "CA bundle (PEM) for outgoing TLS instead of the system's", false, false},
+    Variable{"AUDIT_RETENTION_DAYS", "0",
+             "Audit rows older than this are removed; 0 keeps all, at most 36500", false, false},
     Variable{"LOG_LEVEL", "info", "debug, info, warn, error or off", false, false},
     Variable{"WORKER_THREADS", "16", "Threads that answer requests, 1 to 256", false, false},
     Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false,

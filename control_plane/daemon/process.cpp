@@ -5,6 +5,8 @@ namespace nexus::control {
 
 namespace {
 
+constexpr UnixMs kDayMs = 24LL * 3600 * 1000;
+
 HttpClientOptions http_options(const Config &config) {
     HttpClientOptions options;
     options.allowed_private = config.egress_allowed_cidrs;
@@ -26,13 +28,14 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       endpoint(fetch, clock),
       discovery(fetch, clock, &metrics),
       links(signer, config, clock),
-      records(*database, vault, clock, &links),
+      records(*database, vault, clock, &links, &metrics),
       redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),
       drainer(
           *database, redis, [this](const store::OutboxEntry &entry) { return records.for_outbox(entry); },
           clock, DrainerOptions{}, &metrics),
       audit(*database, clock, &metrics),
-      janitor(*database, clock),
+      refusals(audit, clock, &metrics),
+      janitor(*database, clock, std::chrono::minutes{10}, config.audit_retention_days * kDayMs, &metrics),
       refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
       providers(*database, vault, drainer, EgressGuard(config.egress_allowed_cidrs), clock),
       consents(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
@@ -46,10 +49,12 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       workspaces(*database, drainer, clock),
       last_used(*database, clock),
       imports(*database, vault, drainer, clock),
+      vault_service(*database, vault, clock, &metrics),
+      audit_log(*database),
       authenticator(*database, config.control_keys, clock, &last_used),
-      gate(authenticator, config.networks),
-      context{config,   *database,   redis,        drainer,    metrics,   clock,   providers,
-              consents, callbacks,   captures,     connects,   tokens,    records, links,
-              agents,   connections, control_keys, workspaces, last_used, imports} {}
+      gate(authenticator, config.networks, &refusals),
+      context{config,       *database,  redis,     drainer, metrics,       clock,    providers, consents,
+              callbacks,    captures,   connects,  tokens,  records,       links,    agents,    connections,
+              control_keys, workspaces, last_used, imports, vault_service, audit_log} {}
 
 }  // namespace nexus::control

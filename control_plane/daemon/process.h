@@ -31,6 +31,7 @@ struct Process {
     RedisWriter redis;
     OutboxDrainer drainer;
     AuditQueue audit;
+    RefusalAudit refusals;
     Janitor janitor;
     Refresher refresher;
     ProviderService providers;
@@ -45,6 +46,8 @@ struct Process {
     WorkspaceService workspaces;
     LastUsed last_used;
     ImportService imports;
+    VaultService vault_service;
+    AuditService audit_log;
     Authenticator authenticator;
     Gate gate;
     ApiContext context;

@@ -140,6 +140,15 @@ struct Metrics::Impl {
     Counter &audit_lost =
         make.counter("nexus_audit_events_lost_total", "Audit events that could not be written");
 
+    Counter &audit_trimmed =
+        make.counter("nexus_audit_trimmed_total", "Audit rows removed by AUDIT_RETENTION_DAYS");
+    Counter &audit_suppressed = make.counter("nexus_audit_refusals_suppressed_total",
+                                             "Refusals counted instead of audited one by one");
+    Series<Counter> resealed =
+        make.counter("nexus_vault_resealed_total", {"kind"}, "Boxes sealed anew by a key rotation");
+    Series<Counter> vault_refusals =
+        make.counter("nexus_vault_refusals_total", {"reason"}, "Sealed credentials that were not believed");
+
     Series<Counter> egress =
         make.counter("nexus_egress_requests_total", {"provider", "result"}, "Outgoing HTTP requests");
     Series<Histogram> egress_seconds = make.histogram("nexus_egress_request_duration_seconds", {"provider"},
@@ -245,6 +254,18 @@ void Metrics::audit_write(double seconds) {
 }
 void Metrics::audit_lost(size_t events) {
     impl_->audit_lost.Increment(static_cast<double>(events));
+}
+void Metrics::audit_trimmed(int64_t rows) {
+    impl_->audit_trimmed.Increment(static_cast<double>(rows));
+}
+void Metrics::audit_suppressed() {
+    impl_->audit_suppressed.Increment();
+}
+void Metrics::vault_resealed(std::string_view kind, int64_t boxes) {
+    impl_->resealed.at({kind}).Increment(static_cast<double>(boxes));
+}
+void Metrics::vault_refusal(std::string_view reason) {
+    impl_->vault_refusals.at({reason}).Increment();
 }
 
 void Metrics::egress_request(std::string_view provider, std::string_view result, double seconds) {

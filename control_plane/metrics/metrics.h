@@ -64,6 +64,13 @@ public:
     void audit_queue_depth(size_t events);    // nexus_audit_queue_depth
     void audit_write(double seconds);         // nexus_audit_write_duration_seconds
     void audit_lost(size_t events);           // nexus_audit_events_lost_total
+    void audit_trimmed(int64_t rows);         // nexus_audit_trimmed_total
+    void audit_suppressed();                  // nexus_audit_refusals_suppressed_total
+
+    // nexus_vault_resealed_total{kind}: credentials, client_secret, code_verifier, installation
+    void vault_resealed(std::string_view kind, int64_t boxes);
+    // nexus_vault_refusals_total{reason}: rolled_back, seal_broken, unknown_key, unreadable
+    void vault_refusal(std::string_view reason);
 
     // nexus_egress_requests_total{provider,result}, nexus_egress_request_duration_seconds{provider}
     // provider: its name, "" where none is known; result: ok, denied, unavailable

@@ -28,4 +28,9 @@ Result<Secret> open_code_verifier(const Vault &vault, const store::Connection &c
     return vault.open(place_of(connection, owner), connection.code_verifier_box);
 }
 
+Result<std::string> reseal_code_verifier(const Vault &vault, const store::Connection &connection) {
+    const std::string owner = owner_of(connection);
+    return vault.reseal(place_of(connection, owner), connection.code_verifier_box);
+}
+
 }  // namespace nexus::control

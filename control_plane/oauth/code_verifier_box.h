@@ -12,5 +12,7 @@ Result<std::string> seal_code_verifier(const Vault &vault, const store::Connecti
                                        const Secret &verifier);
 /// errors kSealBroken, kUnknownKey
 Result<Secret> open_code_verifier(const Vault &vault, const store::Connection &connection);
+/// The same box under the vault's current key. errors as open; kCryptoFailure
+Result<std::string> reseal_code_verifier(const Vault &vault, const store::Connection &connection);
 
 }  // namespace nexus::control

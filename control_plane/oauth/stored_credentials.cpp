@@ -64,17 +64,34 @@ Result<store::Token> seal_credentials(const Vault &vault, const store::Connectio
     if (!box) {
         return fail(box.error());
     }
-    return store::Token{connection.id, std::move(*box), version, now};
+    return store::Token{connection.id, std::move(*box), version, now, version};
 }
 
 Result<StoredCredentials> open_credentials(const Vault &vault, const store::Connection &connection,
                                            const store::Token &token) {
+    if (token.version != token.newest_version) {
+        return fail(Errc::kSealBroken, "an older row of the credential, or of its connection, was put back",
+                    std::string{kRolledBack});
+    }
     const std::string owner = vault_owner(connection);
     Result<Secret> text = vault.open(place_of(connection, token.version, owner), token.box);
     if (!text) {
         return fail(text.error());
     }
     return parse_stored_credentials(text->view());
+}
+
+Result<store::Token> reseal_credentials(const Vault &vault, const store::Connection &connection,
+                                        const store::Token &token) {
+    const std::string owner = vault_owner(connection);
+    const Place place = place_of(connection, token.version, owner);
+    Result<std::string> box = vault.reseal(place, token.box);
+    if (!box) {
+        return fail(box.error());
+    }
+    store::Token out = token;
+    out.box = std::move(*box);
+    return out;
 }
 
 }  // namespace nexus::control

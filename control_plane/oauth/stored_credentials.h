@@ -31,9 +31,16 @@ Result<StoredCredentials> parse_stored_credentials(std::string_view json);
 /// is of no use. errors kCryptoFailure
 Result<store::Token> seal_credentials(const Vault &vault, const store::Connection &connection,
                                       int64_t version, const StoredCredentials &credentials, UnixMs now);
-/// errors kSealBroken, kUnknownKey, kMalformedRecord
+/// errors kSealBroken (detail kRolledBack: the version is not the one that the connection's row names),
+///        kUnknownKey, kMalformedRecord
 Result<StoredCredentials> open_credentials(const Vault &vault, const store::Connection &connection,
                                            const store::Token &token);
+inline constexpr std::string_view kRolledBack = "credential_rolled_back";
+
+/// The same box under the vault's current key; its version stays (docs/decisions/0025). Only id, workspace_id
+/// and provider_id of the connection matter. errors kSealBroken, kUnknownKey, kCryptoFailure
+Result<store::Token> reseal_credentials(const Vault &vault, const store::Connection &connection,
+                                        const store::Token &token);
 
 /// What boxes of a connection are bound to beside its id (Place::owner).
 std::string vault_owner(const store::Connection &connection);

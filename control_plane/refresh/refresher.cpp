@@ -5,6 +5,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/variables.h"
 #include "control_plane/refresh/refresh_words.h"
 #include "shared/crypto/random.h"
@@ -201,6 +202,7 @@ Result<void> Refresher::load(Attempt &attempt) {
     }
     Result<StoredCredentials> credentials = open_credentials(vault_, attempt.connection, *token);
     if (!credentials) {
+        report_refused(credentials.error(), attempt.connection.id, metrics_);
         return fail(credentials.error());
     }
     if (credentials->refresh_token.empty() && !asks_again(*provider)) {

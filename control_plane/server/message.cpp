@@ -111,6 +111,7 @@ Response error_response(const Error &error, std::string_view request_id) {
     body.set("request_id", request_id);
 
     Response response = Response::json(info.http_status, body);
+    response.refused_as = error.errc;
     const int64_t retry_after = error.retry_after_s > 0 ? error.retry_after_s : 1;
     if (error.retry_after_s > 0 || info.http_status == 503) {
         response.headers.emplace_back("Retry-After", std::to_string(retry_after));

@@ -52,6 +52,7 @@ struct Response {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string content_type;  // "" = no body
     Secret body;
+    std::optional<Errc> refused_as;  // not sent: what error_response told, for the audit log
 
     static Response json(int status, const json::Value &value);
     static Response text(int status, std::string_view text,

@@ -26,7 +26,6 @@ store::Flow flow_of(const store::Connection &connection) {
     flow.scopes = connection.flow_scopes;
     flow.variables = connection.flow_variables;
     flow.allows_other_account = connection.flow_allows_other_account;
-    flow.code_verifier_key_id = connection.code_verifier_key_id;
     return flow;
 }
 

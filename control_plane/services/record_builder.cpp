@@ -2,6 +2,7 @@
 #include "control_plane/services/record_builder.h"
 
 #include "control_plane/oauth/client.h"
+#include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/oauth/variables.h"
 #include "control_plane/services/provider_profile.h"
@@ -57,6 +58,7 @@ Result<record::TokenRecord> RecordBuilder::token(const store::ConnectionWhole &w
     }
     Result<StoredCredentials> credentials = open_credentials(vault_, connection, *whole.token);
     if (!credentials) {
+        report_refused(credentials.error(), connection.id, metrics_);
         return fail(credentials.error());
     }
     StrategyConfig strategy = strategy_of(provider);

@@ -13,12 +13,14 @@
 
 namespace nexus::control {
 
+class Metrics;
+
 class RecordBuilder {
 public:
     /// links  the reconnect_url of a connection that needs a person; nullptr = none
     RecordBuilder(store::Database &database, const Vault &vault, Clock clock,
-                  const ReconnectLinks *links = nullptr)
-        : database_(database), vault_(vault), clock_(std::move(clock)), links_(links) {}
+                  const ReconnectLinks *links = nullptr, Metrics *metrics = nullptr)
+        : database_(database), vault_(vault), clock_(std::move(clock)), links_(links), metrics_(metrics) {}
 
     /// A deleted connection gives a record of no workspace, so that edges tell nobody of it.
     /// Credentials are in it only while the connection is active and its provider lives.
@@ -38,6 +40,7 @@ private:
     const Vault &vault_;
     Clock clock_;
     const ReconnectLinks *links_;
+    Metrics *metrics_;
 };
 
 }  // namespace nexus::control

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/oauth/credential_alarm.h"
 #include "shared/encoding/hex.h"
 
 namespace nexus::control {
@@ -141,8 +142,14 @@ Result<record::TokenRecord> TokenService::record_for_edge(const Caller &caller,
     Result<store::Connection> row = found->provider.deleted_at == 0
                                         ? make_usable(found->connection, RefreshWish{})
                                         : Result<store::Connection>{found->connection};
-    note(caller, found->connection, row ? nullptr : &row.error());
-    return record_of(*found, row);
+    return leased_record(caller, *found, row);
+}
+
+Result<record::TokenRecord> TokenService::leased_record(const Caller &caller, const Found &found,
+                                                        const Result<store::Connection> &row) {
+    Result<record::TokenRecord> record = record_of(found, row);
+    note(caller, found.connection, record ? nullptr : &record.error());
+    return record;
 }
 
 Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
@@ -155,13 +162,15 @@ Result<record::TokenRecord> TokenService::refresh_for_edge(const Caller &caller,
     Result<store::Connection> row = found->provider.deleted_at == 0
                                         ? make_usable(found->connection, RefreshWish{true, above_generation})
                                         : Result<store::Connection>{found->connection};
-    return record_of(*found, row);
+    return leased_record(caller, *found, row);
 }
 
 void TokenService::note(const Caller &caller, const store::Connection &connection, const Error *error) {
+    const std::string_view refused = error == nullptr ? std::string_view{} : refusal_reason(*error);
     audit::Event event =
-        error == nullptr ? caller.event(audit::kTokenRetrieved)
-                         : caller.event(audit::kTokenRetrievalFailed, "error", errc_info(error->errc).code);
+        error == nullptr   ? caller.event(audit::kTokenRetrieved)
+        : !refused.empty() ? caller.event(audit::kCredentialRefused, "reason", refused)
+                           : caller.event(audit::kTokenRetrievalFailed, "error", errc_info(error->errc).code);
     event.connection_id = connection.id;
     event.workspace_id = connection.workspace_id;
     event.provider_id = connection.provider_id;

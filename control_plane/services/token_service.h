@@ -47,6 +47,8 @@ private:
     Result<record::TokenRecord> usable_record(const Caller &caller, const Found &found,
                                               const Result<store::Connection> &row);
     Result<record::TokenRecord> record_of(const Found &found, const Result<store::Connection> &row) const;
+    Result<record::TokenRecord> leased_record(const Caller &caller, const Found &found,
+                                              const Result<store::Connection> &row);
     void note(const Caller &caller, const store::Connection &connection, const Error *error);
 
     store::Database &database_;

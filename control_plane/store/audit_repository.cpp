@@ -1,9 +1,12 @@
-// The audit chain: the head row is updated first, which makes other writers wait, then the events take their
-// places.
+// The audit chain: writing and listing. The head row is locked first, which makes other writers wait, then
+// the events take their places and the head moves behind the last one.
 #include "control_plane/store/audit_repository.h"
 
-#include <algorithm>
+#include <array>
 
+#include "control_plane/log/log.h"
+#include "control_plane/store/audit_head.h"
+#include "control_plane/store/audit_rows.h"
 #include "control_plane/store/cursor.h"
 #include "shared/crypto/random.h"
 #include "shared/encoding/hex.h"
@@ -12,48 +15,109 @@ namespace nexus::control::store::audit_log {
 
 namespace {
 
-#define NEXUS_AUDIT_COLUMNS                                                                               \
-    "sequence, id, created_at, event_type, workspace_id, connection_id, provider_id, actor, ip_address, " \
-    "user_agent, event_data, previous_hash, hash"
+// Rows per INSERT: few texts of statements, so that a driver can keep them prepared.
+constexpr std::array<size_t, 4> kChunks{64, 16, 4, 1};
 
-constexpr int64_t kVerifyPage = 500;
-constexpr size_t kAuditColumns = 13;
-constexpr size_t kChunks[]{50, 10, 1};  // rows of one INSERT: few texts, so that they stay prepared
-
-struct Head {
-    int64_t sequence = 0;
-    std::string hash;  // 32 bytes
-};
-
-Result<std::string> parse_hash(const std::string &hex) {
-    Result<std::string> bytes = encoding::hex_decode(hex);
-    if (!bytes || bytes->size() != sizeof(crypto::Sha256)) {
-        return fail(Errc::kStoreUnavailable, "the audit chain holds something that is no hash");
+std::string insert_statement(size_t rows) {
+    std::string sql = "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS ") VALUES ";
+    size_t parameter = 0;
+    for (size_t row = 0; row < rows; ++row) {
+        for (size_t column = 0; column < kAuditColumns; ++column) {
+            sql.append(column > 0 ? ", $" : row > 0 ? ", ($" : "($").append(std::to_string(++parameter));
+        }
+        sql += ")";
     }
-    return bytes;
+    return sql;
 }
 
-Result<Head> read_head(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
+Result<void> insert(Transaction &sql, std::span<const audit::StoredEvent> rows) {
+    static const std::array<std::string, kChunks.size()> kStatements{
+        insert_statement(kChunks[0]), insert_statement(kChunks[1]), insert_statement(kChunks[2]),
+        insert_statement(kChunks[3])};
+    std::vector<Value> values;
+    for (size_t size = 0; size < kChunks.size(); ++size) {
+        for (; rows.size() >= kChunks[size]; rows = rows.subspan(kChunks[size])) {
+            values.clear();
+            for (const audit::StoredEvent &row : rows.first(kChunks[size])) {
+                const audit::Event &e = row.event;
+                for (Value value : {Value{row.sequence}, Value{row.id}, Value{row.created_at}, Value{e.type},
+                                    Value{e.workspace_id}, Value{e.connection_id}, Value{e.provider_id},
+                                    Value{e.actor}, Value{e.ip_address}, Value{e.user_agent}, Value{e.data},
+                                    Value{encoding::hex_encode(row.previous_hash)},
+                                    Value{encoding::hex_encode(row.hash)}, Value{row.key_id}}) {
+                    values.push_back(std::move(value));
+                }
+            }
+            if (Result<Rows> inserted = sql.execute(kStatements[size], values); !inserted) {
+                return fail(inserted.error());
+            }
+        }
     }
-    if (rows->empty()) {
-        return fail(Errc::kStoreUnavailable, "the audit chain has lost its head");
+    return {};
+}
+
+/// Somebody changed the head. The chain goes on behind the newest row there is, and says so for ever: to
+/// build on it in silence would make the change look right.
+Result<Pending> recover(Transaction &sql, audit::Head &head, UnixMs now) {
+    log::error("audit_chain_broken", {{"head_sequence", head.sequence}});
+    Pending note{{}, now};
+    note.event.type = audit::kAuditChainBroken;
+    note.event.actor = "system";
+    note.event.data = R"({"head_sequence":)" + std::to_string(head.sequence) + "}";
+    Result<Rows> newest =
+        sql.execute("SELECT sequence, hash FROM audit_events ORDER BY sequence DESC LIMIT 1");
+    if (!newest) {
+        return fail(newest.error());
     }
-    RowReader in(rows->rows.front());
-    Head head;
-    head.sequence = in.integer();
-    const std::string hex = in.text();
-    if (Result<void> read = in.finish(); !read) {
-        return fail(read.error());
+    if (!newest->empty()) {
+        RowReader in(newest->rows.front());
+        const int64_t sequence = in.integer();
+        Result<std::string> hash = parse_hash(in.text());
+        if (hash && sequence >= head.sequence) {
+            head.sequence = sequence;
+            head.hash = std::move(*hash);
+        }
     }
-    Result<std::string> hash = parse_hash(hex);
-    if (!hash) {
-        return fail(hash.error());
+    return note;
+}
+
+/// The head to go on from, locked; what must be said first goes into `notes`.
+Result<audit::Head> take_head(Transaction &sql, std::vector<Pending> &notes, UnixMs now) {
+    Result<audit::Head> head = lock_head(sql);
+    audit::Chain *chain = sql.audit_chain();
+    if (!head) {
+        return head;
     }
-    head.hash = std::move(*hash);
+    if (chain == nullptr) {
+        return head->mac.empty() ? std::move(head)
+                                 : fail(Errc::kInternal, "the audit chain's key is not loaded");
+    }
+    const bool is_long_enough = !sql.is_first_look_at_audit() || chain->witness(head->sequence);
+    if (chain->is_own(*head) && is_long_enough) {
+        return head;
+    }
+    Result<Pending> note = recover(sql, *head, now);
+    if (!note) {
+        return fail(note.error());
+    }
+    notes.push_back(std::move(*note));
     return head;
 }
+
+audit::StoredEvent next_row(audit::Head &head, const Pending &timed, const audit::Chain *chain) {
+    audit::StoredEvent row;
+    row.sequence = ++head.sequence;
+    row.id = crypto::random_uuid();
+    row.created_at = timed.at;
+    row.event = audit::bounded(timed.event);
+    row.previous_hash = head.hash;
+    row.key_id = chain == nullptr ? std::string() : chain->key_id();
+    row.hash = chain == nullptr ? std::string(crypto::as_view(audit::chain_hash(row))) : chain->row_mac(row);
+    head.hash = row.hash;
+    return row;
+}
+
+}  // namespace
 
 Result<audit::StoredEvent> read_event(const Row &row) {
     RowReader in(row);
@@ -71,6 +135,7 @@ Result<audit::StoredEvent> read_event(const Row &row) {
     stored.event.data = in.text();
     const std::string previous = in.text();
     const std::string own = in.text();
+    stored.key_id = in.text();
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }
@@ -80,82 +145,42 @@ Result<audit::StoredEvent> read_event(const Row &row) {
     return stored;
 }
 
-std::string insert_statement(size_t rows) {
-    std::string text = "INSERT INTO audit_events (" NEXUS_AUDIT_COLUMNS ") VALUES ";
-    for (size_t parameter = 1; parameter <= rows * kAuditColumns; ++parameter) {
-        const bool is_first = parameter % kAuditColumns == 1;
-        text += is_first ? (parameter == 1 ? "($" : "), ($") : ", $";
-        text += std::to_string(parameter);
-    }
-    return text + ")";
-}
-
-/// Adds the columns of one row; returns its hash.
-std::string add_row(std::vector<Value> &values, const Pending &pending, int64_t sequence,
-                    const std::string &previous_hash) {
-    audit::StoredEvent row;
-    row.sequence = sequence;
-    row.id = crypto::random_uuid();
-    row.created_at = pending.at;
-    row.event = audit::bounded(pending.event);
-    row.previous_hash = previous_hash;
-    std::string hash(crypto::as_view(audit::chain_hash(row)));
-    audit::Event &e = row.event;
-    values.emplace_back(row.sequence);
-    values.emplace_back(std::move(row.id));
-    values.emplace_back(row.created_at);
-    for (std::string *field : {&e.type, &e.workspace_id, &e.connection_id, &e.provider_id, &e.actor,
-                               &e.ip_address, &e.user_agent, &e.data}) {
-        values.emplace_back(std::move(*field));
-    }
-    values.emplace_back(encoding::hex_encode(previous_hash));
-    values.emplace_back(encoding::hex_encode(hash));
-    return hash;
-}
-
-AuditVerdict broken(int64_t sequence, int64_t rows, std::string problem) {
-    return {false, rows, sequence, std::move(problem)};
-}
-
-}  // namespace
-
 Result<void> append_all(Transaction &sql, std::span<const Pending> events) {
     if (events.empty()) {
         return {};
     }
-    const auto count = static_cast<int64_t>(events.size());
-    Result<Head> head = read_head(sql.execute(
-        "UPDATE audit_head SET sequence = sequence + $1 WHERE id = 1 RETURNING sequence, hash", {count}));
+    std::vector<Pending> notes;
+    Result<audit::Head> head = take_head(sql, notes, events.front().at);
     if (!head) {
         return fail(head.error());
     }
-
-    int64_t sequence = head->sequence - count;
-    std::string previous = std::move(head->hash);
-    for (size_t done = 0; done < events.size();) {
-        const size_t rows =
-            *std::ranges::find_if(kChunks, [&](size_t chunk) { return chunk <= events.size() - done; });
-        std::vector<Value> values;
-        values.reserve(rows * kAuditColumns);
-        for (const Pending &event : events.subspan(done, rows)) {
-            previous = add_row(values, event, ++sequence, previous);
+    std::vector<audit::StoredEvent> rows;
+    rows.reserve(notes.size() + events.size());
+    for (const std::span<const Pending> group : {std::span<const Pending>(notes), events}) {
+        for (const Pending &event : group) {
+            rows.push_back(next_row(*head, event, sql.audit_chain()));
         }
-        if (Result<Rows> inserted = sql.execute(insert_statement(rows), values); !inserted) {
-            return fail(inserted.error());
-        }
-        done += rows;
     }
-    Result<Rows> moved =
-        sql.execute("UPDATE audit_head SET hash = $1 WHERE id = 1", {encoding::hex_encode(previous)});
-    if (!moved) {
-        return fail(moved.error());
+    if (Result<void> inserted = insert(sql, rows); !inserted) {
+        return inserted;
     }
-    return {};
+    return put_head(sql, std::move(*head));
 }
 
 Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now) {
-    const Pending one[]{{event, now}};
+    const Pending one[] = {{event, now}};
     return append_all(sql, one);
+}
+
+Result<void> begin_chain(Transaction &sql, const audit::Event &event, UnixMs now) {
+    Result<audit::Head> head = lock_head(sql);
+    if (!head) {
+        return fail(head.error());
+    }
+    if (Result<void> sealed = put_head(sql, std::move(*head)); !sealed) {
+        return sealed;
+    }
+    return append(sql, event, now);
 }
 
 Result<void> append(Database &database, const audit::Event &event, UnixMs now) {
@@ -169,14 +194,19 @@ Result<std::vector<audit::StoredEvent>> list(Executor &sql, const AuditFilter &f
         parameters.push_back(std::move(value));
         return "$" + std::to_string(parameters.size());
     };
-    if (!filter.event_type.empty()) {
-        statement += " AND event_type = " + bind(filter.event_type);
-    }
-    if (!filter.connection_id.empty()) {
-        statement += " AND connection_id = " + bind(filter.connection_id);
+    for (const auto &[column, value] :
+         {std::pair{"event_type", &filter.event_type}, std::pair{"connection_id", &filter.connection_id},
+          std::pair{"workspace_id", &filter.workspace_id}, std::pair{"provider_id", &filter.provider_id},
+          std::pair{"actor", &filter.actor}}) {
+        if (!value->empty()) {
+            statement.append(" AND ").append(column).append(" = ").append(bind(*value));
+        }
     }
     if (filter.since > 0) {
         statement += " AND created_at >= " + bind(filter.since);
+    }
+    if (filter.until > 0) {
+        statement += " AND created_at < " + bind(filter.until);
     }
     if (filter.before_sequence > 0) {
         statement += " AND sequence < " + bind(filter.before_sequence);
@@ -196,49 +226,6 @@ Result<std::vector<audit::StoredEvent>> list(Executor &sql, const AuditFilter &f
         events.push_back(std::move(*event));
     }
     return events;
-}
-
-Result<AuditVerdict> verify(Executor &sql) {
-    // The head first: rows that join while we walk are beyond it.
-    const Result<Head> head = read_head(sql.execute("SELECT sequence, hash FROM audit_head WHERE id = 1"));
-    if (!head) {
-        return fail(head.error());
-    }
-    AuditVerdict verdict;
-    std::string previous(sizeof(crypto::Sha256), '\0');
-    while (verdict.rows < head->sequence) {
-        Result<Rows> rows = sql.execute("SELECT " NEXUS_AUDIT_COLUMNS
-                                        " FROM audit_events "
-                                        "WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
-                                        {verdict.rows, head->sequence, kVerifyPage});
-        if (!rows) {
-            return fail(rows.error());
-        }
-        for (const Row &row : rows->rows) {
-            const Result<audit::StoredEvent> event = read_event(row);
-            if (!event) {
-                return fail(event.error());
-            }
-            const int64_t expected = verdict.rows + 1;
-            if (event->sequence != expected) {
-                return broken(expected, verdict.rows, "row " + std::to_string(expected) + " is missing");
-            }
-            if (event->previous_hash != previous ||
-                event->hash != crypto::as_view(audit::chain_hash(*event))) {
-                return broken(expected, verdict.rows, "row " + std::to_string(expected) + " was changed");
-            }
-            previous = event->hash;
-            verdict.rows = expected;
-        }
-        if (rows->empty()) {
-            return broken(verdict.rows + 1, verdict.rows,
-                          "the rows after " + std::to_string(verdict.rows) + " are missing");
-        }
-    }
-    if (previous != head->hash) {
-        return broken(head->sequence, verdict.rows, "the last row does not fit the head");
-    }
-    return verdict;
 }
 
 }  // namespace nexus::control::store::audit_log

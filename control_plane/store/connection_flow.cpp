@@ -1,5 +1,6 @@
 // Consent flows of connections: begun, looked at, used up once.
 #include "control_plane/store/connection_rows.h"
+#include "shared/crypto/keyring.h"
 
 namespace nexus::control::store::connections {
 
@@ -19,7 +20,7 @@ Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, Un
         "WHERE id = $1 AND state <> 'revoked' AND deleted_at = 0",
         {text(id), flow.flow_id, flow.flow_expires_at, bytes_or_null(flow.code_verifier_box), flow.nonce,
          flow.return_url, store::list(flow.scopes), now, flow.variables, flag(flow.allows_other_account),
-         flow.code_verifier_key_id});
+         crypto::box_key_id(flow.code_verifier_box)});
     if (!updated) {
         return fail(updated.error());
     }

@@ -1,9 +1,12 @@
 // Connections: create, read, list, change. Flows are connection_flow.cpp's, leases connection_refresh.cpp's.
 #include "control_plane/store/connection_repository.h"
 
+#include <algorithm>
+
 #include "control_plane/json/json.h"
 #include "control_plane/store/connection_rows.h"
 #include "control_plane/store/list_query.h"
+#include "shared/crypto/keyring.h"
 
 namespace nexus::control::store {
 
@@ -124,7 +127,7 @@ Result<void> create(Executor &sql, const Connection &c) {
                      c.variables,
                      c.flow_variables,
                      flag(c.flow_allows_other_account),
-                     c.code_verifier_key_id,
+                     crypto::box_key_id(c.code_verifier_box),
                      c.token_version,
                      c.deleted_at});
     if (!inserted) {
@@ -139,6 +142,31 @@ Result<Connection> get_any(Executor &sql, std::string_view id) {
         return fail(rows.error());
     }
     return rows->empty() ? connection_not_found() : read_connection(rows->rows.front());
+}
+
+Result<std::map<std::string, int64_t>> token_versions(Executor &sql, std::span<const std::string> ids) {
+    std::map<std::string, int64_t> versions;
+    for (; !ids.empty(); ids = ids.subspan(std::min<size_t>(ids.size(), 50))) {
+        std::string statement = "SELECT id, token_version FROM connections WHERE id IN (";
+        std::vector<Value> parameters;
+        for (size_t i = 0; i < 50; ++i) {  // one text of the statement; the last id fills the rest
+            parameters.emplace_back(ids[std::min(i, ids.size() - 1)]);
+            statement.append(i == 0 ? "$" : ", $").append(std::to_string(i + 1));
+        }
+        Result<Rows> rows = sql.execute(statement + ")", parameters);
+        if (!rows) {
+            return fail(rows.error());
+        }
+        for (const Row &row : rows->rows) {
+            RowReader in(row);
+            std::string id = in.text();
+            versions[std::move(id)] = in.integer();
+            if (Result<void> read = in.finish(); !read) {
+                return fail(read.error());
+            }
+        }
+    }
+    return versions;
 }
 
 Result<Connection> get(Executor &sql, std::string_view id) {

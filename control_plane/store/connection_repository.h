@@ -3,7 +3,9 @@
 // services use.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +34,7 @@ struct Connection {
     std::vector<std::string> flow_scopes;  // asked for; they become `scopes` when the flow succeeds
     std::string flow_variables = "{}";     // JSON object; they become `variables` when the flow succeeds
     bool flow_allows_other_account = false;
-    std::string code_verifier_key_id;  // hex id of the vault key that sealed the box
+    std::string code_verifier_key_id;  // hex id of the vault key that sealed the box; read only
 
     std::string account_subject;   // who granted, at the provider; a reconnect must be the same
     std::string attention_reason;  // in state attention (and failed)
@@ -90,7 +92,6 @@ struct Flow {
     std::vector<std::string> scopes;
     std::string variables = "{}";
     bool allows_other_account = false;
-    std::string code_verifier_key_id;
 };
 
 namespace connections {
@@ -130,6 +131,9 @@ Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t
                                   int64_t epoch, const ConnectionChange &change, UnixMs now);
 /// Gives the lease back after a refresh that changed nothing. A lost lease is no error.
 Result<void> release_refresh_lease(Executor &sql, std::string_view id, int64_t epoch, UnixMs now);
+
+/// token_version of each of these that exists, at most 1000.
+Result<std::map<std::string, int64_t>> token_versions(Executor &sql, std::span<const std::string> ids);
 
 /// Deletes pending connections whose flow expired before `before`, at most `limit`. returns how many
 Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t limit);

@@ -46,6 +46,7 @@ Result<ConnectionWhole> read_whole(const Row &row) {
     token.connection_id = connection.id;
     token.box = in.bytes_or_empty();
     token.version = in.integer();
+    token.newest_version = connection.token_version;
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }

@@ -58,15 +58,18 @@ auto timed(Metrics *metrics, Session &session, Step &&step) {
 
 class SessionTransaction final : public Transaction {
 public:
-    SessionTransaction(Session &session, Metrics *metrics) : session_(session), metrics_(metrics) {}
+    SessionTransaction(Session &session, Metrics *metrics, audit::Chain *chain)
+        : session_(session), metrics_(metrics), chain_(chain) {}
 
     Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
         return timed(metrics_, session_, [&] { return session_.execute(sql, parameters); });
     }
+    audit::Chain *audit_chain() const noexcept override { return chain_; }
 
 private:
     Session &session_;
     Metrics *const metrics_;
+    audit::Chain *const chain_;
 };
 
 class PooledDatabase final : public Database {
@@ -141,11 +144,11 @@ protected:
     }
 
 private:
-    Result<void> run_once(Session &session, const std::function<Result<void>(Transaction &)> &work) {
+    Result<void> run_once(Session &session, const std::function<Result<void>(Transaction &)> &work) const {
         if (Result<void> begun = session.begin(); !begun) {
             return begun;
         }
-        SessionTransaction transaction(session, metrics_);
+        SessionTransaction transaction(session, metrics_, audit_chain());
         Result<void> done = run_guarded(session, transaction, work);
         if (done) {
             done = timed(metrics_, session, [&] { return session.commit(); });

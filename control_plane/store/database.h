@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "control_plane/config/config.h"
 #include "control_plane/store/value.h"
@@ -18,7 +19,10 @@
 
 namespace nexus::control {
 class Metrics;
+namespace audit {
+class Chain;
 }
+}  // namespace nexus::control
 
 namespace nexus::control::store {
 
@@ -38,6 +42,14 @@ public:
 class Transaction : public Executor {
 public:
     using Executor::execute;
+    /// The database's, see Database::set_audit_chain; nullptr = none.
+    virtual audit::Chain *audit_chain() const noexcept { return nullptr; }
+    /// The first time only: what is seen of the audit chain later on is the transaction's own work, which may
+    /// not last.
+    bool is_first_look_at_audit() noexcept { return !std::exchange(has_looked_at_audit_, true); }
+
+private:
+    bool has_looked_at_audit_ = false;
 };
 
 struct DatabaseOptions {
@@ -65,6 +77,11 @@ public:
     /// errors kInternal, as migrate, also when a migration is missing. For start-up without `migrate`.
     virtual Result<void> check_schema() = 0;
 
+    /// What makes audit rows that nobody without the vault's keys can make (audit/chain.h). Set once, before
+    /// the database is shared by threads; without it rows carry a plain hash.
+    void set_audit_chain(std::shared_ptr<audit::Chain> chain) { audit_chain_ = std::move(chain); }
+    audit::Chain *audit_chain() const noexcept { return audit_chain_.get(); }
+
     /// Runs `work(Transaction &)` -> Result<T> in a transaction: commits on a value, rolls back on an error.
     /// Run again, a few times, after a serialization failure, deadlock or busy database: so it must have no
     /// other side effects.
@@ -87,6 +104,9 @@ public:
 
 protected:
     virtual Result<void> run_transaction(const std::function<Result<void>(Transaction &)> &work) = 0;
+
+private:
+    std::shared_ptr<audit::Chain> audit_chain_;
 };
 
 }  // namespace nexus::control::store

@@ -2,6 +2,7 @@
 #include "control_plane/store/provider_repository.h"
 
 #include "control_plane/store/cursor.h"
+#include "shared/crypto/keyring.h"
 
 namespace nexus::control::store {
 
@@ -97,7 +98,7 @@ Result<void> create(Executor &sql, const Provider &p) {
                      p.updated_at,
                      p.deleted_at,
                      p.oauth,
-                     p.client_secret_key_id});
+                     crypto::box_key_id(p.client_secret_box)});
     if (!inserted) {
         return name_taken_or(inserted.error());
     }
@@ -186,7 +187,7 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
          p.category,
          p.updated_at,
          p.oauth,
-         p.client_secret_key_id});
+         crypto::box_key_id(p.client_secret_box)});
     if (!updated) {
         return name_taken_or(updated.error());
     }

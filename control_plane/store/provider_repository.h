@@ -18,7 +18,8 @@ struct Provider {
     std::string
         client_secret_box;  // sealed; "" = none. Place: provider_profiles, id, client_secret, secret_version
     int64_t client_secret_version = 0;
-    std::string client_secret_key_id;  // hex id of the vault key that sealed the box
+    std::string client_secret_key_id;  // hex id of the vault key that sealed the box; read only: writes take
+                                       // it off the box
     std::string auth_url;
     std::string token_url;
     std::string issuer;

@@ -190,9 +190,35 @@ CREATE TABLE workspaces (
 CREATE INDEX audit_events_of_workspace ON audit_events (workspace_id, sequence);
 )sql";
 
+// Key rotation and a keyed audit chain: the installation's own secrets, which keys seal code verifiers, the
+// head as the chain's one checkpoint. A connection's token_version starts at the version that its box has.
+constexpr std::string_view kVault = R"sql(
+CREATE TABLE vault_secrets (
+    name TEXT PRIMARY KEY,
+    box BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    key_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX connections_of_verifier_key ON connections (code_verifier_key_id, id)
+    WHERE code_verifier_key_id <> '';
+UPDATE connections SET token_version =
+    COALESCE((SELECT version FROM tokens WHERE tokens.connection_id = connections.id), 0);
+
+ALTER TABLE audit_events ADD COLUMN key_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX audit_events_of_provider ON audit_events (provider_id, sequence);
+CREATE INDEX audit_events_of_actor ON audit_events (actor, sequence);
+CREATE INDEX audit_events_by_age ON audit_events (created_at);
+ALTER TABLE audit_head ADD COLUMN first_sequence BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE audit_head ADD COLUMN anchor TEXT NOT NULL
+    DEFAULT '0000000000000000000000000000000000000000000000000000000000000000';
+ALTER TABLE audit_head ADD COLUMN mac TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial},
     Migration{2, "broker", kBroker},
+    Migration{3, "vault", kVault},
 };
 
 }  // namespace

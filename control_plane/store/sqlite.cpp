@@ -79,6 +79,22 @@ Value column(sqlite3_stmt *statement, int index) {
     }
 }
 
+/// A prepared statement, and which of its parameters $1, $2, ... are: a look-up by name walks all of them,
+/// which statements of many rows would pay for squared.
+struct Prepared {
+    StatementPtr statement;
+    std::vector<int> parameters;  // index of $1, $2, ...
+
+    sqlite3_stmt *get() const noexcept { return statement.get(); }
+    int index_of(size_t parameter) {
+        while (parameters.size() <= parameter) {
+            const std::string name = "$" + std::to_string(parameters.size() + 1);
+            parameters.push_back(sqlite3_bind_parameter_index(get(), name.c_str()));
+        }
+        return parameters[parameter];
+    }
+};
+
 class SqliteSession final : public Session {
 public:
     SqliteSession(std::unique_ptr<sqlite3, CloseDatabase> database, std::chrono::milliseconds wait,
@@ -93,18 +109,18 @@ public:
     }
 
     Result<Rows> execute(std::string_view sql, std::span<const Value> parameters) override {
-        sqlite3_stmt *statement = prepare(sql);
-        if (statement == nullptr) {
+        Prepared *prepared = prepare(sql);
+        if (prepared == nullptr) {
             return fail_now(sql);
         }
+        sqlite3_stmt *statement = prepared->get();
         const std::unique_ptr<sqlite3_stmt, Reset> in_use(statement);
         std::unique_lock<WriterLock> turn(*writers_, std::defer_lock);
         if (sqlite3_stmt_readonly(statement) == 0 && !writing_.owns_lock() && !turn.try_lock_for(wait_)) {
             return failed(Failure::kTimeout, "writer lock", sql);
         }
         for (size_t i = 0; i < parameters.size(); ++i) {
-            const std::string name = "$" + std::to_string(i + 1);
-            const int index = sqlite3_bind_parameter_index(statement, name.c_str());
+            const int index = prepared->index_of(i);
             if (index == 0 || bind(statement, index, parameters[i]) != SQLITE_OK) {
                 return failed(Failure::kStatement, "parameter", sql);
             }
@@ -152,10 +168,10 @@ public:
     Result<void> lock_for_migration() override { return {}; }  // BEGIN IMMEDIATE is the lock
 
 private:
-    sqlite3_stmt *prepare(std::string_view sql) {
+    Prepared *prepare(std::string_view sql) {
         const auto cached = statements_.find(std::string(sql));
         if (cached != statements_.end()) {
-            return cached->second.get();
+            return &cached->second;
         }
         sqlite3_stmt *made = nullptr;
         if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
@@ -166,7 +182,7 @@ private:
         if (statements_.size() >= kMaxCachedStatements) {
             statements_.clear();
         }
-        return statements_.emplace(std::string(sql), StatementPtr(made)).first->second.get();
+        return &statements_.emplace(std::string(sql), Prepared{StatementPtr(made), {}}).first->second;
     }
 
     Result<Rows> step(sqlite3_stmt *statement, std::string_view sql) {
@@ -199,7 +215,7 @@ private:
     std::chrono::milliseconds wait_;
     std::shared_ptr<WriterLock> writers_;
     std::unique_lock<WriterLock> writing_;  // held from begin to commit or rollback
-    std::unordered_map<std::string, StatementPtr> statements_;
+    std::unordered_map<std::string, Prepared> statements_;
 };
 
 }  // namespace

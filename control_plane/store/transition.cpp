@@ -1,6 +1,7 @@
 // The one shape of every transition: change, outbox, audit last (it holds the chain's lock until the commit).
 #include "control_plane/store/transition.h"
 
+#include "control_plane/json/json.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/workspace_repository.h"
@@ -8,6 +9,16 @@
 namespace nexus::control::store {
 
 namespace {
+
+/// The chain is a witness of how far a connection's credentials had come: rows that go back behind it were
+/// put back (audit_log::verify_stretch).
+std::string with_token_version(const std::string &data, const Connection &connection) {
+    if (connection.token_version == 0) {
+        return data;
+    }
+    Result<json::Value> object = json::parse_object(data.empty() ? "{}" : data);
+    return object ? object->set("token_version", connection.token_version).dump_text() : data;
+}
 
 Result<void> record(Transaction &sql, const Connection &connection, audit::Event event, UnixMs now) {
     if (Result<void> queued =
@@ -18,6 +29,7 @@ Result<void> record(Transaction &sql, const Connection &connection, audit::Event
     event.connection_id = connection.id;
     event.workspace_id = connection.workspace_id;
     event.provider_id = connection.provider_id;
+    event.data = with_token_version(event.data, connection);
     return audit_log::append(sql, event, now);
 }
 

@@ -32,4 +32,17 @@ Result<Secret> Vault::open(const Place &place, std::string_view box) const {
     return keyring_->open(box, associated_data(place));
 }
 
+Result<std::string> Vault::reseal(const Place &place, std::string_view box) const {
+    Result<Secret> content = open(place, box);
+    return content ? seal(place, *content) : fail(content.error());
+}
+
+std::vector<std::string> Vault::key_ids() const {
+    std::vector<std::string> ids;
+    for (const crypto::Keyring::Entry &entry : keyring_->entries()) {
+        ids.push_back(crypto::to_hex(entry.id));
+    }
+    return ids;
+}
+
 }  // namespace nexus::control

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/crypto/keyring.h"
 #include "shared/result.h"
@@ -34,6 +35,12 @@ public:
     }
     /// errors kUnknownKey, kSealBroken (damaged, moved, rolled back or forged)
     Result<Secret> open(const Place &place, std::string_view box) const;
+    /// The same content for the same place, under the current key. errors as open; kCryptoFailure
+    Result<std::string> reseal(const Place &place, std::string_view box) const;
+
+    /// Hexadecimal ids, as beside the boxes in the database.
+    std::string current_key_id() const { return crypto::to_hex(keyring_->current().id); }
+    std::vector<std::string> key_ids() const;  // current first
 
 private:
     std::shared_ptr<const crypto::Keyring> keyring_;

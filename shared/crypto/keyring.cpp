@@ -77,6 +77,13 @@ std::string to_hex(const KeyId &id) {
     return encoding::hex_encode({reinterpret_cast<const char *>(id.data()), id.size()});
 }
 
+std::string box_key_id(std::string_view box) {
+    if (box.size() < kBoxOverheadBytes || box.front() != kBoxVersion) {
+        return {};
+    }
+    return encoding::hex_encode(box.substr(1, sizeof(KeyId)));
+}
+
 Result<Keyring> Keyring::from_base64(std::string_view name, const Secret &current, const Secret &previous) {
     std::vector<Entry> entries;
     Result<Entry> first = parse_key(name, trim(current.view()));

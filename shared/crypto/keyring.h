@@ -20,6 +20,8 @@ namespace nexus::crypto {
 using KeyId = std::array<unsigned char, 8>;  // first 8 bytes of HMAC-SHA-256(key, "nexus key id v1")
 
 std::string to_hex(const KeyId &id);
+/// Hexadecimal id of the key that sealed this box; "" for bytes that are no box. Reads the clear header only.
+std::string box_key_id(std::string_view box);
 
 class Keyring {
 public:

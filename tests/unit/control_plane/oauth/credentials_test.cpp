@@ -1,6 +1,7 @@
 // From a token answer to the vault and back.
 #include <gtest/gtest.h>
 
+#include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/token_credentials.h"
 
 namespace nexus::control {
@@ -58,6 +59,51 @@ TEST(StoredCredentials, SurviveTheVaultOnlyInTheirPlace) {
     shifted.workspace_id = "acm";
     shifted.provider_id = "ep1";
     EXPECT_EQ(open_credentials(box, shifted, *token).error().errc, Errc::kSealBroken);
+}
+
+TEST(StoredCredentials, OlderOnesAreRefusedByName) {
+    Vault box = vault();
+    store::Connection connection;
+    connection.id = "c1";
+    StoredCredentials credentials;
+    credentials.usage.emplace_back("api_key", Secret{std::string_view{"k"}});
+    store::Token token = std::move(*seal_credentials(box, connection, 2, credentials, 5));
+    for (int64_t newest : {1, 3}) {  // its row, or the connection's, was put back
+        token.newest_version = newest;
+        const Error refused = open_credentials(box, connection, token).error();
+        EXPECT_EQ(refused.errc, Errc::kSealBroken);
+        EXPECT_EQ(refusal_reason(refused), "rolled_back");
+    }
+    token.newest_version = 2;
+    EXPECT_TRUE(open_credentials(box, connection, token));
+    token.box.back() = static_cast<char>(token.box.back() ^ 1);
+    EXPECT_EQ(refusal_reason(open_credentials(box, connection, token).error()), "seal_broken");
+}
+
+TEST(StoredCredentials, AreSealedAnewForTheSamePlace) {
+    const auto ring = [](const std::string &current, const std::string &previous) {
+        const Secret first{current + "="}, rest{previous.empty() ? "" : previous + "="};
+        return Vault(
+            std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64("K", first, rest)));
+    };
+    store::Connection connection;
+    connection.id = "c1";
+    StoredCredentials credentials;
+    credentials.usage.emplace_back("api_key", Secret{std::string_view{"k"}});
+    const std::string a = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    const std::string b = "HxECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    const store::Token token = std::move(*seal_credentials(ring(a, ""), connection, 4, credentials, 5));
+    Result<store::Token> resealed = reseal_credentials(ring(b, a), connection, token);
+    ASSERT_TRUE(resealed);
+    EXPECT_EQ(resealed->version, 4);
+    EXPECT_NE(crypto::box_key_id(resealed->box), crypto::box_key_id(token.box));
+    EXPECT_EQ(crypto::box_key_id(resealed->box), ring(b, "").current_key_id());
+    EXPECT_EQ(open_credentials(ring(b, ""), connection, *resealed)->find("api_key")->view(), "k");
+    EXPECT_EQ(reseal_credentials(ring(b, ""), connection, token).error().errc, Errc::kUnknownKey);
+    store::Connection moved = connection;
+    moved.workspace_id = "evil";
+    EXPECT_EQ(reseal_credentials(ring(b, a), moved, token).error().errc, Errc::kSealBroken)
+        << "a rotation must not make right what was moved";
 }
 
 TEST(StoredCredentials, UnreadableOnesAreRefused) {

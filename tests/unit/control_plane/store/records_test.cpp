@@ -110,8 +110,14 @@ TEST_P(RecordsTest, TokensAreReplacedInOrder) {
     EXPECT_EQ(put(2, "late").error().errc, Errc::kConflict);
     EXPECT_EQ(put(4, "early").error().errc, Errc::kConflict);
     EXPECT_EQ(tokens::get(*database_, connection.id)->box, "two");
+    EXPECT_EQ(tokens::get(*database_, connection.id)->newest_version, 2);
+    EXPECT_EQ(connections::get(*database_, connection.id)->token_version, 2);
     EXPECT_TRUE(tokens::erase(*database_, connection.id));
     EXPECT_TRUE(tokens::erase(*database_, connection.id));
+    // Versions never come again, so that no older box fits.
+    EXPECT_EQ(*tokens::next_version(*database_, connection.id), 3);
+    EXPECT_TRUE(put(3, "three"));
+    EXPECT_EQ(tokens::next_version(*database_, "nobody").error().errc, Errc::kConnectionNotFound);
 }
 
 TEST_P(RecordsTest, AgentsAreFoundByTheirKeys) {

@@ -1,0 +1,175 @@
+// nexusctl audit: list and verify.
+#include <algorithm>
+#include <cstdio>
+
+#include "control_plane/cli/commands.h"
+#include "control_plane/cli/print.h"
+#include "control_plane/url/url.h"
+
+namespace nexus::control::cli {
+
+namespace {
+
+constexpr int64_t kPage = 500;
+constexpr const char *kStretch = "5000";
+
+std::string list_path(const AuditListOptions &options, int64_t limit, const std::string &cursor) {
+    std::vector<std::pair<std::string, std::string>> query{{"limit", std::to_string(limit)}};
+    for (const auto &[name, value] :
+         {std::pair{"event_type", &options.type}, std::pair{"connection_id", &options.connection},
+          std::pair{"workspace_id", &options.workspace}, std::pair{"provider_id", &options.provider},
+          std::pair{"actor", &options.actor}, std::pair{"since", &options.since},
+          std::pair{"until", &options.until}, std::pair{"cursor", &cursor}}) {
+        if (!value->empty()) {
+            query.emplace_back(name, *value);
+        }
+    }
+    return with_query("/audit", query);
+}
+
+/// "SEQUENCE:HASH" as verify printed it; is the chain's row of that number still that one?
+bool is_expected(const Client &client, const std::string &expect_head, bool &told) {
+    const size_t colon = expect_head.find(':');
+    const std::string sequence = expect_head.substr(0, colon);
+    const std::string hash = colon == std::string::npos ? "" : expect_head.substr(colon + 1);
+    if (hash.size() != 64 || sequence.empty() || sequence.size() > 18 ||
+        sequence.find_first_not_of("0123456789") != std::string::npos) {
+        problem("--expect takes SEQUENCE:HASH, as audit verify prints it");
+        told = true;
+        return false;
+    }
+    const int64_t before = std::stoll(sequence) + 1;
+    std::optional<json::Value> rows = expect(
+        client.call("GET", with_query("/audit", {{"limit", "1"}, {"cursor", std::to_string(before)}})));
+    told = !rows;
+    return rows && rows->size() == 1 && rows->at(0).get("sequence").as_integer() == before - 1 &&
+           text(rows->at(0), "hash") == hash;
+}
+
+struct Summary {
+    int64_t rows = 0;
+    int64_t unkeyed = 0;
+    std::vector<json::Value> rolled_back;
+    json::Value last;  // answer of the last stretch
+};
+
+/// Walks stretch by stretch; false = a problem was told already.
+bool walk(const Client &client, int64_t after, Summary &summary) {
+    for (;;) {
+        std::optional<json::Value> stretch =
+            expect(client.call("GET", with_query("/admin/audit/verify",
+                                                 {{"after", std::to_string(after)}, {"limit", kStretch}})));
+        if (!stretch) {
+            return false;
+        }
+        summary.rows += stretch->get("rows").as_integer();
+        summary.unkeyed += stretch->get("unkeyed").as_integer();
+        json::Value rolled_back = stretch->get("rolled_back");
+        for (size_t i = 0; i < rolled_back.size(); ++i) {
+            summary.rolled_back.push_back(rolled_back.at(i));
+        }
+        const int64_t through = stretch->get("through").as_integer();
+        const bool is_end = !stretch->get("intact").as_boolean() || through <= after ||
+                            through >= stretch->get("head").as_integer();
+        summary.last = std::move(*stretch);
+        if (is_end) {
+            return true;
+        }
+        after = through;
+    }
+}
+
+void tell(const Summary &summary) {
+    for (const json::Value &one : summary.rolled_back) {
+        problem("connection " + text(one, "connection_id") + " was put back: its credential is of version " +
+                std::to_string(one.get("stored").as_integer()) + ", the audit log tells of version " +
+                std::to_string(one.get("witnessed").as_integer()));
+    }
+    if (!summary.last.get("intact").as_boolean()) {
+        problem("the audit log is not intact at sequence " +
+                std::to_string(summary.last.get("first_bad_sequence").as_integer()) + ": " +
+                text(summary.last, "problem"));
+        return;
+    }
+    std::printf("intact: %lld rows, head %lld:%s\n", static_cast<long long>(summary.rows),
+                static_cast<long long>(summary.last.get("head").as_integer()),
+                text(summary.last, "head_hash").c_str());
+    if (summary.last.get("first_sequence").as_integer() > 1) {
+        std::printf("rows before %lld were removed by AUDIT_RETENTION_DAYS\n",
+                    static_cast<long long>(summary.last.get("first_sequence").as_integer()));
+    }
+    if (summary.unkeyed > 0) {
+        std::printf("%lld rows are from before the chain had a key\n",
+                    static_cast<long long>(summary.unkeyed));
+    }
+}
+
+json::Value summary_json(const Summary &summary, bool is_good) {
+    json::Value rolled_back = json::Value::array();
+    for (const json::Value &one : summary.rolled_back) {
+        rolled_back.append(one.borrow());
+    }
+    json::Value out = summary.last.deep_copy();
+    out.set("rows", summary.rows)
+        .set("unkeyed", summary.unkeyed)
+        .set("rolled_back", std::move(rolled_back))
+        .set("ok", is_good);
+    return out;
+}
+
+}  // namespace
+
+int audit_list(const Client &client, const Output &output, const AuditListOptions &options) {
+    json::Value all = json::Value::array();
+    std::vector<std::vector<std::string>> rows;
+    std::string cursor;
+    for (int64_t left = options.limit; left > 0;) {
+        const int64_t wanted = std::min(left, kPage);
+        std::optional<json::Value> page = expect(client.call("GET", list_path(options, wanted, cursor)));
+        if (!page) {
+            return 1;
+        }
+        for (size_t i = 0; i < page->size(); ++i) {
+            json::Value event = page->at(i);
+            cursor = std::to_string(event.get("sequence").as_integer());
+            rows.push_back({cursor, text(event, "created_at"), text(event, "event_type"),
+                            text(event, "actor"), text(event, "connection_id"), text(event, "event_data")});
+            all.append(std::move(event));
+        }
+        left -= wanted;
+        if (static_cast<int64_t>(page->size()) < wanted) {
+            break;
+        }
+    }
+    if (output.json) {
+        print_json(all);
+    } else {
+        print_table({"SEQUENCE", "TIME", "EVENT", "ACTOR", "CONNECTION", "DATA"}, rows);
+    }
+    return 0;
+}
+
+int audit_verify(const Client &client, const Output &output, const AuditVerifyOptions &options) {
+    Summary summary;
+    if (!walk(client, options.after, summary)) {
+        return 1;
+    }
+    bool is_good = summary.last.get("intact").as_boolean() && summary.rolled_back.empty();
+    bool told = false;
+    if (!options.expect.empty() && !is_expected(client, options.expect, told)) {
+        is_good = false;
+        if (!told) {
+            problem(
+                "the chain does not hold " + options.expect +
+                " any more: it was cut and written anew, or that row was removed by AUDIT_RETENTION_DAYS");
+        }
+    }
+    if (output.json) {
+        print_json(summary_json(summary, is_good));
+    } else {
+        tell(summary);
+    }
+    return is_good ? 0 : 1;
+}
+
+}  // namespace nexus::control::cli

@@ -1,0 +1,16 @@
+// How an audit event looks as a row; shared by the files that implement audit_repository.h.
+#pragma once
+
+#include "control_plane/store/audit_repository.h"
+
+#define NEXUS_AUDIT_COLUMNS                                                                               \
+    "sequence, id, created_at, event_type, workspace_id, connection_id, provider_id, actor, ip_address, " \
+    "user_agent, event_data, previous_hash, hash, key_id"
+
+namespace nexus::control::store::audit_log {
+
+inline constexpr size_t kAuditColumns = 14;
+
+Result<audit::StoredEvent> read_event(const Row &row);
+
+}  // namespace nexus::control::store::audit_log
