@@ -12,8 +12,8 @@ Result<void> write(Executor &sql, KeyTable table, const std::vector<std::pair<st
     std::vector<std::pair<std::string, UnixMs>> ordered = uses;
     std::sort(ordered.begin(), ordered.end());  // rows are locked in one order
     for (const auto &[key_id, at] : ordered) {
-        parameters.push_back(key_id);
-        parameters.push_back(at);
+        parameters.emplace_back(key_id);  // in place: GCC 12 at -O2 takes a moved Value for uninitialised
+        parameters.emplace_back(at);
         rows.append(rows.empty() ? "" : ", ")
             .append("($" + std::to_string(parameters.size() - 1))
             .append(", $" + std::to_string(parameters.size()) + ")");
