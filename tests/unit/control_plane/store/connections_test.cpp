@@ -263,7 +263,8 @@ TEST_P(ConnectionsTest, AreFoundByWholeLabels) {
         ConnectionFilter filter;
         filter.labels = std::move(wanted);
         std::vector<std::string> ids;
-        for (const Connection &connection : connections::list(*database_, filter, 10, "")->items) {
+        const Result<ConnectionPage> page = connections::list(*database_, filter, 10, "");
+        for (const Connection &connection : page->items) {
             ids.push_back(connection.id);
         }
         return ids;
