@@ -44,18 +44,25 @@ ClientAuth read_client_auth(json::ObjectReader &reader, const json::Value &oauth
     std::optional<std::string> header = reader.optional_string("auth_header", 64);
     json::Value alias = oauth.get("client_auth");
     std::optional<ClientAuth> auth = parse_client_auth(header.value_or(""));
-    std::optional<ClientAuth> named = auth;
-    if (!alias.is_null()) {
-        named = alias.is_string() ? parse_client_auth(alias.as_string()) : std::nullopt;
-    }
     if (!auth) {
         reader.refuse("auth_header", kSentence);
-    } else if (!named) {
+        return ClientAuth::kSecretPost;
+    }
+    if (alias.is_null()) {
+        return *auth;
+    }
+    std::optional<ClientAuth> named;
+    if (alias.is_string()) {
+        named = parse_client_auth(alias.as_string());
+    }
+    if (!named) {
         reader.refuse("oauth.client_auth", kSentence);
-    } else if (!header.value_or("").empty() && *auth != *named) {
+        return *auth;
+    }
+    if (!header.value_or("").empty() && *auth != *named) {
         reader.refuse("oauth.client_auth", "must not differ from auth_header");
     }
-    return named.value_or(ClientAuth::kSecretPost);
+    return *named;
 }
 
 void read_client(json::ObjectReader &reader, bool secret_stored, const OAuthProfile &oauth, ClientAuth auth,
