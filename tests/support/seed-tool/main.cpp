@@ -120,7 +120,7 @@ int run(int argc, char **argv) {
     if ((count <= 0 && !is_renewal) || url == nullptr || key == nullptr) {
         return problem("usage: DATABASE_URL=... ENCRYPTION_KEY=... nexus-seed COUNT | renew ID");
     }
-    Result<DatabaseTarget> target = parse_database_url(Secret{std::string_view(url)}, true);
+    Result<DatabaseTarget> target = parse_database_url(Secret{std::string_view(url)}, DatabaseTls{});
     Result<crypto::Keyring> keys =
         crypto::Keyring::from_base64("ENCRYPTION_KEY", Secret{std::string_view(key)}, Secret{});
     if (!target || !keys) {

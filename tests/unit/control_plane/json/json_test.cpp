@@ -107,7 +107,8 @@ TEST(Dump, EscapesWhatMustBeEscaped) {
         all.push_back(static_cast<char>(c));
     }
     all += "\xc3\xa9\xf0\x9f\x98\x80";
-    const Value object = Value::object().set(all, all).set("more", std::string(10000, '"'));
+    Value object = Value::object();
+    object.set(all, all).set("more", std::string(10000, '"'));
     const Result<Value> again = parse(object.dump_text());
     ASSERT_TRUE(again);
     EXPECT_TRUE(again->equals(object));
