@@ -22,7 +22,7 @@ class ImportServiceTest : public ServiceTest {
 protected:
     ImportServiceTest()
         : builder_(*database_, vault_, clock()),
-          providers_(*database_, vault_, *drainer_, clock()),
+          providers_(*database_, vault_, *drainer_, EgressGuard({}), clock()),
           imports_(*database_, vault_, *drainer_, clock()) {
         records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
         EXPECT_TRUE(providers_.create(

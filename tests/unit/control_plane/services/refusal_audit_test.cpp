@@ -18,7 +18,8 @@ protected:
         refusals_.reset();
         queue_.stop();
         std::vector<std::string> out;
-        for (const audit::StoredEvent &row : *store::audit_log::list(*database_, {}, 1000)) {
+        const auto rows = store::audit_log::list(*database_, {}, 1000);
+        for (const audit::StoredEvent &row : *rows) {
             out.push_back(row.event.data);
         }
         return out;
