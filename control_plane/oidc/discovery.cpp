@@ -75,6 +75,7 @@ Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_
     out.authorization_endpoint = object->get("authorization_endpoint").as_string();
     out.token_endpoint = object->get("token_endpoint").as_string();
     out.userinfo_endpoint = object->get("userinfo_endpoint").as_string();
+    out.revocation_endpoint = object->get("revocation_endpoint").as_string();
     out.jwks_uri = object->get("jwks_uri").as_string();
     out.iss_in_response = object->get("authorization_response_iss_parameter_supported").as_boolean();
     for (const auto &[name, url, is_needed] :
@@ -90,7 +91,6 @@ Result<IssuerMetadata> parse_issuer_metadata(std::string_view text, std::string_
     if (methods.is_array()) {
         out.pkce = lists(methods, "S256") ? PkceSupport::kS256 : PkceSupport::kNotS256;
     }
-    out.revocation_endpoint = object->get("revocation_endpoint").as_string();
     return out;
 }
 

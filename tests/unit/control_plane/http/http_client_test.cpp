@@ -105,7 +105,7 @@ TEST(HttpClient, PrivateAddressesAreDeniedBeforeAnyConnection) {
         EXPECT_THAT(response.error().message, testing::Not(HasSubstr("hunter2")));
     }
     EXPECT_EQ(server.accepted(), 0);
-    EXPECT_THAT(metrics.render(), HasSubstr("nexus_egress_requests_total{result=\"denied\"} 9"));
+    EXPECT_THAT(metrics.render(), HasSubstr("nexus_egress_requests_total{provider=\"none\",result=\"denied\"} 9"));
 }
 
 TEST(HttpClient, ASilentServerCostsTheTimeout) {
