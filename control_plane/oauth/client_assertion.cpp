@@ -12,25 +12,19 @@
 #include <memory>
 
 #include "control_plane/json/json.h"
+#include "shared/crypto/openssl_ptr.h"
 #include "shared/encoding/base64.h"
 
 namespace nexus::control {
 
 namespace {
 
-template <auto Function>
-struct Free {
-    template <typename T>
-    void operator()(T *pointer) const noexcept {
-        Function(pointer);
-    }
-};
-using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using BnPtr = std::unique_ptr<BIGNUM, Free<BN_clear_free>>;
-using JwkPtr = std::unique_ptr<cjose_jwk_t, Free<cjose_jwk_release>>;
-using JwsPtr = std::unique_ptr<cjose_jws_t, Free<cjose_jws_release>>;
-using HeaderPtr = std::unique_ptr<cjose_header_t, Free<cjose_header_release>>;
+using BioPtr = std::unique_ptr<BIO, crypto::OpensslDelete<BIO_free_all>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, crypto::OpensslDelete<EVP_PKEY_free>>;
+using BnPtr = std::unique_ptr<BIGNUM, crypto::OpensslDelete<BN_clear_free>>;
+using JwkPtr = std::unique_ptr<cjose_jwk_t, crypto::OpensslDelete<cjose_jwk_release>>;
+using JwsPtr = std::unique_ptr<cjose_jws_t, crypto::OpensslDelete<cjose_jws_release>>;
+using HeaderPtr = std::unique_ptr<cjose_header_t, crypto::OpensslDelete<cjose_header_release>>;
 
 tl::unexpected<Error> no_key(std::string_view why) {
     return fail(Errc::kInvalidKey, "client_secret " + std::string{why}, "client_secret");
