@@ -119,6 +119,8 @@ audit::StoredEvent next_row(audit::Head &head, const Pending &timed, const audit
 
 }  // namespace
 
+namespace {
+
 Result<audit::StoredEvent> read_event(const Row &row) {
     RowReader in(row);
     audit::StoredEvent stored;
@@ -143,6 +145,23 @@ Result<audit::StoredEvent> read_event(const Row &row) {
     stored.previous_hash = parse_hash(previous).value_or(std::string());
     stored.hash = parse_hash(own).value_or(std::string());
     return stored;
+}
+
+}  // namespace
+
+Result<std::vector<audit::StoredEvent>> read_events(const Result<Rows> &rows) {
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::vector<audit::StoredEvent> events;
+    for (const Row &row : rows->rows) {
+        Result<audit::StoredEvent> event = read_event(row);
+        if (!event) {
+            return fail(event.error());
+        }
+        events.push_back(std::move(*event));
+    }
+    return events;
 }
 
 Result<void> append_all(Transaction &sql, std::span<const Pending> events) {
@@ -213,19 +232,7 @@ Result<std::vector<audit::StoredEvent>> list(Executor &sql, const AuditFilter &f
     }
     statement += " ORDER BY sequence DESC LIMIT " + bind(bounded_limit(limit));
 
-    Result<Rows> rows = sql.execute(statement, parameters);
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<audit::StoredEvent> events;
-    for (const Row &row : rows->rows) {
-        Result<audit::StoredEvent> event = read_event(row);
-        if (!event) {
-            return fail(event.error());
-        }
-        events.push_back(std::move(*event));
-    }
-    return events;
+    return read_events(sql.execute(statement, parameters));
 }
 
 }  // namespace nexus::control::store::audit_log

@@ -11,6 +11,7 @@ namespace nexus::control::store::audit_log {
 
 inline constexpr size_t kAuditColumns = 14;
 
-Result<audit::StoredEvent> read_event(const Row &row);
+/// Every row, in the statement's order. errors the statement's own; kStoreUnavailable (no audit row)
+Result<std::vector<audit::StoredEvent>> read_events(const Result<Rows> &rows);
 
 }  // namespace nexus::control::store::audit_log

@@ -112,22 +112,9 @@ private:
 
 Result<std::vector<audit::StoredEvent>> rows_after(Executor &sql, int64_t after, int64_t last,
                                                    int64_t limit) {
-    Result<Rows> rows = sql.execute("SELECT " NEXUS_AUDIT_COLUMNS
-                                    " FROM audit_events "
-                                    "WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
-                                    {after, last, limit});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<audit::StoredEvent> events;
-    for (const Row &row : rows->rows) {
-        Result<audit::StoredEvent> event = read_event(row);
-        if (!event) {
-            return fail(event.error());
-        }
-        events.push_back(std::move(*event));
-    }
-    return events;
+    return read_events(sql.execute("SELECT " NEXUS_AUDIT_COLUMNS " FROM audit_events "
+                                   "WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
+                                   {after, last, limit}));
 }
 
 Result<void> begin(Executor &sql, Walk &walk, const audit::Head &head, int64_t after) {
