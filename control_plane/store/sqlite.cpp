@@ -187,9 +187,9 @@ private:
 
     Result<Rows> step(sqlite3_stmt *statement, std::string_view sql) {
         Rows result;
-        const int columns = sqlite3_column_count(statement);
         int code;
         while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+            const int columns = sqlite3_data_count(statement);  // a step may have prepared it again
             Row row;
             row.reserve(static_cast<size_t>(columns));
             for (int i = 0; i < columns; ++i) {

@@ -80,10 +80,13 @@ TEST_F(OutboxDrainerTest, StoppingWritesWhatWaits) {
     const auto own = drainer();
     own->start();
     for (int i = 0; i < 250; ++i) {  // more than one batch
-        enqueue("row-" + std::to_string(i), 1);
+        std::string id = kId;
+        id.replace(0, 3, std::to_string(100 + i));
+        enqueue(id, 1);
     }
     own->stop();
     EXPECT_EQ(depth(), 0);
+    EXPECT_EQ(rebuilt_, 250);
 }
 
 TEST_F(OutboxDrainerTest, FlushWritesInTheCallersThread) {
