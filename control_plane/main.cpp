@@ -73,8 +73,8 @@ ServerOptions server_options(const Config &config) {
     ServerOptions options;
     options.address = config.listen;
     options.port = config.port;
-    options.worker_threads = config.worker_threads;
-    options.queue_limit = config.queue_limit;
+    // Beyond the database's connections, threads at work would only stand in each other's way.
+    options.workers = {config.worker_threads, config.database_pool, config.queue_limit};
     options.trusted_proxies = config.trusted_proxies;
     options.max_connections = config.max_connections;
     options.request_timeout = std::chrono::seconds(config.request_timeout_s);

@@ -235,7 +235,7 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     read_return_domains(in, config, base_host_port);
     read_egress(in, config);
     config.audit_retention_days = in.number("AUDIT_RETENTION_DAYS", 0, 36500);
-    config.worker_threads = in.number("WORKER_THREADS", 1, 256);
+    config.worker_threads = in.number("WORKER_THREADS", 1, 1024);
     config.queue_limit = in.number("QUEUE_LIMIT", 1, 65536);
     config.max_connections = in.number("MAX_CONNECTIONS", 1, 65536);
     config.request_timeout_s = in.number("REQUEST_TIMEOUT_S", 1, 300);

@@ -112,7 +112,7 @@ struct Config {
     std::string egress_ca_file;  // "" = the system's
     std::string log_level = "info";
     unsigned audit_retention_days = 0;  // 0 = audit rows are kept for ever
-    unsigned worker_threads = 16;       // they wait for providers, so more than cores
+    unsigned worker_threads = 64;       // they wait for providers, so many more than cores
     unsigned queue_limit = 256;         // requests waiting for a worker
     unsigned max_connections = 1024;
     unsigned request_timeout_s = 10;

@@ -68,7 +68,7 @@ constexpr std::array kVariables{
     Variable{"AUDIT_RETENTION_DAYS", "0",
              "Audit rows older than this are removed; 0 keeps all, at most 36500", false, false},
     Variable{"LOG_LEVEL", "info", "debug, info, warn, error or off", false, false},
-    Variable{"WORKER_THREADS", "16", "Threads that answer requests, 1 to 256", false, false},
+    Variable{"WORKER_THREADS", "64", "Threads that answer requests, 1 to 1024; at most DATABASE_POOL of them work at once, the others wait for providers", false, false},
     Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false,
              false},
     Variable{"MAX_CONNECTIONS", "1024", "Clients that may be connected at once, 1 to 65536", false, false},

@@ -13,6 +13,7 @@
 #include "control_plane/http/request_parts.h"
 #include "control_plane/http/transfer.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/workers/worker_pool.h"
 #include "shared/net/ip_literal.h"
 
 namespace nexus::control {
@@ -165,7 +166,10 @@ Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
         curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
         curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, body.empty() ? "" : body.view().data());
     }
-    const CURLcode code = curl_easy_perform(handle.get());
+    const CURLcode code = [&] {
+        const WaitingElsewhere waiting;
+        return curl_easy_perform(handle.get());
+    }();
     long status = 0;
     curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
     keep_handle(std::move(handle));

@@ -8,6 +8,7 @@
 #include "control_plane/refresh/refresh_words.h"
 #include "control_plane/refresh/refresher.h"
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/workers/worker_pool.h"
 
 namespace nexus::control {
 
@@ -97,7 +98,10 @@ Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt,
         if (!again) {
             return row;
         }
-        std::this_thread::sleep_for(pause);
+        {
+            const WaitingElsewhere waiting;
+            std::this_thread::sleep_for(pause);
+        }
         pause *= 4;
     }
 }

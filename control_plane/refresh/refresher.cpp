@@ -8,6 +8,7 @@
 #include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/variables.h"
 #include "control_plane/refresh/refresh_words.h"
+#include "control_plane/workers/worker_pool.h"
 #include "shared/crypto/random.h"
 
 namespace nexus::control {
@@ -104,7 +105,10 @@ Result<store::Connection> Refresher::refresh_once(const std::string &connection_
 Result<store::Connection> Refresher::wait_for_other(const store::Connection &seen) {
     UnixMs give_up_at = clock_() + options_.lease_wait_ms;
     for (;;) {
-        std::this_thread::sleep_for(options_.lease_poll);
+        {
+            const WaitingElsewhere waiting;
+            std::this_thread::sleep_for(options_.lease_poll);
+        }
         Result<store::Connection> row = store::connections::get(database_, seen.id);
         if (!row || row->generation != seen.generation || row->refresh_lease_until <= clock_() ||
             clock_() >= give_up_at) {

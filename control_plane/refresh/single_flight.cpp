@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "control_plane/workers/worker_pool.h"
+
 namespace nexus::control {
 
 SingleFlight::Outcome SingleFlight::run(const std::string &key, const std::function<Outcome()> &work) {
@@ -10,6 +12,7 @@ SingleFlight::Outcome SingleFlight::run(const std::string &key, const std::funct
     auto found = flights_.find(key);
     if (found != flights_.end()) {
         std::shared_ptr<Flight> flight = found->second;
+        const WaitingElsewhere waiting;
         if (!done_.wait_for(lock, max_wait_, [&] { return flight->outcome.has_value(); })) {
             Error error{Errc::kTokenUnavailable, "a refresh of this connection takes too long", {}, 1};
             return fail(std::move(error));

@@ -12,7 +12,6 @@
 #include "control_plane/server/client_address.h"
 #include "control_plane/server/connection_table.h"
 #include "control_plane/server/server.h"
-#include "control_plane/server/worker_pool.h"
 #include "shared/crypto/random.h"
 
 namespace nexus::control {
@@ -32,7 +31,7 @@ struct Core {
           metrics(server_metrics),
           table(options.max_connections, {options.request_timeout, options.idle_timeout, kLinger},
                 server_metrics),
-          pool(options.worker_threads, options.queue_limit) {}
+          pool(options.workers) {}
 
     static constexpr std::chrono::seconds kLinger{2};
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control_plane/server/router.h"
+#include "control_plane/workers/worker_pool.h"
 #include "shared/net/host_rule.h"
 
 namespace nexus::control {
@@ -18,8 +19,7 @@ struct ServerOptions {
     std::string address = "127.0.0.1";
     uint16_t port = 0;  // 0 = any free one
     unsigned io_threads = 1;
-    unsigned worker_threads = 4;
-    unsigned queue_limit = 256;              // waiting for a worker; above it 503 overloaded
+    WorkerPoolSizes workers;                 // above their queue_limit: 503 overloaded
     std::vector<net::Cidr> trusted_proxies;  // see client_address.h
     size_t max_body_bytes = 1024 * 1024;
     size_t max_header_bytes = 32 * 1024;

@@ -25,19 +25,38 @@ std::unique_ptr<Session> Pool::take_idle() {
     return session;
 }
 
+// Whoever came first gets what comes free: without turns, a thread that gives a session back and asks again
+// at once overtakes the sleepers, whose wait then has no bound but luck.
 bool Pool::wait_for_room(std::unique_lock<std::mutex> &lock) {
-    const auto is_possible = [this] { return !idle_.empty() || open_ < size_; };
-    if (is_possible()) {
+    if (has_room()) {
         return true;
     }
     if (metrics_ != nullptr) {
         metrics_->store_pool_waiting(1);
     }
-    const bool is_free = freed_.wait_for(lock, wait_, is_possible);
+    Waiter waiter;
+    waiters_.push_back(&waiter);
+    waiter.woken.wait_for(lock, wait_, [&] { return waiter.is_next; });
+    if (waiter.is_next) {
+        --kept_;
+    } else {
+        std::erase(waiters_, &waiter);
+    }
     if (metrics_ != nullptr) {
         metrics_->store_pool_waiting(-1);
     }
-    return is_free;
+    return waiter.is_next;
+}
+
+/// under the lock, when a place came free
+void Pool::wake_next() noexcept {
+    if (!waiters_.empty() && has_room()) {
+        Waiter &waiter = *waiters_.front();
+        waiters_.pop_front();
+        waiter.is_next = true;
+        ++kept_;
+        waiter.woken.notify_one();  // under the lock: it may be gone once that is free
+    }
 }
 
 Pool::Lease Pool::lend(std::unique_ptr<Session> session) {
@@ -67,7 +86,7 @@ Result<Pool::Lease> Pool::acquire() {
     if (!opened) {
         lock.lock();
         --open_;
-        freed_.notify_one();
+        wake_next();
         return fail(opened.error());
     }
     return lend(std::move(*opened));
@@ -86,8 +105,8 @@ void Pool::give_back(std::unique_ptr<Session> session) noexcept {
         } else {
             --open_;
         }
+        wake_next();
     }
-    freed_.notify_one();
     // A lost session is closed here, by `session`'s destructor.
 }
 

@@ -1,8 +1,10 @@
-// A bounded pool of sessions: waits for a free one no longer than told, drops those that died while idle.
+// A bounded pool of sessions: waits for a free one no longer than told, and in turn; drops those that died
+// while idle.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,7 +44,14 @@ public:
     Result<Lease> acquire();
 
 private:
+    struct Waiter {
+        std::condition_variable woken;
+        bool is_next = false;  // what came free is kept for it
+    };
+
     bool wait_for_room(std::unique_lock<std::mutex> &lock);
+    bool has_room() const noexcept { return idle_.size() + size_ - open_ > kept_; }
+    void wake_next() noexcept;
     Lease lend(std::unique_ptr<Session> session);
     std::unique_ptr<Session> take_idle();
     void give_back(std::unique_ptr<Session> session) noexcept;
@@ -52,7 +61,8 @@ private:
     const std::chrono::milliseconds wait_;
     Metrics *const metrics_;
     std::mutex mutex_;
-    std::condition_variable freed_;
+    std::deque<Waiter *> waiters_;                // longest wait first
+    unsigned kept_ = 0;                           // places that belong to waiters who were woken
     std::vector<std::unique_ptr<Session>> idle_;  // most recently used last
     unsigned open_ = 0;                           // idle, on loan or being opened
 };

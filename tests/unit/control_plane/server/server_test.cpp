@@ -227,8 +227,8 @@ TEST_F(ServerTest, APipeliningClientGetsItsFirstAnswerAndTheEnd) {
 
 TEST_F(ServerTest, AFullQueueIsRefusedAtOnce) {
     ServerOptions options;
-    options.worker_threads = 1;
-    options.queue_limit = 1;
+    options.workers.threads = 1;
+    options.workers.queue_limit = 1;
     start(options);
     Client working(server_->port()), queued(server_->port()), refused(server_->port());
     working.send("GET /wait HTTP/1.1\r\n\r\n");
@@ -375,7 +375,7 @@ TEST_F(ServerTest, TooManyConnectionsAreRefused) {
 
 TEST_F(ServerTest, ARequestThatWaitedTooLongIsRefused) {
     ServerOptions options;
-    options.worker_threads = 1;
+    options.workers.threads = 1;
     options.request_timeout = 200ms;
     start(options);
     Client working(server_->port()), queued(server_->port());
