@@ -12,6 +12,7 @@ thread_local WorkerPool *working_for = nullptr;  // null also while waiting else
 }  // namespace
 
 WorkerPool::WorkerPool(const WorkerPoolSizes &sizes) : sizes_(sizes) {
+    idle_.reserve(sizes_.threads);  // so that nothing allocates in `work`
     for (unsigned i = 0; i < sizes_.threads; ++i) {
         threads_.emplace_back([this] { work(); });
     }
@@ -21,35 +22,53 @@ WorkerPool::~WorkerPool() {
     {
         const std::scoped_lock lock(mutex_);
         is_ending_ = true;
+        for (Idler *idler : idle_) {
+            idler->called.notify_one();
+        }
     }
-    ready_.notify_all();
     for (std::thread &thread : threads_) {
         thread.join();
     }
 }
 
 bool WorkerPool::submit(std::function<void()> job) {
-    bool is_anyone_needed = false;
-    {
-        const std::scoped_lock lock(mutex_);
-        if (is_ending_ || queue_.size() >= sizes_.queue_limit) {
-            return false;
-        }
-        queue_.push_back(std::move(job));
-        is_anyone_needed = may_begin();  // else whoever ends its job takes this one
+    const std::scoped_lock lock(mutex_);
+    if (is_ending_ || queue_.size() >= sizes_.queue_limit) {
+        return false;
     }
-    if (is_anyone_needed) {
-        ready_.notify_one();
-    }
+    queue_.push_back(std::move(job));
+    call_one();  // if as many as may are at work, whoever ends its job takes this one
     return true;
 }
 
+/// under the lock
+void WorkerPool::call_one() noexcept {
+    if (has_work() && !idle_.empty()) {
+        Idler &idler = *idle_.back();
+        idle_.pop_back();
+        idler.is_called = true;
+        idler.called.notify_one();
+    }
+}
+
+void WorkerPool::wait_for_call(std::unique_lock<std::mutex> &lock, Idler &self) {
+    self.is_called = false;
+    idle_.push_back(&self);
+    self.called.wait(lock, [&] { return self.is_called || is_ending_; });
+    if (!self.is_called) {
+        std::erase(idle_, &self);
+    }
+}
+
 void WorkerPool::work() noexcept {
+    Idler self;
     std::unique_lock lock(mutex_);
     while (true) {
-        ready_.wait(lock, [this] { return is_ending_ || (!queue_.empty() && may_begin()); });
-        if (queue_.empty()) {
-            return;
+        while (!has_work()) {
+            if (is_ending_) {
+                return;
+            }
+            wait_for_call(lock, self);
         }
         std::function<void()> job = std::move(queue_.front());
         queue_.pop_front();
@@ -65,17 +84,10 @@ void WorkerPool::work() noexcept {
 }
 
 WaitingElsewhere::WaitingElsewhere() noexcept : pool_(std::exchange(working_for, nullptr)) {
-    if (pool_ == nullptr) {
-        return;
-    }
-    bool is_anyone_needed = false;
-    {
+    if (pool_ != nullptr) {
         const std::scoped_lock lock(pool_->mutex_);
         --pool_->at_work_;
-        is_anyone_needed = !pool_->queue_.empty() && pool_->may_begin();
-    }
-    if (is_anyone_needed) {
-        pool_->ready_.notify_one();
+        pool_->call_one();
     }
 }
 

@@ -32,13 +32,20 @@ public:
 private:
     friend class WaitingElsewhere;
 
+    struct Idler {
+        std::condition_variable called;
+        bool is_called = false;
+    };
+
     void work() noexcept;
-    bool may_begin() const noexcept { return at_work_ < sizes_.at_work || is_ending_; }
+    bool has_work() const noexcept { return !queue_.empty() && (at_work_ < sizes_.at_work || is_ending_); }
+    void wait_for_call(std::unique_lock<std::mutex> &lock, Idler &self);
+    void call_one() noexcept;
 
     const WorkerPoolSizes sizes_;
     std::mutex mutex_;
-    std::condition_variable ready_;
     std::deque<std::function<void()>> queue_;
+    std::vector<Idler *> idle_;  // who became so last is called first: its stack and heap are warm
     unsigned at_work_ = 0;
     bool is_ending_ = false;
     std::vector<std::thread> threads_;
