@@ -169,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"Level", "LOG_LEVEL", "loud", "debug"},
         BadCase{"Flag", "ENFORCE_DB_SSL", "maybe", "true or false"},
         BadCase{"CaFile", "EGRESS_CA_FILE", "/nonexistent/ca.pem", "cannot be read"},
-        BadCase{"Threads", "WORKER_THREADS", "0", "1 to 256"}),
+        BadCase{"Threads", "WORKER_THREADS", "0", "1 to 1024"}),
     [](const auto &test) { return std::string{test.param.name}; });
 
 TEST(Config, PurposesDoNotShareKeys) {
