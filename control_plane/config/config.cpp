@@ -241,6 +241,10 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     config.request_timeout_s = in.number("REQUEST_TIMEOUT_S", 1, 300);
     config.keepalive_timeout_s = in.number("KEEPALIVE_TIMEOUT_S", 1, 3600);
     config.shutdown_grace_s = in.number("SHUTDOWN_GRACE_S", 0, 600);
+    config.oidc_mode = in.text("OIDC_MODE");
+    if (config.oidc_mode != "verified" && config.oidc_mode != "opaque") {
+        in.refuse("OIDC_MODE", "must be verified or opaque");
+    }
     config.log_level = in.text("LOG_LEVEL");
     constexpr std::string_view kLevels[]{"debug", "info", "warn", "error", "off"};
     if (std::ranges::find(kLevels, config.log_level) == std::end(kLevels)) {

@@ -67,8 +67,15 @@ constexpr std::array kVariables{
     Variable{"EGRESS_CA_FILE", "", "CA bundle (PEM) for outgoing TLS instead of the system's", false, false},
     Variable{"AUDIT_RETENTION_DAYS", "0",
              "Audit rows older than this are removed; 0 keeps all, at most 36500", false, false},
+    Variable{"OIDC_MODE", "verified",
+             "What happens to id_tokens where a provider's oidc_mode does not say: verified, or opaque (not "
+             "asked for, not kept)",
+             false, false},
     Variable{"LOG_LEVEL", "info", "debug, info, warn, error or off", false, false},
-    Variable{"WORKER_THREADS", "64", "Threads that answer requests, 1 to 1024; at most DATABASE_POOL of them work at once, the others wait for providers", false, false},
+    Variable{"WORKER_THREADS", "64",
+             "Threads that answer requests, 1 to 1024; at most DATABASE_POOL of them work at once, the "
+             "others wait for providers",
+             false, false},
     Variable{"QUEUE_LIMIT", "256", "Requests that may wait for a thread before 503, 1 to 65536", false,
              false},
     Variable{"MAX_CONNECTIONS", "1024", "Clients that may be connected at once, 1 to 65536", false, false},

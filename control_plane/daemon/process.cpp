@@ -14,6 +14,12 @@ HttpClientOptions http_options(const Config &config) {
     return options;
 }
 
+RefresherOptions refresher_options(const Config &config) {
+    RefresherOptions options;
+    options.oidc_mode = config.oidc_mode;
+    return options;
+}
+
 }  // namespace
 
 Process::Process(const Config &the_config, Metrics &the_metrics,
@@ -36,7 +42,7 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       audit(*database, clock, &metrics),
       refusals(audit, clock, &metrics),
       janitor(*database, clock, std::chrono::minutes{10}, config.audit_retention_days * kDayMs, &metrics),
-      refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics),
+      refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics, refresher_options(config)),
       providers(*database, vault, drainer, EgressGuard(config.egress_allowed_cidrs), clock),
       consents(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
       callbacks(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),

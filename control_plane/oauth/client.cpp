@@ -14,9 +14,10 @@ Result<std::string> fill_or_empty(const std::string &url, const Variables &varia
     return filled;
 }
 
+// What the profile names itself, without looking at any document.
 Result<void> fill_endpoints(const store::Provider &provider, OAuthClient &client) {
     struct Endpoint {
-        const std::string &from;
+        std::string_view from;
         std::string &into;
         std::string_view what;
     };
@@ -24,38 +25,71 @@ Result<void> fill_endpoints(const store::Provider &provider, OAuthClient &client
         {provider.auth_url, client.authorization_endpoint, "auth_url"},
         {provider.token_url, client.token_endpoint, "token_url"},
         {provider.issuer, client.issuer, "issuer"},
+        {provider.user_info_endpoint, client.userinfo_endpoint, "user_info_endpoint"},
         {client.profile.refresh_url, client.refresh_endpoint, "refresh_url"},
         {client.profile.revocation_url, client.revocation_endpoint, "revocation_url"},
+        {client.oidc.well_known_url, client.source.well_known_url, "well_known_url"},
+        {client.oidc.override_of("jwks_uri"), client.source.jwks_uri, "jwks_uri"},
     };
     for (const Endpoint &endpoint : endpoints) {
-        Result<std::string> filled = fill_or_empty(endpoint.from, client.variables, endpoint.what);
+        Result<std::string> filled =
+            fill_or_empty(std::string{endpoint.from}, client.variables, endpoint.what);
         if (!filled) {
             return fail(filled.error());
         }
         endpoint.into = std::move(*filled);
     }
+    client.source.issuer = client.issuer;
+    client.source.provider = client.provider;
+    client.source.jwks_ttl_s = client.oidc.jwks_ttl_s;
+    client.source.jwks_cooldown_s = client.oidc.jwks_cooldown_s;
     return {};
 }
 
-Result<void> discover(const store::Provider &provider, Discovery &discovery, OAuthClient &client) {
-    if (client.issuer.empty()) {
-        return fail(Errc::kProviderError, "the issuer is not known without the connection's variables");
+Result<void> apply_overrides(OAuthClient &client) {
+    struct Override {
+        std::string_view name;
+        std::string &into;
+    };
+    const Override overrides[] = {
+        {"authorization_endpoint", client.authorization_endpoint},
+        {"token_endpoint", client.token_endpoint},
+        {"userinfo_endpoint", client.userinfo_endpoint},
+        {"revocation_endpoint", client.revocation_endpoint},
+    };
+    for (const Override &wanted : overrides) {
+        const std::string_view url = client.oidc.override_of(wanted.name);
+        if (url.empty()) {
+            continue;
+        }
+        Result<std::string> filled = fill_or_empty(std::string{url}, client.variables, wanted.name);
+        if (!filled) {
+            return fail(filled.error());
+        }
+        wanted.into = std::move(*filled);
     }
-    Result<std::shared_ptr<const IssuerMetadata>> metadata = discovery.metadata(client.issuer);
-    if (!metadata) {
-        return fail(metadata.error());
-    }
-    const IssuerMetadata &known = **metadata;
-    if (provider.auth_url.empty()) {
-        client.authorization_endpoint = known.authorization_endpoint;
-    }
-    if (provider.token_url.empty()) {
-        client.token_endpoint = known.token_endpoint;
-    }
-    if (client.profile.revocation_url.empty()) {
-        client.revocation_endpoint = known.revocation_endpoint;
+    return {};
+}
+
+// What the profile says itself stands (nobody wrote it to be overridden by a document), unless it prefers the
+// document; what it leaves out is the document's.
+void use_document(const store::Provider &provider, const IssuerMetadata &known, OAuthClient &client) {
+    const bool is_preferred = client.oidc.discovery_mode == DiscoveryMode::kPreferDiscovery;
+    const auto take = [&](const std::string &own, const std::string &found, std::string &into) {
+        if (own.empty() || (is_preferred && !found.empty())) {
+            into = found;
+        }
+    };
+    if (!client.oidc.is_forced_static()) {
+        take(provider.auth_url, known.authorization_endpoint, client.authorization_endpoint);
+        take(provider.token_url, known.token_endpoint, client.token_endpoint);
+        take(provider.user_info_endpoint, known.userinfo_endpoint, client.userinfo_endpoint);
+        take(client.profile.revocation_url, known.revocation_endpoint, client.revocation_endpoint);
     }
     client.iss_in_response = known.iss_in_response;
+}
+
+Result<void> check_pkce(const IssuerMetadata &known, const OAuthClient &client) {
     if (!client.is_client_credentials() && client.profile.pkce && known.pkce == PkceSupport::kNotS256) {
         return fail(Errc::kProviderError,
                     "the provider's metadata lists PKCE methods, and S256 is not among them");
@@ -64,6 +98,25 @@ Result<void> discover(const store::Provider &provider, Discovery &discovery, OAu
         return fail(Errc::kProviderError, "the profile turns PKCE off, but the provider supports S256");
     }
     return {};
+}
+
+// No document, and none kept: the profile's own endpoints will do if it has them all.
+bool can_do_without(const OAuthClient &client) {
+    return !client.token_endpoint.empty() &&
+           (client.is_client_credentials() || !client.authorization_endpoint.empty());
+}
+
+Result<void> discover(const store::Provider &provider, Discovery &discovery, OAuthClient &client) {
+    if (client.issuer.empty()) {
+        return fail(Errc::kProviderError, "the issuer is not known without the connection's variables");
+    }
+    Result<std::shared_ptr<const IssuerMetadata>> metadata = discovery.metadata(client.issuer);
+    if (metadata) {
+        use_document(provider, **metadata, client);
+        return check_pkce(**metadata, client);
+    }
+    const bool is_away = metadata.error().errc == Errc::kProviderUnavailable;
+    return is_away && can_do_without(client) ? Result<void>{} : fail(metadata.error());
 }
 
 }  // namespace
@@ -85,6 +138,11 @@ Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault 
         return fail(Errc::kMalformedRecord, "the stored profile is unreadable: " + profile.error().message);
     }
     client.profile = std::move(*profile);
+    Result<OidcSettings> oidc = stored_oidc_settings(provider.oidc);
+    if (!oidc) {
+        return fail(oidc.error());
+    }
+    client.oidc = std::move(*oidc);
     if (Result<void> filled = fill_endpoints(provider, client); !filled) {
         return fail(filled.error());
     }
@@ -92,6 +150,9 @@ Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault 
         if (Result<void> found = discover(provider, discovery, client); !found) {
             return fail(found.error());
         }
+    }
+    if (Result<void> applied = apply_overrides(client); !applied) {
+        return fail(applied.error());
     }
     if (client.auth != ClientAuth::kNone) {
         Result<Secret> secret = vault.open(client_secret_place(provider), provider.client_secret_box);

@@ -1,5 +1,6 @@
-// Our registration at a provider, ready for use: endpoints resolved (configured ones win over discovery,
-// which belongs to the pinned issuer only), their {variables} filled in, and the client secret opened.
+// Our registration at a provider, ready for use: endpoints resolved, their {variables} filled in, and the
+// client secret opened. Which endpoint it is: endpoint_overrides, then the profile's own, then that of the
+// pinned issuer's document; discovery_mode turns the last two round, or leaves the document out.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include "control_plane/oauth/profile.h"
 #include "control_plane/oauth/url_template.h"
 #include "control_plane/oidc/discovery.h"
+#include "control_plane/oidc/settings.h"
 #include "control_plane/store/provider_repository.h"
 #include "control_plane/vault/vault.h"
 #include "shared/result.h"
@@ -23,12 +25,20 @@ struct OAuthClient {
     std::string authorization_endpoint;
     std::string token_endpoint;
     std::string refresh_endpoint;     // refresh_url; without one, refreshes go to the token endpoint
-    std::string revocation_endpoint;  // revocation_url, else discovery's
+    std::string revocation_endpoint;  // revocation_url, else as the others
+    std::string userinfo_endpoint;    // user_info_endpoint, else as the others
     std::string issuer;               // "" = none pinned: id_tokens cannot be verified and are not kept
-    bool iss_in_response = false;     // RFC 9207: the provider promises `iss` on every answer
+    IssuerSource source;              // the same, as Discovery looks it up
+    OidcSettings oidc;
+    bool iss_in_response = false;  // RFC 9207: the provider promises `iss` on every answer
     OAuthProfile profile;
     Variables variables;  // the connection's, and client_id
 
+    /// Are id_tokens verified and kept? default_mode  OIDC_MODE
+    bool verifies_id_tokens(std::string_view default_mode) const noexcept {
+        const OidcMode mode = oidc.mode.value_or(parse_oidc_mode(default_mode).value_or(OidcMode::kVerified));
+        return !issuer.empty() && mode == OidcMode::kVerified;
+    }
     bool is_client_credentials() const noexcept {
         return profile.grant == OAuthProfile::Grant::kClientCredentials;
     }

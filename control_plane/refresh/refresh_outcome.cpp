@@ -110,7 +110,7 @@ Result<store::Connection> Refresher::commit_tokens(const Attempt &attempt,
 // out.
 void Refresher::keep_id_token(const Attempt &attempt, const OAuthClient &client, Secret id_token,
                               StoredCredentials &credentials) const {
-    if (id_token.empty() || client.issuer.empty()) {
+    if (id_token.empty() || !client.verifies_id_tokens(options_.oidc_mode)) {
         return;
     }
     Result<IdClaims> claims =

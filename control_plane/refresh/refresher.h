@@ -22,8 +22,9 @@ struct RefresherOptions {
     int64_t lease_ms = 20 * 1000;  // longer than the HTTP client's total time-out
     std::chrono::milliseconds join_wait{25000};
     std::chrono::milliseconds lease_poll{50};
-    int64_t lease_wait_ms = 15 * 1000;  // for another process to finish
-    int commit_attempts = 4;            // a rotated refresh token exists nowhere else
+    int64_t lease_wait_ms = 15 * 1000;   // for another process to finish
+    int commit_attempts = 4;             // a rotated refresh token exists nowhere else
+    std::string oidc_mode = "verified";  // OIDC_MODE
 };
 
 class Refresher {

@@ -220,7 +220,7 @@ void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, c
 Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client, Secret id_token,
                                              Grant &grant) {
     bool asked = !flow.connection.nonce.empty();
-    if (client.issuer.empty() || (id_token.empty() && !asked)) {
+    if (!client.verifies_id_tokens(config_.oidc_mode) || (id_token.empty() && !asked)) {
         return {};
     }
     if (id_token.empty()) {

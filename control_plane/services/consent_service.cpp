@@ -152,7 +152,10 @@ Result<ConsentService::Begun> ConsentService::begin_flow(const store::Provider &
             return fail(box.error());
         }
         connection.code_verifier_box = std::move(*box);
-        connection.nonce = contains_openid(connection.flow_scopes)
+        // Without an issuer the nonce binds nothing that we would see, but a provider may demand one.
+        const bool is_opaque =
+            !out.client->issuer.empty() && !out.client->verifies_id_tokens(config_.oidc_mode);
+        connection.nonce = !is_opaque && contains_openid(connection.flow_scopes)
                                ? encoding::base64url_encode(crypto::random_bytes(32))
                                : "";
     }

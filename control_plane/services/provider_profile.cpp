@@ -8,6 +8,7 @@
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/client_assertion.h"
 #include "control_plane/oauth/profile.h"
+#include "control_plane/services/provider_oidc.h"
 #include "control_plane/services/provider_params.h"
 #include "control_plane/services/time_text.h"
 #include "shared/net/host_rule.h"
@@ -127,15 +128,21 @@ Result<void> read_oauth2(json::ObjectReader &reader, bool secret_stored, Profile
     }
     read_client(reader, secret_stored, *oauth, read_client_auth(reader, object), input);
     provider.enable_discovery = reader.boolean_or("enable_discovery", false);
-    bool needs_urls = !provider.enable_discovery;
-    bool needs_auth_url = needs_urls && oauth->grant == OAuthProfile::Grant::kAuthorizationCode;
+    const OidcSettings oidc = read_oidc_settings(reader, *oauth);
+    // Where the document does not say it, the profile must.
+    const bool needs_urls = !provider.enable_discovery || oidc.is_forced_static();
+    const bool needs_auth_url = needs_urls && oauth->grant == OAuthProfile::Grant::kAuthorizationCode &&
+                                oidc.override_of("authorization_endpoint").empty();
+    const bool needs_token_url = needs_urls && oidc.override_of("token_endpoint").empty();
     read_endpoint(reader, *oauth, "auth_url", From::kUser, needs_auth_url, provider.auth_url);
-    read_endpoint(reader, *oauth, "token_url", From::kCallback, needs_urls, provider.token_url);
+    read_endpoint(reader, *oauth, "token_url", From::kCallback, needs_token_url, provider.token_url);
     read_endpoint(reader, *oauth, "issuer", From::kUser, provider.enable_discovery, provider.issuer);
     read_endpoint(reader, *oauth, "api_base_url", From::kResponse, false, provider.api_base_url);
     if (provider.issuer.find_first_of("?#") != std::string::npos) {
         reader.refuse("issuer", "must have no query and no fragment");
     }
+    refuse_oidc_contradictions(reader, provider, oidc);
+    provider.oidc = to_json(oidc).dump_canonical();
     return {};
 }
 
@@ -158,6 +165,9 @@ void read_static(json::ObjectReader &reader, store::Provider &provider) {
     oauth_only("client_secret", !client_secret || client_secret->empty());
     oauth_only("enable_discovery", !reader.boolean_or("enable_discovery", false));
     oauth_only("oauth", reader.object_or_null("oauth").size() == 0);
+    for (const std::string_view name : kOidcMembers) {
+        oauth_only(name, reader.any(name).is_null());
+    }
 }
 
 void read_scopes_and_hosts(json::ObjectReader &reader, store::Provider &provider) {
@@ -230,6 +240,7 @@ Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_store
 json::Value writable_profile(const store::Provider &provider) {
     json::Value out = json::Value::object();
     Result<json::Value> oauth = json::parse_object(provider.oauth);
+    const Result<json::Value> oidc = json::parse_object(provider.oidc);
     out.set("name", provider.name)
         .set("auth_type", provider.auth_type)
         .set("auth_header", provider.auth_header)
@@ -246,6 +257,9 @@ json::Value writable_profile(const store::Provider &provider) {
         .set("allowed_hosts", provider.allowed_hosts)
         .set("description", provider.description)
         .set("category", provider.category);
+    for (const std::string &name : oidc ? oidc->names() : std::vector<std::string>{}) {
+        out.set(name, oidc->get(name));
+    }
     return out;
 }
 

@@ -13,7 +13,7 @@ namespace {
     "token_url, "                                                                                       \
     "issuer, enable_discovery, scopes, api_base_url, user_info_endpoint, params, allowed_hosts, "       \
     "description, "                                                                                     \
-    "category, revision, created_at, updated_at, deleted_at, oauth, client_secret_key_id"
+    "category, revision, created_at, updated_at, deleted_at, oauth, client_secret_key_id, oidc"
 #define NEXUS_SELECT_PROVIDER "SELECT " NEXUS_PROVIDER_COLUMNS " FROM provider_profiles "
 
 Result<Provider> read_provider(const Row &row) {
@@ -43,6 +43,7 @@ Result<Provider> read_provider(const Row &row) {
     provider.deleted_at = in.integer();
     provider.oauth = in.text();
     provider.client_secret_key_id = in.text();
+    provider.oidc = in.text();
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }
@@ -74,7 +75,7 @@ Result<void> create(Executor &sql, const Provider &p) {
     Result<Rows> inserted =
         sql.execute("INSERT INTO provider_profiles (" NEXUS_PROVIDER_COLUMNS
                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-                    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+                    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
                     {p.id,
                      p.name,
                      p.auth_type,
@@ -98,7 +99,8 @@ Result<void> create(Executor &sql, const Provider &p) {
                      p.updated_at,
                      p.deleted_at,
                      p.oauth,
-                     crypto::box_key_id(p.client_secret_box)});
+                     crypto::box_key_id(p.client_secret_box),
+                     p.oidc});
     if (!inserted) {
         return name_taken_or(inserted.error());
     }
@@ -163,7 +165,7 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
         "client_secret_box = $7, client_secret_version = $8, auth_url = $9, token_url = $10, issuer = $11, "
         "enable_discovery = $12, scopes = $13, api_base_url = $14, user_info_endpoint = $15, params = $16, "
         "allowed_hosts = $17, description = $18, category = $19, updated_at = $20, oauth = $21, "
-        "client_secret_key_id = $22, "
+        "client_secret_key_id = $22, oidc = $23, "
         "revision = revision + 1 "
         "WHERE id = $1 AND revision = $2 AND deleted_at = 0",
         {p.id,
@@ -187,7 +189,8 @@ Result<void> replace(Executor &sql, const Provider &p, int64_t expected_revision
          p.category,
          p.updated_at,
          p.oauth,
-         crypto::box_key_id(p.client_secret_box)});
+         crypto::box_key_id(p.client_secret_box),
+         p.oidc});
     if (!updated) {
         return name_taken_or(updated.error());
     }

@@ -29,6 +29,7 @@ struct Provider {
     std::string user_info_endpoint;
     std::string params = "{}";  // JSON object
     std::string oauth = "{}";   // JSON object: how its OAuth departs from the standard
+    std::string oidc = "{}";    // JSON object: what it says about OpenID Connect (oidc/settings.h)
     std::vector<std::string> allowed_hosts;
     std::string description;
     std::string category;

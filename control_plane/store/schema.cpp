@@ -215,10 +215,22 @@ ALTER TABLE audit_head ADD COLUMN anchor TEXT NOT NULL
 ALTER TABLE audit_head ADD COLUMN mac TEXT NOT NULL DEFAULT '';
 )sql";
 
+// OpenID Connect, hardened (issue 4): what a profile says of it, who the connected account is.
+constexpr std::string_view kOidc = R"sql(
+ALTER TABLE provider_profiles ADD COLUMN oidc TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE identities (
+    connection_id TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    claims TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial},
     Migration{2, "broker", kBroker},
     Migration{3, "vault", kVault},
+    Migration{4, "oidc", kOidc},
 };
 
 }  // namespace

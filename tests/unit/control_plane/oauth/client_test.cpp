@@ -16,7 +16,7 @@ protected:
               [this](const HttpRequest &request) -> Result<HttpResponse> {
                   asked_.push_back(request.url);
                   HttpResponse response;
-                  response.status = 200;
+                  response.status = status_;
                   response.body = Secret{std::string_view{document_}};
                   return response;
               },
@@ -33,6 +33,7 @@ protected:
     std::string document_ = R"({"issuer":"https://i.example","authorization_endpoint":"https://i.example/a",
         "token_endpoint":"https://i.example/t","jwks_uri":"https://i.example/k",
         "revocation_endpoint":"https://i.example/v","code_challenge_methods_supported":["S256"]})";
+    int status_ = 200;
     std::vector<std::string> asked_;
     Discovery discovery_;
     store::Provider provider_;
@@ -52,6 +53,48 @@ TEST_F(ResolveClientTest, ConfiguredEndpointsWin) {
     asked_.clear();
     EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
     EXPECT_TRUE(asked_.empty()) << "nobody is asked what is known";
+}
+
+TEST_F(ResolveClientTest, ADocumentMayBePreferred) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    provider_.auth_url = "https://other.example/a";
+    provider_.token_url = "https://other.example/t";
+    provider_.user_info_endpoint = "https://other.example/u";
+    provider_.oidc = R"({"discovery_mode":"prefer_discovery"})";
+    EXPECT_EQ(resolve()->token_endpoint, "https://i.example/t");
+    EXPECT_EQ(resolve()->authorization_endpoint, "https://i.example/a");
+    EXPECT_EQ(resolve()->userinfo_endpoint, "https://other.example/u") << "the document has none";
+    provider_.oidc = R"({"discovery_mode":"force_static"})";
+    EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
+    EXPECT_EQ(resolve()->revocation_endpoint, "");
+}
+
+TEST_F(ResolveClientTest, OverridesWinOverAll) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    provider_.token_url = "https://other.example/t";
+    provider_.oauth = R"({"variables":{"dc":{"pattern":"[a-z]+"}}})";
+    provider_.oidc = R"({"discovery_mode":"prefer_discovery","endpoint_overrides":{
+        "token_endpoint":"https://{dc}.own.example/t","userinfo_endpoint":"https://own.example/u",
+        "jwks_uri":"https://own.example/k"}})";
+    const Result<OAuthClient> client = resolve({{"dc", "eu"}});
+    EXPECT_EQ(client->token_endpoint, "https://eu.own.example/t");
+    EXPECT_EQ(client->userinfo_endpoint, "https://own.example/u");
+    EXPECT_EQ(client->authorization_endpoint, "https://i.example/a");
+    EXPECT_EQ(client->source.jwks_uri, "https://own.example/k");
+}
+
+TEST_F(ResolveClientTest, WithoutADocumentTheProfilesOwnWillDo) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    provider_.auth_url = "https://other.example/a";
+    provider_.token_url = "https://other.example/t";
+    provider_.oidc = R"({"discovery_mode":"prefer_discovery"})";
+    status_ = 503;
+    EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
+    provider_.token_url.clear();
+    EXPECT_EQ(resolve().error().errc, Errc::kProviderUnavailable);
 }
 
 TEST_F(ResolveClientTest, PkceMustAgreeWithTheMetadata) {

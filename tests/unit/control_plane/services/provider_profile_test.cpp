@@ -65,6 +65,57 @@ TEST_P(BadProfileTest, IsRefusedByName) {
         << got.error().message;
 }
 
+// What contradicts itself, with the name of the member that is wrong.
+INSTANTIATE_TEST_SUITE_P(
+    OpenIdConnect, BadProfileTest,
+    testing::Values(
+        BadCase{R"(,"discovery_mode":"prefer_discovery")", Errc::kInvalidRequest, "profile.discovery_mode"},
+        BadCase{R"(,"discovery_mode":"sometimes")", Errc::kInvalidRequest, "profile.discovery_mode"},
+        BadCase{R"(,"oidc_mode":"verified")", Errc::kInvalidRequest, "profile.oidc_mode"},
+        BadCase{R"(,"oidc_mode":"trusting")", Errc::kInvalidRequest, "profile.oidc_mode"},
+        BadCase{R"(,"well_known_url":"https://i.example/m")", Errc::kInvalidRequest,
+                "profile.well_known_url"},
+        BadCase{R"(,"issuer":"https://i.example","well_known_url":"i.example")", Errc::kInvalidRequest,
+                "profile.well_known_url"},
+        BadCase{R"(,"accepted_algorithms":["RS256"])", Errc::kInvalidRequest, "profile.accepted_algorithms"},
+        BadCase{R"(,"issuer":"https://i.example","accepted_algorithms":["none"])", Errc::kInvalidRequest,
+                "profile.accepted_algorithms"},
+        BadCase{R"(,"issuer":"https://i.example","accepted_algorithms":["HS256"])", Errc::kInvalidRequest,
+                "profile.accepted_algorithms"},
+        BadCase{R"(,"issuer":"https://i.example","accepted_algorithms":["RS256","RS256"])",
+                Errc::kInvalidRequest, "profile.accepted_algorithms"},
+        BadCase{R"(,"issuer":"https://i.example","oidc_mode":"opaque","jwks_ttl":600)", Errc::kInvalidRequest,
+                "profile.jwks_ttl"},
+        BadCase{R"(,"issuer":"https://i.example","jwks_ttl":5)", Errc::kInvalidRequest, "profile.jwks_ttl"},
+        BadCase{R"(,"clock_skew":601)", Errc::kInvalidRequest, "profile.clock_skew"},
+        BadCase{R"(,"jwks_cooldown":0)", Errc::kInvalidRequest, "profile.jwks_cooldown"},
+        BadCase{R"(,"endpoint_overrides":{"jwks_uri":"https://i.example/k"})", Errc::kInvalidRequest,
+                "profile.endpoint_overrides.jwks_uri"},
+        BadCase{R"(,"endpoint_overrides":{"token":"https://i.example/k"})", Errc::kInvalidRequest,
+                "profile.endpoint_overrides.token"},
+        BadCase{R"(,"endpoint_overrides":{"token_endpoint":5})", Errc::kInvalidRequest,
+                "profile.endpoint_overrides.token_endpoint"},
+        BadCase{R"("name":"a","client_id":"c","issuer":"https://i.example","enable_discovery":true,
+                   "auth_header":"none","discovery_mode":"force_static")",
+                Errc::kMissingFields, "auth_url"},
+        BadCase{R"("name":"a","auth_type":"api_key","oidc_mode":"opaque")", Errc::kInvalidRequest,
+                "profile.oidc_mode"}));
+
+TEST(ProviderProfile, KeepsWhatItSaysOfOpenIdConnect) {
+    Result<ProfileInput> input = parse(urls() + R"(,"issuer":"https://i.example","enable_discovery":true,
+        "discovery_mode":"prefer_discovery","oidc_mode":"verified","accepted_algorithms":["ES256"],
+        "clock_skew":30,"endpoint_overrides":{"userinfo_endpoint":"https://i.example/u"})");
+    ASSERT_TRUE(input) << input.error().message;
+    const json::Value shown = writable_profile(input->provider);
+    EXPECT_EQ(shown.get("discovery_mode").as_string(), "prefer_discovery");
+    EXPECT_EQ(shown.get("clock_skew").as_integer(), 30);
+    EXPECT_EQ(shown.get("endpoint_overrides").get("userinfo_endpoint").as_string(), "https://i.example/u");
+    EXPECT_FALSE(shown.contains("jwks_ttl"));
+    Result<ProfileInput> again = parse_profile(shown, true);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->provider.oidc, input->provider.oidc);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Members, BadProfileTest,
     testing::Values(
