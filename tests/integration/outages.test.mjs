@@ -114,7 +114,13 @@ test('the database away: cached reads go on, what needs it is 503 and never 404'
   const connection = await line.connect(agent);
   const other = await line.connect(agent);
   assert.equal((await line.call(agent, connection)).status, 200);
-  await line.postgres.stop();
+  const connections = async () => (await line.admin('GET', '/connections?limit=100')).json.items;
+  const before = await connections();
+  const reads = () => line.postgres.sql("SELECT count(*) FROM audit_events WHERE event_type = 'token_retrieved'");
+  const read = async () => (await line.admin('GET', `/connections/${other}/token`)).status;
+  const counted = Number(await reads());
+  assert.deepEqual(await Promise.all(Array.from({ length: 20 }, read)), Array(20).fill(200));
+  await line.postgres.stop();   // with the rows of these reads, maybe, on their way
   await line.redis.del(`nexus:tok:{${other}}`);
 
   assert.equal((await line.call(agent, connection)).status, 200);
@@ -123,8 +129,16 @@ test('the database away: cached reads go on, what needs it is 503 and never 404'
   assert.match(needs.headers['retry-after'] ?? '', /^\d+$/);
   assert.equal((await fetch(`${line.nexusd.url}/ready`)).status, 503);
   assert.equal((await fetch(`${line.nexusd.url}/health`)).status, 200);
+  for (const [method, path, json] of [['GET', `/connections/${other}/token`], ['POST', `/connections/${other}/refresh`], ['GET', '/connections'],
+    ['POST', '/providers', { profile: { name: 'late', auth_type: 'api_key' } }]]) {
+    const refused = await line.admin(method, path, json);
+    assertError(refused, 503);
+    assert.match(refused.headers['retry-after'] ?? '', /^\d+$/, path);
+  }
 
   await line.postgres.start();
   await waitFor('nexusd to be ready again', async () => (await fetch(`${line.nexusd.url}/ready`)).status === 200);
   assert.equal((await line.call(agent, other)).status, 200);
+  assert.deepEqual(await connections(), before);
+  await waitFor('the reads from before the stop', async () => Number(await reads()) >= counted + 20);
 });

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { request } from './http.mjs';
 import { newKeys } from './keys.mjs';
-import { startNexusd } from './nexusd.mjs';
+import { DEFAULT_DATABASE, startNexusd } from './nexusd.mjs';
 import { built } from './paths.mjs';
 import { startPostgres } from './postgres.mjs';
 import { mustRun, runProgram } from './process.mjs';
@@ -12,7 +12,7 @@ import { startRedis } from './redis.mjs';
 import { makeWorkdir } from './workdir.mjs';
 
 /** database: sqlite or postgres; env: more variables of nexusd. */
-export async function startControlPlane(t, { database = 'sqlite', env = {} } = {}) {
+export async function startControlPlane(t, { database = DEFAULT_DATABASE, env = {} } = {}) {
   const keys = newKeys();
   const redis = await startRedis(t);
   const postgres = database === 'postgres' ? await startPostgres(t) : undefined;

@@ -5,7 +5,7 @@ import { get, post, request, serve } from './http.mjs';
 import { cleanup } from './cleanup.mjs';
 import { newKeys } from './keys.mjs';
 import { startIdp } from './idp.mjs';
-import { startNexusd } from './nexusd.mjs';
+import { DEFAULT_DATABASE, startNexusd } from './nexusd.mjs';
 import { startPostgres } from './postgres.mjs';
 import { startProtectedApi } from './protected-api.mjs';
 import { findPort, findPorts } from './ports.mjs';
@@ -15,10 +15,10 @@ import { startSite } from './site.mjs';
 /**
  * Starts everything.
  *
- * database  sqlite or postgres; durable: the latter as in production, over its socket
+ * database  sqlite or postgres (default: NEXUS_TEST_DATABASE, or sqlite); durable: the latter as in production, over its socket
  * idp       options of startIdp; cache: arguments of nexus_cache; nexusd: {env}; workers of nginx
  */
-export async function startLine(t, { database = 'sqlite', idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
+export async function startLine(t, { database = DEFAULT_DATABASE, idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
   const keys = newKeys();
   const [gateway, sidecar, front, nexusdPort] = await findPorts(4);
   const baseUrl = `http://127.0.0.1:${front}`;

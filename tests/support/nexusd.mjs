@@ -10,6 +10,9 @@ import { startProgram } from './process.mjs';
 import { answers200 } from './wait.mjs';
 import { makeWorkdir } from './workdir.mjs';
 
+/** What tests run on that do not choose: each such file runs on both (tests/integration/CMakeLists.txt). */
+export const DEFAULT_DATABASE = process.env.NEXUS_TEST_DATABASE ?? 'sqlite';
+
 /**
  * Starts nexusd.
  *
