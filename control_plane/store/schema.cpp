@@ -215,7 +215,8 @@ ALTER TABLE audit_head ADD COLUMN anchor TEXT NOT NULL
 ALTER TABLE audit_head ADD COLUMN mac TEXT NOT NULL DEFAULT '';
 )sql";
 
-// OpenID Connect, hardened (issue 4): what a profile says of it, who the connected account is.
+// OpenID Connect, hardened (issue 4): what a profile says of it, who the connected account is,
+// and the documents of providers, shared by all nexusd (the old table of them was never used).
 constexpr std::string_view kOidc = R"sql(
 ALTER TABLE provider_profiles ADD COLUMN oidc TEXT NOT NULL DEFAULT '{}';
 
@@ -224,6 +225,29 @@ CREATE TABLE identities (
     claims TEXT NOT NULL,
     updated_at BIGINT NOT NULL
 );
+
+DROP TABLE documents;
+CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    url TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    body TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    etag TEXT NOT NULL,
+    last_modified TEXT NOT NULL,
+    fetched_at BIGINT NOT NULL,
+    checked_at BIGINT NOT NULL,
+    fresh_until BIGINT NOT NULL,
+    lease_epoch BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    kid_asked_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_attempt_at BIGINT NOT NULL,
+    error TEXT NOT NULL,
+    last_used_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, url, issuer)
+);
+CREATE INDEX documents_by_use ON documents (last_used_at);
 )sql";
 
 constexpr std::array kMigrations{

@@ -1,6 +1,5 @@
-// Providers, tokens, agents, documents and the outbox.
+// Providers, tokens, agents and the outbox.
 #include "control_plane/store/agent_repository.h"
-#include "control_plane/store/document_repository.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/token_repository.h"
 #include "control_plane/store/transition.h"
@@ -218,13 +217,6 @@ TEST_P(RecordsTest, AnAgentsChangeReachesAllItsKeys) {
     const auto due = outbox::due(*database_, 2000, 10);
     ASSERT_EQ(due->size(), 2u);
     EXPECT_EQ(due->front().generation, 4);
-}
-
-TEST_P(RecordsTest, TheNewestDocumentWins) {
-    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "new", "e2", "", 2000, 3000}));
-    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "old", "e1", "", 1000, 2000}));
-    EXPECT_EQ(documents::get(*database_, "https://a/jwks")->body, "new");
-    EXPECT_EQ(documents::get(*database_, "https://b").error().errc, Errc::kNotFound);
 }
 
 }  // namespace
