@@ -116,6 +116,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     if (Result<void> started = server.start(); !started) {
         return fail_start("listen", started.error());
     }
+    process.keeper.start();
     log::info("started", {{"version", kVersion},
                           {"address", config.listen},
                           {"port", server.port()},
@@ -132,6 +133,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     } while (signal == SIGHUP);  // nothing to reload: configuration is read once
     log::info("stopping", {{"signal", signal}});
     server.stop(std::chrono::seconds(config.shutdown_grace_s));
+    process.keeper.stop();
     process.drainer.stop();
     process.audit.stop();
     log::info("stopped");

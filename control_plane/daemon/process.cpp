@@ -1,6 +1,8 @@
 // The parts of nexusd, wired: see process.h.
 #include "control_plane/daemon/process.h"
 
+#include "control_plane/oauth/issuer_sources.h"
+
 namespace nexus::control {
 
 namespace {
@@ -32,7 +34,8 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       http(http_options(config), &the_metrics),
       fetch([this](const HttpRequest &request) { return http.send(request); }),
       endpoint(fetch, clock),
-      discovery(fetch, clock, &metrics),
+      discovery(fetch, *database, clock, &metrics),
+      keeper(discovery, [this] { return issuer_sources(*database); }),
       links(signer, config, clock),
       records(*database, vault, clock, &links, &metrics),
       redis(config.redis, config.cache_keys, clock, RedisOptions{}, &metrics),

@@ -4,6 +4,7 @@
 
 #include "control_plane/api/api.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/oidc/document_keeper.h"
 #include "control_plane/services/janitor.h"
 
 namespace nexus::control {
@@ -26,6 +27,7 @@ struct Process {
     Fetch fetch;
     TokenEndpoint endpoint;
     Discovery discovery;
+    DocumentKeeper keeper;
     ReconnectLinks links;
     RecordBuilder records;
     RedisWriter redis;

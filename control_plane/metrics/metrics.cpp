@@ -61,6 +61,11 @@ public:
         note(name, "histogram", {}, help);
         return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
     }
+    Series<Gauge> gauge(const char *name, Labels labels, const char *help) {
+        note(name, "gauge", labels, help);
+        return Series<Gauge>(prometheus::BuildGauge().Name(name).Help(help).Register(registry),
+                             std::move(labels));
+    }
     Gauge &gauge(const char *name, const char *help) {
         note(name, "gauge", {}, help);
         return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
@@ -107,6 +112,11 @@ struct Metrics::Impl {
     Series<Counter> discoveries = make.counter("oidc_discovery_total", {"result"}, "OIDC discoveries");
     Histogram &discovery_seconds =
         make.histogram("oidc_discovery_duration_seconds", "Duration of OIDC discoveries");
+    Series<Counter> jwks_fetches =
+        make.counter("oidc_jwks_fetch_total", {"result"}, "Requests for a provider's keys");
+    Series<Gauge> document_ages =
+        make.gauge("oidc_document_age_seconds", {"kind"},
+                   "Since the oldest document in use was last confirmed by its provider");
     Series<Counter> verifications =
         make.counter("oidc_verifications_total", {"result"}, "id_token verifications");
     Histogram &verification_seconds =
@@ -203,6 +213,18 @@ void Metrics::token_get(std::string_view provider, bool has_id_token) {
 void Metrics::oidc_discovery(std::string_view result, double seconds) {
     impl_->discoveries.at({result}).Increment();
     impl_->discovery_seconds.Observe(seconds);
+}
+
+void Metrics::oidc_discovery_served(std::string_view result) {
+    impl_->discoveries.at({result}).Increment();
+}
+
+void Metrics::oidc_jwks_fetch(std::string_view result) {
+    impl_->jwks_fetches.at({result}).Increment();
+}
+
+void Metrics::oidc_document_age(std::string_view kind, double seconds) {
+    impl_->document_ages.at({kind}).Set(seconds);
 }
 
 void Metrics::oidc_verification(std::string_view result, double seconds) {

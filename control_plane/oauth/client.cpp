@@ -110,7 +110,7 @@ Result<void> discover(const store::Provider &provider, Discovery &discovery, OAu
     if (client.issuer.empty()) {
         return fail(Errc::kProviderError, "the issuer is not known without the connection's variables");
     }
-    Result<std::shared_ptr<const IssuerMetadata>> metadata = discovery.metadata(client.issuer);
+    Result<std::shared_ptr<const IssuerMetadata>> metadata = discovery.metadata(client.source);
     if (metadata) {
         use_document(provider, **metadata, client);
         return check_pkce(**metadata, client);

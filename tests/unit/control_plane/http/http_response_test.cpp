@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "control_plane/http/freshness.h"
 #include "control_plane/http/http_client.h"
 
 namespace nexus::control {
@@ -24,6 +25,44 @@ TEST(RetryAfter, ReadsBothForms) {
 TEST(FormEncode, FollowsTheUrlStandard) {
     EXPECT_EQ(form_encode("a b&c=d+e%"), "a+b%26c%3Dd%2Be%25");
     EXPECT_EQ(form_encode("\xc3\xa9~*-._"), "%C3%A9%7E*-._");
+}
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct FreshCase {
+    Headers headers;
+    std::optional<int64_t> seconds;
+};
+
+TEST(Freshness, FollowsRfc9111) {
+    const std::pair<std::string, std::string> date{"date", "Sun, 06 Nov 1994 08:49:37 GMT"};
+    const FreshCase cases[] = {
+        {{}, std::nullopt},
+        {{date}, std::nullopt},
+        {{{"cache-control", "public, max-age=3600"}}, 3600},
+        {{{"cache-control", "Max-Age = \"60\" , s-maxage=5"}}, 60},
+        {{{"cache-control", "max-age=3600"}, {"age", "600"}}, 3000},
+        {{{"cache-control", "max-age=10"}, {"age", "600"}}, 0},
+        {{{"cache-control", "max-age=10"}, {"expires", "Sun, 06 Nov 1994 09:49:37 GMT"}, date}, 10},
+        {{{"cache-control", "max-age=99999999999999999999"}}, 365 * 24 * 3600},
+        {{{"cache-control", "max-age=-1"}}, 0},
+        {{{"cache-control", "max-age"}}, 0},
+        {{{"cache-control", "max-age=soon"}}, 0},
+        {{{"cache-control", "max-age=60, no-store"}}, 0},
+        {{{"cache-control", "no-cache"}}, 0},
+        {{{"cache-control", ",,private,"}}, std::nullopt},
+        {{{"expires", "Sun, 06 Nov 1994 09:49:37 GMT"}, date}, 3600},
+        {{{"expires", "Sun, 06 Nov 1994 08:50:37 GMT"}}, 60},
+        {{{"expires", "Sun, 06 Nov 1994 08:48:37 GMT"}, date}, 0},
+        {{{"expires", "0"}}, 0},
+        {{{"expires", "never"}}, 0},
+    };
+    for (const FreshCase &one : cases) {
+        HttpResponse response;
+        response.headers = one.headers;
+        EXPECT_EQ(fresh_for_s(response, 784111777000), one.seconds)
+            << (one.headers.empty() ? "" : one.headers.front().second);
+    }
 }
 
 }  // namespace

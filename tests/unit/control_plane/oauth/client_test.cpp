@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/control_plane/support/temp_dir.h"
 #include "tests/unit/shared/test_keys.h"
 
 namespace nexus::control {
@@ -12,6 +13,7 @@ class ResolveClientTest : public testing::Test {
 protected:
     ResolveClientTest()
         : vault_(std::make_shared<const crypto::Keyring>(tests::keyring(tests::key_text('v')))),
+          database_(open_database(dir_)),
           discovery_(
               [this](const HttpRequest &request) -> Result<HttpResponse> {
                   asked_.push_back(request.url);
@@ -20,10 +22,18 @@ protected:
                   response.body = Secret{std::string_view{document_}};
                   return response;
               },
-              [] { return 0; }) {
+              *database_, [this] { return now_; }) {
         provider_.id = "6f1c2a34-0000-4000-8000-000000000001";
         provider_.client_id = "c";
         provider_.auth_header = "none";
+    }
+    static std::unique_ptr<store::Database> open_database(const test::TempDir &dir) {
+        DatabaseTarget target;
+        target.kind = DatabaseKind::kSqlite;
+        target.path = dir.path() + "/nexus.db";
+        std::unique_ptr<store::Database> database = std::move(*store::Database::open(target));
+        EXPECT_TRUE(database->migrate());
+        return database;
     }
     Result<OAuthClient> resolve(const Variables &variables = {}) {
         return resolve_client(provider_, vault_, discovery_, variables);
@@ -35,6 +45,9 @@ protected:
         "revocation_endpoint":"https://i.example/v","code_challenge_methods_supported":["S256"]})";
     int status_ = 200;
     std::vector<std::string> asked_;
+    UnixMs now_ = 1'800'000'000'000;
+    test::TempDir dir_;
+    std::unique_ptr<store::Database> database_;
     Discovery discovery_;
     store::Provider provider_;
 };

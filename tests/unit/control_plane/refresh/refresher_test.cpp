@@ -73,7 +73,7 @@ protected:
         drainer_ = std::make_unique<OutboxDrainer>(
             *database_, cache_, [](const store::OutboxEntry &) { return std::optional<CacheRecord>{}; },
             clock());
-        discovery_ = std::make_unique<Discovery>(fetch(), clock());
+        discovery_ = std::make_unique<Discovery>(fetch(), *database_, clock());
         add_connection();
     }
 
