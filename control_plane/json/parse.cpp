@@ -4,10 +4,13 @@
 #include <algorithm>
 
 #include "control_plane/json/parse_plain.h"
+#include "control_plane/json/parse_problems.h"
 
 namespace nexus::control::json {
 
 namespace {
+
+constexpr std::string_view kDuplicateMember = "the JSON has a member twice";
 
 /// Deepest nesting of brackets outside strings. Wrong nesting is left to the parser.
 size_t depth_of(std::string_view text) {
@@ -37,7 +40,7 @@ size_t depth_of(std::string_view text) {
 std::string sentence(const json_error_t &error) {
     switch (json_error_code(&error)) {
         case json_error_duplicate_key:
-            return "the JSON has a member twice";
+            return std::string{kDuplicateMember};
         case json_error_null_character:
         case json_error_null_byte_in_key:
             return "the JSON has a NUL character";
@@ -72,6 +75,10 @@ Result<Value> parse(std::string_view text, const Limits &limits) {
         return fail(Errc::kInvalidJson, sentence(error));
     }
     return value;
+}
+
+bool is_duplicate_member(const Error &error) noexcept {
+    return error.errc == Errc::kInvalidJson && error.message == kDuplicateMember;
 }
 
 Result<Value> parse_object(std::string_view text, const Limits &limits) {

@@ -118,7 +118,7 @@ struct Metrics::Impl {
         make.gauge("oidc_document_age_seconds", {"kind"},
                    "Since the oldest document in use was last confirmed by its provider");
     Series<Counter> verifications =
-        make.counter("oidc_verifications_total", {"result"}, "id_token verifications");
+        make.counter("oidc_verifications_total", {"result", "reason"}, "id_token verifications");
     Histogram &verification_seconds =
         make.histogram("oidc_verification_duration_seconds", "Duration of id_token verifications");
     Series<Counter> refreshes =
@@ -227,8 +227,8 @@ void Metrics::oidc_document_age(std::string_view kind, double seconds) {
     impl_->document_ages.at({kind}).Set(seconds);
 }
 
-void Metrics::oidc_verification(std::string_view result, double seconds) {
-    impl_->verifications.at({result}).Increment();
+void Metrics::oidc_verification(std::string_view result, std::string_view reason, double seconds) {
+    impl_->verifications.at({result, reason}).Increment();
     impl_->verification_seconds.Observe(seconds);
 }
 

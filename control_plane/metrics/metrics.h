@@ -44,8 +44,10 @@ public:
                         double seconds);                  // oidc_discovery_total{result}, .._duration_seconds
     void oidc_discovery_served(std::string_view result);  // the same without a request: cached, stale
     void oidc_jwks_fetch(std::string_view result);        // oidc_jwks_fetch_total{result}
-    void oidc_document_age(std::string_view kind, double seconds);    // oidc_document_age_seconds{kind}
-    void oidc_verification(std::string_view result, double seconds);  // oidc_verifications_total{result}, ..
+    void oidc_document_age(std::string_view kind, double seconds);  // oidc_document_age_seconds{kind}
+    // oidc_verifications_total{result,reason}, oidc_verification_duration_seconds
+    // reason: IdTokenRefusal's code, or none
+    void oidc_verification(std::string_view result, std::string_view reason, double seconds);
     // token_refresh_total{provider,result}, token_refresh_duration_seconds{provider}
     void token_refresh(std::string_view provider, std::string_view result, double seconds);
 

@@ -121,6 +121,15 @@ Result<void> discover(const store::Provider &provider, Discovery &discovery, OAu
 
 }  // namespace
 
+IdTokenExpectation OAuthClient::expected_id_token() const {
+    IdTokenExpectation expected;
+    expected.issuer = issuer;
+    expected.client_id = client_id;
+    expected.algorithms = oidc.accepted_algorithms;
+    expected.clock_skew_s = oidc.clock_skew_s;
+    return expected;
+}
+
 Place client_secret_place(const store::Provider &provider) {
     return {"provider_profiles", provider.id, "client_secret", provider.client_secret_version};
 }

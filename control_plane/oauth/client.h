@@ -8,6 +8,7 @@
 #include "control_plane/oauth/profile.h"
 #include "control_plane/oauth/url_template.h"
 #include "control_plane/oidc/discovery.h"
+#include "control_plane/oidc/id_token.h"
 #include "control_plane/oidc/settings.h"
 #include "control_plane/store/provider_repository.h"
 #include "control_plane/vault/vault.h"
@@ -39,6 +40,8 @@ struct OAuthClient {
         const OidcMode mode = oidc.mode.value_or(parse_oidc_mode(default_mode).value_or(OidcMode::kVerified));
         return !issuer.empty() && mode == OidcMode::kVerified;
     }
+    /// What any id_token of this provider must say; the caller adds what is known of its flow.
+    IdTokenExpectation expected_id_token() const;
     bool is_client_credentials() const noexcept {
         return profile.grant == OAuthProfile::Grant::kClientCredentials;
     }

@@ -3,24 +3,39 @@
 
 #include <chrono>
 
+#include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 
 namespace nexus::control {
 
-Result<IdClaims> IdTokenVerifier::verify(std::string_view token, const std::string &issuer,
-                                         const std::string &client_id,
-                                         const std::optional<std::string> &nonce) const {
+Result<IdClaims> IdTokenVerifier::verify(std::string_view token, const IssuerSource &source,
+                                         IdTokenExpectation expected, std::string_view connection_id) const {
     auto start = std::chrono::steady_clock::now();
-    Result<IdClaims> claims = parse_jose_header(token).and_then([&](const JoseHeader &header) {
-        return discovery_.keys(issuer, header.kid).and_then([&](const std::shared_ptr<const JwkSet> &keys) {
-            return verify_id_token(token, *keys, IdTokenExpectation{issuer, client_id, nonce, clock_()});
-        });
-    });
+    expected.now = clock_();
+    Result<IdClaims> claims =
+        token.empty() ? refused(IdTokenRefusal::kMissing) : verify_with_current_keys(token, source, expected);
+    const std::string_view reason = claims ? "none" : refusal_code(claims.error());
     if (metrics_ != nullptr) {
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        metrics_->oidc_verification(claims ? "success" : "error", seconds);
+        metrics_->oidc_verification(claims ? "success" : "error", reason, seconds);
+    }
+    if (!claims) {
+        log::warn("id_token_refused", {{"connection_id", connection_id}, {"reason", reason}});
     }
     return claims;
+}
+
+Result<IdClaims> IdTokenVerifier::verify_with_current_keys(std::string_view token, const IssuerSource &source,
+                                                           const IdTokenExpectation &expected) const {
+    const Result<JoseHeader> header = parse_jose_header(token, expected.algorithms);
+    if (!header) {
+        return fail(header.error());
+    }
+    const Result<std::shared_ptr<const JwkSet>> keys = discovery_.keys(source, header->kid);
+    if (!keys) {
+        return refused(IdTokenRefusal::kKeysUnavailable);  // why not is in discovery's log line
+    }
+    return verify_id_token(token, *header, **keys, expected);
 }
 
 }  // namespace nexus::control

@@ -1,7 +1,7 @@
-// Verifies id_tokens with the pinned issuer's current keys: joins discovery.h and id_token.h.
+// Verifies id_tokens with the pinned issuer's current keys: joins discovery.h and id_token.h, counts and
+// logs.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +15,18 @@ public:
     IdTokenVerifier(Discovery &discovery, Clock clock, Metrics *metrics)
         : discovery_(discovery), clock_(std::move(clock)), metrics_(metrics) {}
 
-    /// nonce   what the authorization request sent; nullopt on refresh (OpenID Connect Core section 12.2)
-    /// errors  kInvalidIdToken; as Discovery::keys
-    Result<IdClaims> verify(std::string_view token, const std::string &issuer, const std::string &client_id,
-                            const std::optional<std::string> &nonce) const;
+    /// token          "" = the provider sent none, which is refused too
+    /// source         of the pinned issuer's keys
+    /// expected       its `now` is filled in
+    /// connection_id  for the log
+    /// errors         kInvalidIdToken, its detail a code of IdTokenRefusal
+    Result<IdClaims> verify(std::string_view token, const IssuerSource &source, IdTokenExpectation expected,
+                            std::string_view connection_id) const;
 
 private:
+    Result<IdClaims> verify_with_current_keys(std::string_view token, const IssuerSource &source,
+                                              const IdTokenExpectation &expected) const;
+
     Discovery &discovery_;
     Clock clock_;
     Metrics *metrics_;

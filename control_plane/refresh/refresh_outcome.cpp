@@ -113,11 +113,17 @@ void Refresher::keep_id_token(const Attempt &attempt, const OAuthClient &client,
     if (id_token.empty() || !client.verifies_id_tokens(options_.oidc_mode)) {
         return;
     }
+    IdTokenExpectation expected = client.expected_id_token();
+    expected.is_refresh = true;
+    expected.subject = attempt.connection.account_subject;
+    expected.access_token = credentials.find("access_token")->view();
+    if (const Secret *previous = attempt.credentials.find("id_token")) {
+        expected.nonce = nonce_of_kept_id_token(previous->view());
+    }
     Result<IdClaims> claims =
-        id_tokens_.verify(id_token.view(), client.issuer, client.client_id, std::nullopt);
-    const std::string &subject = attempt.connection.account_subject;
-    if (!claims || (!subject.empty() && claims->subject != subject)) {
-        log::warn("refreshed_id_token_refused", {{"connection_id", attempt.connection.id}});
+        id_tokens_.verify(id_token.view(), client.source, std::move(expected), attempt.connection.id);
+    if (!claims) {
+        append_event(attempt, refresh_event(audit::kIdTokenVerificationFailed, refusal_code(claims.error())));
         return;
     }
     credentials.usage.emplace_back("id_token", std::move(id_token));
@@ -179,7 +185,10 @@ void Refresher::give_back(const Attempt &attempt) {
 
 void Refresher::note(const Attempt &attempt, std::string_view audit_type, std::string_view reason) {
     log::warn("refresh_failed", {{"connection_id", attempt.connection.id}, {"reason", reason}});
-    audit::Event event = refresh_event(audit_type, reason);
+    append_event(attempt, refresh_event(audit_type, reason));
+}
+
+void Refresher::append_event(const Attempt &attempt, audit::Event event) const {
     event.connection_id = attempt.connection.id;
     event.workspace_id = attempt.connection.workspace_id;
     event.provider_id = attempt.connection.provider_id;

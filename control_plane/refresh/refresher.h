@@ -73,6 +73,7 @@ private:
                        StoredCredentials &credentials) const;
     void give_back(const Attempt &attempt);
     void note(const Attempt &attempt, std::string_view audit_type, std::string_view reason);
+    void append_event(const Attempt &attempt, audit::Event event) const;
 
     store::Database &database_;
     const Vault &vault_;

@@ -38,6 +38,25 @@ bool has_code(const OAuthProfile &profile, const CallbackInput &input) {
     return code && !code->empty() && code->size() <= 4096;
 }
 
+// Of an audit event.
+std::string failure_data(std::string_view error, std::string_view reason) {
+    json::Value data = json::Value::object();
+    data.set("error", error);
+    if (!reason.empty()) {
+        data.set("reason", reason);
+    }
+    return data.dump_text();
+}
+
+// RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack). "" = it is of ours,
+// or there is no telling.
+std::string_view issuer_problem(const OAuthClient &client, const std::optional<std::string> &iss) {
+    if (!iss) {
+        return client.iss_in_response ? "iss_missing" : "";
+    }
+    return client.issuer.empty() || *iss == client.issuer ? "" : "iss_mismatch";
+}
+
 }  // namespace
 
 std::optional<std::string> CallbackInput::parameter(const std::string &name) const {
@@ -108,10 +127,9 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
         return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
     }
     Result<OAuthClient> client = client_of(flow, input);
-    // RFC 9207: an answer of another issuer must not see our code exchange (mix-up attack).
-    bool foreign = client && input.iss && !client->issuer.empty() && *input.iss != client->issuer;
-    if (foreign || (client && client->iss_in_response && !input.iss)) {
-        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer");
+    std::string_view foreign = client ? issuer_problem(*client, input.iss) : "";
+    if (!foreign.empty()) {
+        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer", foreign);
     }
     if (client && !has_code(client->profile, input)) {
         return fail_flow(caller, flow, audit::kOauthError, "missing_params");
@@ -122,10 +140,10 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
     }
     if (!done) {
         bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
-        std::string_view type =
-            bad_identity ? audit::kIdTokenVerificationFailed : audit::kTokenExchangeFailed;
         log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", done.error().message}});
-        return fail_flow(caller, flow, type, bad_identity ? "invalid_id_token" : "token_exchange_failed");
+        return bad_identity ? fail_flow(caller, flow, audit::kIdTokenVerificationFailed, "invalid_id_token",
+                                        refusal_code(done.error()))
+                            : fail_flow(caller, flow, audit::kTokenExchangeFailed, "token_exchange_failed");
     }
     return FlowEnd{flow.connection.id,
                    flow.connection.flow_id,
@@ -191,7 +209,7 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     } else if (!flow.connection.flow_scopes.empty()) {
         grant.change.scopes = flow.connection.flow_scopes;  // RFC 6749 section 5.1: as asked for
     }
-    if (Result<void> checked = check_identity(flow, client, std::move(id_token), grant); !checked) {
+    if (Result<void> checked = check_identity(flow, client, code, std::move(id_token), grant); !checked) {
         return fail(checked.error());
     }
     return grant;
@@ -217,22 +235,25 @@ void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, c
 
 // With a pinned issuer, a flow that asked for `openid` must bring a good id_token. Without one, an id_token
 // cannot be verified and is not kept.
-Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client, Secret id_token,
-                                             Grant &grant) {
+Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client,
+                                             std::string_view code, Secret id_token, Grant &grant) {
     bool asked = !flow.connection.nonce.empty();
     if (!client.verifies_id_tokens(config_.oidc_mode) || (id_token.empty() && !asked)) {
         return {};
     }
-    if (id_token.empty()) {
-        return fail(Errc::kInvalidIdToken, "the provider sent no id_token");
-    }
-    if (metrics_ != nullptr) {
+    if (metrics_ != nullptr && !id_token.empty()) {
         metrics_->id_token_returned();
     }
-    std::optional<std::string> nonce = asked ? std::optional{flow.connection.nonce} : std::nullopt;
-    Result<IdClaims> claims = id_tokens_.verify(id_token.view(), client.issuer, client.client_id, nonce);
+    IdTokenExpectation expected = client.expected_id_token();
+    expected.nonce = asked ? std::optional{flow.connection.nonce} : std::nullopt;
+    expected.code = code;
+    if (const Secret *access_token = grant.credentials.find("access_token")) {
+        expected.access_token = access_token->view();
+    }
+    Result<IdClaims> claims =
+        id_tokens_.verify(id_token.view(), client.source, std::move(expected), flow.connection.id);
     if (!claims) {
-        return fail(Errc::kInvalidIdToken, claims.error().message);
+        return fail(claims.error());
     }
     grant.change.account_subject = claims->subject;
     grant.credentials.usage.emplace_back("id_token", std::move(id_token));
@@ -263,12 +284,14 @@ Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow
 
 // A first try that failed leaves `failed`; a connection that works (or once did) stays as it is.
 FlowEnd CallbackService::fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
-                                   std::string_view error) {
+                                   std::string_view error, std::string_view reason) {
     const store::Connection &connection = flow.connection;
-    log::warn("flow_ended_with_error", {{"connection_id", connection.id}, {"error", error}});
+    log::warn("flow_ended_with_error",
+              {{"connection_id", connection.id}, {"error", error}, {"reason", reason}});
     bool first_try = connection.state == connection::State::kPending;
     Result<void> recorded = database_.transact([&](store::Transaction &sql) -> Result<void> {
-        audit::Event event = caller.event(audit_type, "error", error);
+        audit::Event event = caller.event(audit_type);
+        event.data = failure_data(error, reason);
         if (first_try) {
             store::ConnectionChange change;
             change.state = connection::State::kFailed;

@@ -57,11 +57,13 @@ private:
     Result<Grant> exchange(const Flow &flow, const OAuthClient &client, const std::string &code);
     static void keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
                             Grant &grant);
-    Result<void> check_identity(const Flow &flow, const OAuthClient &client, Secret id_token, Grant &grant);
+    Result<void> check_identity(const Flow &flow, const OAuthClient &client, std::string_view code,
+                                Secret id_token, Grant &grant);
     Result<void> store_grant(const Caller &caller, const Flow &flow, const Grant &grant);
     Result<StateClaims> admit(const CallbackInput &input);
+    /// reason  for the audit event; "" = none
     FlowEnd fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
-                      std::string_view error);
+                      std::string_view error, std::string_view reason = {});
 
     store::Database &database_;
     const Vault &vault_;

@@ -16,26 +16,42 @@ std::string set_of(std::initializer_list<std::string> keys) {
     return R"({"keys":[)" + out + "]}";
 }
 
+bool chooses(const JwkSet &set, const char *kid, const char *algorithm) {
+    return set.choose(kid, *find_signature_algorithm(algorithm)).has_value();
+}
+
 TEST(JwkSet, FindsByKidAndAlgorithm) {
     auto rsa = test::SigningKey::rsa("r1");
     auto ec = test::SigningKey::p256("e1");
     Result<JwkSet> set = JwkSet::parse(set_of({rsa.public_jwk(), ec.public_jwk()}));
     ASSERT_TRUE(set);
     EXPECT_EQ(set->size(), 2u);
+    EXPECT_EQ(set->usable(), 2u);
     EXPECT_TRUE(set->has_kid("r1"));
-    EXPECT_NE(set->find("r1", *find_signature_algorithm("RS256")), nullptr);
-    EXPECT_NE(set->find("", *find_signature_algorithm("ES256")), nullptr);
-    EXPECT_EQ(set->find("r1", *find_signature_algorithm("ES256")), nullptr) << "an RSA key verifies no ES256";
-    EXPECT_EQ(set->find("e1", *find_signature_algorithm("ES384")), nullptr) << "P-256 verifies no ES384";
-    EXPECT_EQ(set->find("r2", *find_signature_algorithm("RS256")), nullptr);
+    EXPECT_TRUE(chooses(*set, "r1", "RS256"));
+    EXPECT_TRUE(chooses(*set, "", "ES256"));
+    EXPECT_FALSE(chooses(*set, "r1", "ES256")) << "an RSA key verifies no ES256";
+    EXPECT_FALSE(chooses(*set, "e1", "ES384")) << "P-256 verifies no ES384";
+    EXPECT_FALSE(chooses(*set, "r2", "RS256"));
 }
 
 TEST(JwkSet, WithoutAKidThereMustBeOneKeyOnly) {
     auto a = test::SigningKey::rsa("a");
     auto b = test::SigningKey::rsa("b");
     Result<JwkSet> set = JwkSet::parse(set_of({a.public_jwk(), b.public_jwk()}));
-    EXPECT_EQ(set->find("", *find_signature_algorithm("RS256")), nullptr);
-    EXPECT_NE(set->find("b", *find_signature_algorithm("RS256")), nullptr);
+    EXPECT_FALSE(chooses(*set, "", "RS256"));
+    EXPECT_TRUE(chooses(*set, "b", "RS256"));
+}
+
+// Providers publish keys of several uses and types under one kid; what does not fit is no second choice.
+TEST(JwkSet, KeysOfOneKidThatDoNotFitLeaveTheOneThatDoes) {
+    auto rsa = test::SigningKey::rsa("k");
+    auto other = test::SigningKey::rsa("k");
+    auto ec = test::SigningKey::p256("k");
+    Result<JwkSet> set =
+        JwkSet::parse(set_of({other.public_jwk(R"("use":"enc")"), rsa.public_jwk(), ec.public_jwk()}));
+    EXPECT_TRUE(chooses(*set, "k", "RS256"));
+    EXPECT_TRUE(chooses(*set, "k", "ES256"));
 }
 
 TEST(JwkSet, PassesOverWhatMustNotVerify) {
@@ -45,20 +61,32 @@ TEST(JwkSet, PassesOverWhatMustNotVerify) {
         set_of({weak.public_jwk(), good.public_jwk(R"("use":"enc")"), R"({"kty":"oct","k":"AAAA","kid":"o"})",
                 R"({"kty":"RSA","kid":"broken","n":"!","e":"AQAB"})", "7", "null"}));
     ASSERT_TRUE(set);
-    EXPECT_EQ(set->size(), 0u);
+    EXPECT_EQ(set->usable(), 0u);
+    EXPECT_TRUE(set->has_kid("weak")) << "known, so that it is not asked for again";
     Result<JwkSet> bound = JwkSet::parse(set_of({good.public_jwk(R"("alg":"RS512")")}));
-    EXPECT_EQ(bound->find("good", *find_signature_algorithm("RS256")), nullptr);
-    EXPECT_NE(bound->find("good", *find_signature_algorithm("RS512")), nullptr);
+    EXPECT_FALSE(chooses(*bound, "good", "RS256"));
+    EXPECT_TRUE(chooses(*bound, "good", "RS512"));
+}
+
+TEST(JwkSet, ManyKeys) {
+    std::string keys;
+    for (size_t i = 0; i < JwkSet::kMaxKeys + 1; ++i) {
+        keys += (i == 0 ? "" : ",") + std::string{R"({"kty":"oct","kid":"k)"} + std::to_string(i) + "\"}";
+    }
+    Result<JwkSet> set = JwkSet::parse(R"({"keys":[)" + keys + "]}");
+    EXPECT_EQ(set->size(), JwkSet::kMaxKeys);
+    EXPECT_FALSE(set->has_kid("k64"));
 }
 
 TEST(JwkSet, RefusesWhatIsNoSet) {
-    for (const char *text : {"", "[]", "{}", R"({"keys":{}})", "<html>"}) {
+    for (const char *text : {"", "[]", "{}", R"({"keys":{}})", R"({"keys":[],"keys":[]})",
+                             R"({"keys":[{"kid":"a","kid":"b"}]})", "<html>"}) {
         EXPECT_EQ(JwkSet::parse(text).error().errc, Errc::kProviderError) << text;
     }
 }
 
 TEST(SignatureAlgorithm, NeverNoneNorHmac) {
-    for (const char *name : {"none", "None", "HS256", "HS384", "HS512", "", "rs256", "EdDSA"}) {
+    for (const char *name : {"none", "None", "HS256", "HS384", "HS512", "", "rs256", "EDDSA"}) {
         EXPECT_EQ(find_signature_algorithm(name), nullptr) << name;
     }
 }
