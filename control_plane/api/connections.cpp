@@ -95,6 +95,23 @@ Result<Response> get(ApiContext &context, const Request &request, const Caller &
         });
 }
 
+// The claims as they are, and whose they are.
+Result<Response> identity(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<AccountIdentity> found =
+        context.connections.identity(caller, std::string{request.path_parameter("id")});
+    Result<json::Value> claims = found ? json::parse_object(found->identity.claims) : fail(found.error());
+    if (!claims) {
+        return fail(claims.error());
+    }
+    json::Value out = json::Value::object();
+    out.set("connection_id", found->view.connection.id).set("provider", found->view.provider);
+    for (const std::string &name : claims->names()) {
+        out.set(name, claims->get(name));
+    }
+    out.set("updated_at", to_rfc3339(found->identity.updated_at));
+    return Response::json(200, out);
+}
+
 // {"labels": {name: value or null}}
 Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
     Result<json::Value> body = request.json_body();
@@ -167,6 +184,7 @@ Routes connection_routes(ApiContext &context) {
     return {
         {"GET", "/connections", control(Scope::kConnectionsRead), bind(context, list)},
         {"GET", "/connections/{id}", control(Scope::kConnectionsRead), bind(context, get)},
+        {"GET", "/connections/{id}/identity", control(Scope::kConnectionsRead), bind(context, identity)},
         {"PATCH", "/connections/{id}", control(Scope::kConnectionsWrite), bind(context, patch)},
         {"DELETE", "/connections/{id}", control(Scope::kConnectionsWrite), bind(context, remove)},
         {"POST", "/connections/{id}/reconnect", control(Scope::kConnectionsWrite), bind(context, reconnect)},

@@ -2,6 +2,7 @@
 #include "control_plane/services/activation.h"
 
 #include "control_plane/log/log.h"
+#include "control_plane/store/identity_repository.h"
 
 namespace nexus::control {
 
@@ -21,6 +22,12 @@ Result<store::Connection> activate(store::Transaction &sql, const Vault &vault,
     }
     change.state = connection::State::kActive;
     return store::change_connection(sql, connection.id, connection.generation, change, std::move(event), now);
+}
+
+Result<void> forget_account(store::Transaction &sql, std::string_view connection_id) {
+    return store::tokens::erase(sql, connection_id).and_then([&] {
+        return store::identities::erase(sql, connection_id);
+    });
 }
 
 void announce_active(OutboxDrainer &drainer, const store::Connection &connection) {

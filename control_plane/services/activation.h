@@ -17,6 +17,9 @@ Result<store::Connection> activate(store::Transaction &sql, const Vault &vault,
                                    const store::Connection &connection, const StoredCredentials &credentials,
                                    store::ConnectionChange change, audit::Event event, UnixMs now);
 
+/// The end of it: credentials, and who they are of.
+Result<void> forget_account(store::Transaction &sql, std::string_view connection_id);
+
 /// After the commit: the log's line, and the record into the cache at once.
 void announce_active(OutboxDrainer &drainer, const store::Connection &connection);
 

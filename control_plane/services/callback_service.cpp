@@ -11,6 +11,7 @@
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/variables.h"
 #include "control_plane/services/account_check.h"
+#include "control_plane/services/account_identity.h"
 #include "control_plane/services/activation.h"
 #include "control_plane/services/connect_service.h"
 #include "control_plane/store/audit_repository.h"
@@ -73,12 +74,13 @@ std::optional<std::string> CallbackInput::parameter(const std::string &name) con
 }
 
 CallbackService::CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
-                                 const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
-                                 const Config &config, Clock clock, Metrics *metrics)
+                                 UserInfo userinfo, const StateSigner &signer, TokenEndpoint endpoint,
+                                 OutboxDrainer &drainer, const Config &config, Clock clock, Metrics *metrics)
     : database_(database),
       vault_(vault),
       discovery_(discovery),
       id_tokens_(discovery, clock, metrics),
+      userinfo_(std::move(userinfo)),
       signer_(signer),
       endpoint_(std::move(endpoint)),
       drainer_(drainer),
@@ -177,6 +179,10 @@ Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flo
     if (!account) {
         return account;
     }
+    if (grant->identity) {
+        grant->identity = with_userinfo(userinfo_, client, grant->credentials, std::move(*grant->identity),
+                                        flow.connection.id);
+    }
     return store_grant(caller, flow, *grant);
 }
 
@@ -256,6 +262,7 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
         return fail(claims.error());
     }
     grant.change.account_subject = claims->subject;
+    grant.identity = std::move(claims->identity);
     grant.credentials.usage.emplace_back("id_token", std::move(id_token));
     return {};
 }
@@ -266,9 +273,12 @@ Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow
         Result<store::Connection> row =
             database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
                 Result<store::Connection> newest = store::connections::get(sql, flow.connection.id);
-                return newest ? activate(sql, vault_, *newest, grant.credentials, grant.change,
-                                         caller.event(audit::kOauthFlowCompleted), clock_())
-                              : newest;
+                Result<void> known = newest
+                                         ? store_identity(sql, flow.connection.id, grant.identity, clock_())
+                                         : fail(newest.error());
+                return known ? activate(sql, vault_, *newest, grant.credentials, grant.change,
+                                        caller.event(audit::kOauthFlowCompleted), clock_())
+                             : fail(known.error());
             });
         bool moved = !row && row.error().errc == Errc::kConflict && attempt < kStoreAttempts;
         if (moved) {

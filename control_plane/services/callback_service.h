@@ -10,6 +10,7 @@
 #include "control_plane/oauth/token_credentials.h"
 #include "control_plane/oauth/token_endpoint.h"
 #include "control_plane/oidc/id_token_verifier.h"
+#include "control_plane/oidc/userinfo.h"
 #include "control_plane/services/caller.h"
 #include "control_plane/services/flow_end.h"
 #include "control_plane/store/connection_repository.h"
@@ -31,7 +32,7 @@ struct CallbackInput {
 
 class CallbackService {
 public:
-    CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
+    CallbackService(store::Database &database, const Vault &vault, Discovery &discovery, UserInfo userinfo,
                     const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
                     const Config &config, Clock clock, Metrics *metrics);
 
@@ -48,7 +49,8 @@ private:
     struct Grant {
         StoredCredentials credentials;
         store::ConnectionChange change;
-        NamedTexts kept;  // of the token answer, for the connection's metadata
+        std::optional<IdentityClaims> identity;  // of a verified id_token
+        NamedTexts kept;                         // of the token answer, for the connection's metadata
         Variables variables;
     };
     Result<OAuthClient> client_of(const Flow &flow, const CallbackInput &input);
@@ -69,6 +71,7 @@ private:
     const Vault &vault_;
     Discovery &discovery_;
     IdTokenVerifier id_tokens_;
+    UserInfo userinfo_;
     const StateSigner &signer_;
     TokenEndpoint endpoint_;
     OutboxDrainer &drainer_;

@@ -5,6 +5,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/oauth/stored_credentials.h"
+#include "control_plane/services/activation.h"
 #include "control_plane/services/connection_labels.h"
 #include "control_plane/services/token_service.h"
 #include "control_plane/store/audit_repository.h"
@@ -95,6 +96,18 @@ Result<ConnectionView> ConnectionService::get(const Caller &caller, const std::s
     return ConnectionView{std::move(*connection), std::move(provider->name)};
 }
 
+Result<AccountIdentity> ConnectionService::identity(const Caller &caller, const std::string &id) {
+    Result<ConnectionView> view = get(caller, id);
+    if (!view) {
+        return fail(view.error());
+    }
+    Result<store::Identity> identity = store::identities::get(database_, view->connection.id);
+    if (!identity) {
+        return fail(identity.error());
+    }
+    return AccountIdentity{std::move(*view), std::move(*identity)};
+}
+
 Result<ConnectionView> ConnectionService::label(const Caller &caller, const std::string &id,
                                                 const json::Value &labels) {
     for (int attempt = 1;; ++attempt) {
@@ -167,7 +180,7 @@ Result<Ended> ConnectionService::end_and_tell(const Caller &caller, const std::s
 Result<store::Connection> ConnectionService::end(const Caller &caller, const store::Connection &before,
                                                  bool removed) {
     return database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-        if (Result<void> erased = store::tokens::erase(sql, before.id); !erased) {
+        if (Result<void> erased = forget_account(sql, before.id); !erased) {
             return fail(erased.error());
         }
         UnixMs now = clock_();

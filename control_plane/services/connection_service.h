@@ -8,6 +8,7 @@
 #include "control_plane/services/caller.h"
 #include "control_plane/services/upstream_revoker.h"
 #include "control_plane/store/connection_repository.h"
+#include "control_plane/store/identity_repository.h"
 #include "control_plane/store/provider_repository.h"
 
 namespace nexus::control {
@@ -39,6 +40,11 @@ struct Ended {
     std::optional<UpstreamRevocation> upstream;  // nullopt = it had ended before
 };
 
+struct AccountIdentity {
+    ConnectionView view;
+    store::Identity identity;
+};
+
 class ConnectionService {
 public:
     ConnectionService(store::Database &database, const Vault &vault, UpstreamRevoker revoker,
@@ -54,6 +60,8 @@ public:
     Result<ConnectionViewPage> list(const Caller &caller, const ConnectionQuery &query);
     /// errors kInvalidConnectionId, kConnectionNotFound (also: out of the caller's reach), kStoreUnavailable
     Result<ConnectionView> get(const Caller &caller, const std::string &id);
+    /// Who the account is, as the provider said it. errors as get; kNotFound: it did not
+    Result<AccountIdentity> identity(const Caller &caller, const std::string &id);
     /// Final: credentials are erased, edges told, then the provider. Again is no error. errors as get
     Result<Ended> revoke(const Caller &caller, const std::string &id);
     /// Revoked and gone: from now on nobody finds it. errors as get

@@ -3,6 +3,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/oauth/client.h"
+#include "control_plane/services/activation.h"
 #include "control_plane/services/provider_egress.h"
 #include "control_plane/services/provider_params.h"
 #include "control_plane/store/audit_repository.h"
@@ -281,7 +282,7 @@ Result<void> ProviderService::revoke_connections(const Caller &caller, const std
                 Result<store::Connection> revoked = database_.transact([&](store::Transaction &sql) {
                     store::ConnectionChange change;
                     change.state = State::kRevoked;
-                    return store::tokens::erase(sql, connection.id).and_then([&] {
+                    return forget_account(sql, connection.id).and_then([&] {
                         return store::change_connection(
                             sql, connection.id, connection.generation, change,
                             caller.event(audit::kConnectionRevoked, "reason", "provider_deleted"), clock_());

@@ -13,6 +13,7 @@ import { findPort } from './ports.mjs';
  * accessTtl    lifetime of access tokens in seconds; may be changed later (idp.accessTtl = 3)
  * redirectUris of the client; port: a free one where not given
  * clientAuth   client_secret_basic, client_secret_post, private_key_jwt (with jwks, its public keys) or none
+ * claims       what UserInfo says beside sub and name; userinfoAlg: it is signed so (RS256, ...)
  * rotate       whether refresh tokens rotate; issueRefresh: whether there are any
  */
 export async function startIdp(t, options) {
@@ -24,20 +25,21 @@ export async function startIdp(t, options) {
 
 class Idp {
   constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', jwks, rotate = true, issueRefresh = true,
-    scopes = ['openid', 'profile', 'offline_access', 'api:read'] }) {
+    scopes = ['openid', 'profile', 'email', 'offline_access', 'api:read'], claims = {}, userinfoAlg }) {
     this.port = port;
     this.issuer = `http://127.0.0.1:${port}`;
     this.accessTtl = accessTtl;
     this.clientId = 'nexus-edge';
     this.clientSecret = randomBytes(24).toString('base64url');
     this.scopes = scopes;
+    this.claims = claims;
     this.counts = { token: 0, refresh: 0, code: 0, machine: 0, revocation: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
     this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
     this.faults = new Map();
-    this.provider = this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh });
+    this.provider = this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg });
   }
 
-  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh }) {
+  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg }) {
     const idp = this;
     const clients = [{
       client_id: this.clientId,
@@ -47,6 +49,7 @@ class Idp {
       grant_types: ['authorization_code', 'refresh_token', ...(clientAuth === 'none' ? [] : ['client_credentials'])],
       response_types: ['code'],
       token_endpoint_auth_method: clientAuth,
+      ...(userinfoAlg ? { userinfo_signed_response_alg: userinfoAlg } : {}),
     }, {
       client_id: 'protected-api',
       client_secret: this.clientSecret,
@@ -76,11 +79,17 @@ class Idp {
         introspection: { enabled: true, allowedPolicy: () => true },
         revocation: { enabled: true, allowedPolicy: () => true },
         clientCredentials: { enabled: true },
+        jwtUserinfo: { enabled: true },
       },
       pkce: { required: () => true },
       rotateRefreshToken: rotate,
       issueRefreshToken: async (context, client) => issueRefresh && client.grantTypeAllowed('refresh_token'),
-      findAccount: (context, sub) => ({ accountId: sub, claims: () => ({ sub, name: sub }) }),
+      claims: {
+        openid: ['sub', 'hd', 'tid'],
+        profile: ['name', 'given_name', 'family_name', 'picture', 'locale'],
+        email: ['email', 'email_verified'],
+      },
+      findAccount: (context, sub) => ({ accountId: sub, claims: () => ({ sub, name: sub, ...idp.claims }) }),
       renderError: (context, out) => { context.body = out; },
     }));
     provider.on('grant.success', (context) => {

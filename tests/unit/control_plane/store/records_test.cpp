@@ -1,5 +1,10 @@
 // Providers, tokens, agents and the outbox.
 #include "control_plane/store/agent_repository.h"
+<<<<<<< HEAD
+=======
+#include "control_plane/store/document_repository.h"
+#include "control_plane/store/identity_repository.h"
+>>>>>>> 8f64fe3 (wip identity)
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/token_repository.h"
 #include "control_plane/store/transition.h"
@@ -219,5 +224,30 @@ TEST_P(RecordsTest, AnAgentsChangeReachesAllItsKeys) {
     EXPECT_EQ(due->front().generation, 4);
 }
 
+<<<<<<< HEAD
+=======
+TEST_P(RecordsTest, TheNewestDocumentWins) {
+    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "new", "e2", "", 2000, 3000}));
+    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "old", "e1", "", 1000, 2000}));
+    EXPECT_EQ(documents::get(*database_, "https://a/jwks")->body, "new");
+    EXPECT_EQ(documents::get(*database_, "https://b").error().errc, Errc::kNotFound);
+}
+
+TEST_P(RecordsTest, IdentitiesAreReplacedAndGoWithTheirConnection) {
+    const Connection connection = add_connection();
+    EXPECT_EQ(identities::get(*database_, connection.id).error().errc, Errc::kNotFound);
+    ASSERT_TRUE(identities::put(*database_, connection.id, {R"({"sub":"a"})", 5}));
+    ASSERT_TRUE(identities::put(*database_, connection.id, {R"({"sub":"b"})", 6}));
+    const Result<Identity> got = identities::get(*database_, connection.id);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->claims, R"({"sub":"b"})");
+    EXPECT_EQ(got->updated_at, 6);
+    ASSERT_TRUE(identities::erase(*database_, connection.id));
+    ASSERT_TRUE(identities::erase(*database_, connection.id));
+    EXPECT_EQ(identities::get(*database_, connection.id).error().errc, Errc::kNotFound);
+    EXPECT_FALSE(identities::put(*database_, crypto::random_uuid(), {"{}", 1})) << "no such connection";
+}
+
+>>>>>>> 8f64fe3 (wip identity)
 }  // namespace
 }  // namespace nexus::control::store
