@@ -1,10 +1,6 @@
 // Providers, tokens, agents and the outbox.
 #include "control_plane/store/agent_repository.h"
-<<<<<<< HEAD
-=======
-#include "control_plane/store/document_repository.h"
 #include "control_plane/store/identity_repository.h"
->>>>>>> 8f64fe3 (wip identity)
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/token_repository.h"
 #include "control_plane/store/transition.h"
@@ -224,15 +220,6 @@ TEST_P(RecordsTest, AnAgentsChangeReachesAllItsKeys) {
     EXPECT_EQ(due->front().generation, 4);
 }
 
-<<<<<<< HEAD
-=======
-TEST_P(RecordsTest, TheNewestDocumentWins) {
-    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "new", "e2", "", 2000, 3000}));
-    ASSERT_TRUE(documents::put(*database_, {"https://a/jwks", "old", "e1", "", 1000, 2000}));
-    EXPECT_EQ(documents::get(*database_, "https://a/jwks")->body, "new");
-    EXPECT_EQ(documents::get(*database_, "https://b").error().errc, Errc::kNotFound);
-}
-
 TEST_P(RecordsTest, IdentitiesAreReplacedAndGoWithTheirConnection) {
     const Connection connection = add_connection();
     EXPECT_EQ(identities::get(*database_, connection.id).error().errc, Errc::kNotFound);
@@ -248,6 +235,5 @@ TEST_P(RecordsTest, IdentitiesAreReplacedAndGoWithTheirConnection) {
     EXPECT_FALSE(identities::put(*database_, crypto::random_uuid(), {"{}", 1})) << "no such connection";
 }
 
->>>>>>> 8f64fe3 (wip identity)
 }  // namespace
 }  // namespace nexus::control::store
