@@ -18,7 +18,7 @@ Result<ParsedDocument> parse_keys(std::string_view body) {
     if (!keys) {
         return fail(keys.error());
     }
-    if (keys->size() == 0) {
+    if (keys->usable() == 0) {
         return fail(Errc::kProviderError, "the provider's key set has no key that could verify an id_token");
     }
     return as_document(std::move(*keys));
