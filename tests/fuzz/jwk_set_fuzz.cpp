@@ -1,0 +1,29 @@
+// Key sets as a provider publishes them. What is kept can be chosen by its kid or is ambiguous; a key with a
+// fault is never chosen.
+#include "control_plane/oidc/jwk_set.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    using namespace nexus::control;
+    using nexus::fuzz::require;
+    const std::string_view text = nexus::fuzz::as_text(data, size);
+    for (const std::string &candidate : {std::string{text}, R"({"keys":[)" + std::string{text} + "]}"}) {
+        const nexus::Result<JwkSet> set = JwkSet::parse(candidate);
+        if (!set) {
+            require(set.error().errc == nexus::Errc::kProviderError);
+            continue;
+        }
+        require(set->usable() <= set->size() && set->size() <= JwkSet::kMaxKeys);
+        size_t chosen = 0;
+        for (const SignatureAlgorithm &algorithm : signature_algorithms()) {
+            const auto key = set->choose("", algorithm);
+            if (key) {
+                require((*key)->fault == KeyFault::kNone && ((*key)->cjose || (*key)->ed25519));
+                require((*key)->kid.empty() || set->has_kid((*key)->kid));
+                ++chosen;
+            }
+        }
+        require(chosen == 0 || set->usable() > 0);
+    }
+    return 0;
+}
