@@ -48,7 +48,7 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
-    if (!options.id.empty() && !encoding::is_uuid(options.id)) {
+    if (reader.has("id") && !encoding::is_uuid(options.id)) {
         return fail(Errc::kInvalidProviderId, "member id is not a UUID", "id");
     }
     return context.providers.create(caller, profile, options).map([&](const store::Provider &provider) {

@@ -153,10 +153,10 @@ Result<ImportItem> parse_import_item(const json::Value &object, UnixMs now) {
         }
         item.labels = std::move(*checked);
     }
-    if (!item.provider_id.empty() && !encoding::is_uuid(item.provider_id)) {
+    if (reader.has("provider_id") && !encoding::is_uuid(item.provider_id)) {
         return fail(Errc::kInvalidProviderId, "member provider_id is not a UUID", "provider_id");
     }
-    if (!item.id.empty() && !encoding::is_uuid(item.id)) {
+    if (reader.has("id") && !encoding::is_uuid(item.id)) {
         return fail(Errc::kInvalidConnectionId, "member id is not a UUID", "id");
     }
     return item;
