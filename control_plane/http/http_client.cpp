@@ -124,6 +124,16 @@ void HttpClient::Impl::configure(CURL *handle, const HttpRequest &request, Trans
     set(CURLOPT_WRITEDATA, &transfer);
     set(CURLOPT_HEADERFUNCTION, &on_header);
     set(CURLOPT_HEADERDATA, &transfer);
+    if (!request.client_certificate.empty()) {
+        // libcurl finds the chain and the key in the same PEM. Not copied by it: the request outlives the
+        // call.
+        const std::string_view pem = request.client_certificate.view();
+        curl_blob blob{const_cast<char *>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+        set(CURLOPT_SSLCERTTYPE, "PEM");
+        set(CURLOPT_SSLCERT_BLOB, &blob);
+        set(CURLOPT_SSLKEYTYPE, "PEM");
+        set(CURLOPT_SSLKEY_BLOB, &blob);
+    }
     if (request.basic_auth) {
         set(CURLOPT_HTTPAUTH, long{CURLAUTH_BASIC});
         set(CURLOPT_USERNAME, request.basic_auth->username.c_str());
@@ -153,7 +163,13 @@ Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
         return fail(Errc::kInvalidRequest,
                     "the method or a header for the provider is not one that may be sent");
     }
-    EasyPtr handle = take_handle();
+    // A connection that was opened with a certificate speaks for one client: it is used for this request
+    // alone.
+    const bool is_pooled = request.client_certificate.empty();
+    if (!is_pooled && transfer.is_plain) {
+        return fail(Errc::kEgressDenied, "a client certificate needs https");
+    }
+    EasyPtr handle = is_pooled ? take_handle() : EasyPtr(curl_easy_init());
     if (!handle) {
         return fail(Errc::kInternal, "libcurl gave no handle");
     }
@@ -172,7 +188,11 @@ Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
     }();
     long status = 0;
     curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-    keep_handle(std::move(handle));
+    if (is_pooled) {
+        keep_handle(std::move(handle));
+    } else {
+        handle.reset();
+    }
 
     if (transfer.is_denied && !transfer.is_opened && code != CURLE_OK) {
         return fail(Errc::kEgressDenied, "the provider's address is private and not in EGRESS_ALLOWED_CIDRS");

@@ -46,6 +46,7 @@ struct HttpRequest {
         Secret password;
     };
     std::optional<Basic> basic_auth;
+    Secret client_certificate;  // PEM: certificate, chain and private key, for mutual TLS; empty = none
     std::vector<std::pair<std::string, Secret>> secret_headers;  // e.g. X-API-Key
     std::optional<std::vector<FormField>> form;                  // application/x-www-form-urlencoded
     std::optional<Secret> body;                                  // raw; content_type goes with it

@@ -53,12 +53,27 @@ std::string query_of(const QueryParams &params, const std::vector<std::string> &
     return out;
 }
 
+// What the profile asks for must be possible, and what the provider insists on must not be turned off.
+Result<void> check_pushed_requests(const OAuthClient &client) {
+    if (client.profile.par == PushedRequests::kOff && client.par_required) {
+        return fail(Errc::kProviderError, "the profile turns PAR off, but the provider requires it");
+    }
+    if (client.pushes_requests() && client.par_endpoint.empty()) {
+        return fail(Errc::kProviderError,
+                    "PAR is wanted, but no pushed_authorization_request_endpoint is known");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<AuthorizationRequest> authorization_request(const OAuthClient &client) {
     if (client.authorization_endpoint.empty()) {
         return fail(Errc::kInvalidRequest, "the authorization URL needs variables that are not known",
                     "variables");
+    }
+    if (Result<void> checked = check_pushed_requests(client); !checked) {
+        return fail(checked.error());
     }
     AuthorizationRequest request;
     request.endpoint = client.authorization_endpoint;
@@ -68,6 +83,7 @@ Result<AuthorizationRequest> authorization_request(const OAuthClient &client) {
     request.raw = client.profile.authorization_raw;
     request.skip_empty = client.profile.authorization_skip_empty;
     request.fragment = client.profile.authorization_fragment;
+    request.resources = client.profile.resources;
     for (const auto &[name, value] : client.profile.authorization_params) {
         Result<std::string> filled = fill_text(value, client.variables);
         if (!filled) {
@@ -78,7 +94,7 @@ Result<AuthorizationRequest> authorization_request(const OAuthClient &client) {
     return request;
 }
 
-std::string authorization_url(const AuthorizationRequest &request) {
+QueryParams authorization_params(const AuthorizationRequest &request) {
     QueryParams params;
     for (const auto &[name, value] : request.extras) {
         if (!is_protocol_parameter(name)) {
@@ -99,7 +115,19 @@ std::string authorization_url(const AuthorizationRequest &request) {
     if (!request.nonce.empty()) {
         params.emplace_back("nonce", request.nonce);
     }
-    params = renamed(params, request);
+    for (const std::string &resource : request.resources) {
+        params.emplace_back("resource", resource);
+    }
+    return renamed(params, request);
+}
+
+std::string pushed_authorization_url(const AuthorizationRequest &request, std::string_view request_uri) {
+    return with_query(request.endpoint,
+                      {{"client_id", request.client_id}, {"request_uri", std::string{request_uri}}});
+}
+
+std::string authorization_url(const AuthorizationRequest &request) {
+    const QueryParams params = authorization_params(request);
     if (!request.fragment.empty()) {
         return request.endpoint + "#" + request.fragment + "?" + query_of(params, request.raw);
     }

@@ -20,9 +20,10 @@ struct AuthorizationRequest {
     std::vector<std::string> scopes;
     bool send_scope = true;
     std::string state;
-    std::string code_challenge;  // "" = no PKCE
-    std::string nonce;           // "" = not an OpenID Connect request
-    QueryParams extras;          // the profile's own; they cannot replace a parameter of the protocol
+    std::string code_challenge;          // "" = no PKCE
+    std::string nonce;                   // "" = not an OpenID Connect request
+    std::vector<std::string> resources;  // RFC 8707
+    QueryParams extras;                  // the profile's own; they cannot replace a parameter of the protocol
 
     // How the profile departs from the standard (profile.h).
     std::string scope_separator = " ";
@@ -34,10 +35,16 @@ struct AuthorizationRequest {
 
 /// What the client's profile says of it; the flow's own members are the caller's. code_challenge is the
 /// caller's too, and is to be set where profile.pkce says so. errors kMissingFields, kInvalidRequest: a
-/// variable that is not known
+/// variable that is not known; kProviderError:
+/// PAR is wanted and cannot be used, or the provider requires it and it is off
 Result<AuthorizationRequest> authorization_request(const OAuthClient &client);
 
 std::string authorization_url(const AuthorizationRequest &request);
+
+/// The parameters of the request alone, under the names that the provider uses: what is pushed (RFC 9126).
+QueryParams authorization_params(const AuthorizationRequest &request);
+/// The URL of a request that was pushed (RFC 9126 section 4).
+std::string pushed_authorization_url(const AuthorizationRequest &request, std::string_view request_uri);
 
 /// Parameters that the protocol owns: a profile may not set them.
 bool is_protocol_parameter(std::string_view name) noexcept;

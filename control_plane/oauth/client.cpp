@@ -1,6 +1,8 @@
 // Our registration at a provider: see client.h.
 #include "control_plane/oauth/client.h"
 
+#include "control_plane/oauth/dpop.h"
+
 namespace nexus::control {
 
 namespace {
@@ -56,6 +58,8 @@ Result<void> apply_overrides(OAuthClient &client) {
         {"token_endpoint", client.token_endpoint},
         {"userinfo_endpoint", client.userinfo_endpoint},
         {"revocation_endpoint", client.revocation_endpoint},
+        {"pushed_authorization_request_endpoint", client.par_endpoint},
+        {"device_authorization_endpoint", client.device_endpoint},
     };
     for (const Override &wanted : overrides) {
         const std::string_view url = client.oidc.override_of(wanted.name);
@@ -80,17 +84,28 @@ void use_document(const store::Provider &provider, const IssuerMetadata &known, 
             into = found;
         }
     };
+    const auto for_us = [&](const std::string &usual, const std::string &alias) {
+        return is_mutual_tls(client.auth) && !alias.empty() ? alias : usual;
+    };
     if (!client.oidc.is_forced_static()) {
         take(provider.auth_url, known.authorization_endpoint, client.authorization_endpoint);
-        take(provider.token_url, known.token_endpoint, client.token_endpoint);
+        take(provider.token_url, for_us(known.token_endpoint, known.mtls.token_endpoint),
+             client.token_endpoint);
         take(provider.user_info_endpoint, known.userinfo_endpoint, client.userinfo_endpoint);
-        take(client.profile.revocation_url, known.revocation_endpoint, client.revocation_endpoint);
+        take(client.profile.revocation_url, for_us(known.revocation_endpoint, known.mtls.revocation_endpoint),
+             client.revocation_endpoint);
+        client.par_endpoint = for_us(known.pushed_authorization_request_endpoint,
+                                     known.mtls.pushed_authorization_request_endpoint);
+        client.device_endpoint =
+            for_us(known.device_authorization_endpoint, known.mtls.device_authorization_endpoint);
     }
+    client.par_required = known.requires_par;
     client.iss_in_response = known.iss_in_response;
 }
 
 Result<void> check_pkce(const IssuerMetadata &known, const OAuthClient &client) {
-    if (!client.is_client_credentials() && client.profile.pkce && known.pkce == PkceSupport::kNotS256) {
+    if (client.profile.grant == OAuthProfile::Grant::kAuthorizationCode && client.profile.pkce &&
+        known.pkce == PkceSupport::kNotS256) {
         return fail(Errc::kProviderError,
                     "the provider's metadata lists PKCE methods, and S256 is not among them");
     }
@@ -103,7 +118,8 @@ Result<void> check_pkce(const IssuerMetadata &known, const OAuthClient &client) 
 // No document, and none kept: the profile's own endpoints will do if it has them all.
 bool can_do_without(const OAuthClient &client) {
     return !client.token_endpoint.empty() &&
-           (client.is_client_credentials() || !client.authorization_endpoint.empty());
+           (client.profile.grant != OAuthProfile::Grant::kAuthorizationCode ||
+            !client.authorization_endpoint.empty());
 }
 
 Result<void> discover(const store::Provider &provider, Discovery &discovery, OAuthClient &client) {
@@ -171,6 +187,17 @@ Result<OAuthClient> resolve_client(const store::Provider &provider, const Vault 
         client.client_secret = std::move(*secret);
     }
     return client;
+}
+
+Result<void> use_dpop_key(OAuthClient &client, const Secret &of_connection) {
+    if (!client.profile.dpop) {
+        return {};
+    }
+    if (!of_connection.empty()) {
+        client.dpop_key = of_connection.clone();
+        return {};
+    }
+    return new_dpop_key().map([&](Secret key) { client.dpop_key = std::move(key); });
 }
 
 std::string api_base_url_of(const store::Provider &provider, const Variables &variables) {

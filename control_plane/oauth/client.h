@@ -20,7 +20,9 @@ namespace nexus::control {
 struct OAuthClient {
     std::string provider;  // its name, for metrics
     std::string client_id;
-    Secret client_secret;  // kPrivateKeyJwt: the private key, PEM or JWK
+    Secret
+        client_secret;  // kPrivateKeyJwt: the private key, PEM or JWK; mutual TLS: certificate and key, PEM
+    Secret dpop_key;    // the connection's (dpop.h), set by who asks for its tokens; empty = no DPoP
     ClientAuth auth = ClientAuth::kSecretPost;
     // An endpoint is "" where there is none, or where it needs variables that are not known yet.
     std::string authorization_endpoint;
@@ -28,6 +30,9 @@ struct OAuthClient {
     std::string refresh_endpoint;     // refresh_url; without one, refreshes go to the token endpoint
     std::string revocation_endpoint;  // revocation_url, else as the others
     std::string userinfo_endpoint;    // user_info_endpoint, else as the others
+    std::string par_endpoint;         // RFC 9126
+    std::string device_endpoint;      // RFC 8628
+    bool par_required = false;        // the provider takes pushed authorization requests only
     std::string issuer;               // "" = none pinned: id_tokens cannot be verified and are not kept
     IssuerSource source;              // the same, as Discovery looks it up
     OidcSettings oidc;
@@ -45,11 +50,23 @@ struct OAuthClient {
     bool is_client_credentials() const noexcept {
         return profile.grant == OAuthProfile::Grant::kClientCredentials;
     }
+    /// Does the connection come about without a person?
+    bool is_machine() const noexcept {
+        return is_client_credentials() || profile.grant == OAuthProfile::Grant::kTokenExchange;
+    }
+    /// Is the authorization request to be pushed?
+    bool pushes_requests() const noexcept {
+        return profile.par == PushedRequests::kOn || (profile.par == PushedRequests::kAuto && par_required);
+    }
     /// What can be renewed later: by its refresh token, or by asking again.
     bool can_renew(const Secret &refresh_token) const noexcept {
         return is_client_credentials() || !refresh_token.empty();
     }
 };
+
+/// Gives a client whose profile asks for DPoP its key: a connection's own, or a new one where it has none
+/// yet. errors kCryptoFailure
+Result<void> use_dpop_key(OAuthClient &client, const Secret &of_connection);
 
 /// The Place of a provider's sealed client secret.
 Place client_secret_place(const store::Provider &provider);

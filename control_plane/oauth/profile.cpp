@@ -7,6 +7,7 @@
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/json_path.h"
 #include "control_plane/oauth/pattern.h"
+#include "control_plane/oauth/profile_extensions.h"
 #include "control_plane/oauth/profile_reader.h"
 #include "control_plane/oauth/url_template.h"
 #include "control_plane/url/url.h"
@@ -25,11 +26,13 @@ struct ClientAuthName {
     ClientAuth auth;
 };
 // The canonical name of each comes first.
-constexpr std::array<ClientAuthName, 9> kClientAuths{{
+constexpr std::array<ClientAuthName, 11> kClientAuths{{
     {"client_secret_post", ClientAuth::kSecretPost},
     {"client_secret_basic", ClientAuth::kSecretBasic},
     {"secret_as_user", ClientAuth::kSecretAsUser},
     {"private_key_jwt", ClientAuth::kPrivateKeyJwt},
+    {"tls_client_auth", ClientAuth::kTlsClientAuth},
+    {"self_signed_tls_client_auth", ClientAuth::kSelfSignedTls},
     {"none", ClientAuth::kNone},
     {"", ClientAuth::kSecretPost},
     {"post", ClientAuth::kSecretPost},
@@ -96,9 +99,10 @@ void read_authorization(json::ObjectReader &reader, const std::string &path, OAu
 
 // What the client sends by itself cannot be replaced by a constant; grant_type and scope can.
 void read_token_params(json::ObjectReader &reader, std::string_view name, NamedTexts &into) {
-    constexpr std::array<std::string_view, 9> kOwned{
-        "client_id",     "client_secret", "client_assertion", "client_assertion_type", "code",
-        "code_verifier", "redirect_uri",  "refresh_token",    "access_token"};
+    constexpr std::array<std::string_view, 12> kOwned{
+        "client_id",    "client_secret", "client_assertion", "client_assertion_type",
+        "code",         "code_verifier", "redirect_uri",     "refresh_token",
+        "access_token", "device_code",   "subject_token",    "subject_token_type"};
     into = read_texts(reader, name);
     for (const auto &[param, value] : into) {
         if (std::find(kOwned.begin(), kOwned.end(), param) != kOwned.end()) {
@@ -328,6 +332,10 @@ std::optional<ClientAuth> parse_client_auth(std::string_view name) noexcept {
     return found == kClientAuths.end() ? std::nullopt : std::optional{found->auth};
 }
 
+bool is_mutual_tls(ClientAuth auth) noexcept {
+    return auth == ClientAuth::kTlsClientAuth || auth == ClientAuth::kSelfSignedTls;
+}
+
 std::string_view to_string(ClientAuth auth) noexcept {
     return std::find_if(kClientAuths.begin(), kClientAuths.end(),
                         [&](const ClientAuthName &entry) { return entry.auth == auth; })
@@ -351,7 +359,9 @@ Result<OAuthProfile> parse_oauth_profile(const json::Value &oauth, const std::st
     out.grant =
         read_choice<OAuthProfile::Grant>(reader, "grant",
                                          {{"authorization_code", OAuthProfile::Grant::kAuthorizationCode},
-                                          {"client_credentials", OAuthProfile::Grant::kClientCredentials}},
+                                          {"client_credentials", OAuthProfile::Grant::kClientCredentials},
+                                          {"device_code", OAuthProfile::Grant::kDeviceCode},
+                                          {"token_exchange", OAuthProfile::Grant::kTokenExchange}},
                                          OAuthProfile::Grant::kAuthorizationCode);
     out.pkce = read_choice<bool>(reader, "pkce", {{"S256", true}, {"off", false}}, true);
     read_authorization(reader, path, out, problem);
@@ -360,6 +370,7 @@ Result<OAuthProfile> parse_oauth_profile(const json::Value &oauth, const std::st
     read_chain(reader, path, out, problem);
     read_variables(reader, path, out, problem);
     read_injection(reader, path, out, problem);
+    read_extensions(reader, out);
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }

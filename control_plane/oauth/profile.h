@@ -17,14 +17,19 @@ namespace nexus::control {
 
 using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
-/// How the client proves itself at the token endpoint (RFC 6749 section 2.3.1, RFC 7523).
+/// How the client proves itself at the token endpoint (RFC 6749 section 2.3.1, RFC 7523, RFC 8705).
 enum class ClientAuth : uint8_t {
     kSecretPost,
     kSecretBasic,
     kSecretAsUser,   // Basic with the secret as user name and no password
     kPrivateKeyJwt,  // RFC 7523: the client secret is a private key
+    kTlsClientAuth,  // RFC 8705: the client secret is a certificate and its private key
+    kSelfSignedTls,  // the same with a certificate that the provider knows, and no CA
     kNone,
 };
+
+/// Does the client show a certificate in the TLS handshake?
+bool is_mutual_tls(ClientAuth auth) noexcept;
 
 /// Canonical name ("client_secret_post", ...); the reference's spellings and short ones are understood.
 std::optional<ClientAuth> parse_client_auth(std::string_view name) noexcept;
@@ -79,11 +84,17 @@ struct TokenInjection {
     std::string param_name;
 };
 
+/// Pushed authorization requests (RFC 9126): auto = where the provider's metadata requires them.
+enum class PushedRequests : uint8_t { kAuto, kOn, kOff };
+
 struct OAuthProfile {
-    enum class Grant : uint8_t { kAuthorizationCode, kClientCredentials };
+    enum class Grant : uint8_t { kAuthorizationCode, kClientCredentials, kDeviceCode, kTokenExchange };
 
     Grant grant = Grant::kAuthorizationCode;
-    bool pkce = true;  // S256
+    bool pkce = true;                    // S256
+    std::vector<std::string> resources;  // RFC 8707: where the tokens are to be used
+    PushedRequests par = PushedRequests::kAuto;
+    bool dpop = false;  // RFC 9449: tokens are bound to a key of the connection's own
 
     NamedTexts authorization_params;             // values are templates
     NamedTexts authorization_rename;             // "" = left out

@@ -31,6 +31,9 @@ Secret to_json(const StoredCredentials &credentials) {
     if (!credentials.refresh_token.empty()) {
         object.set("refresh_token", credentials.refresh_token);
     }
+    if (!credentials.dpop_key.empty()) {
+        object.set("dpop_key", credentials.dpop_key);
+    }
     return object.dump();
 }
 
@@ -49,6 +52,7 @@ Result<StoredCredentials> parse_stored_credentials(std::string_view text) {
         out.usage.emplace_back(name, Secret{value.as_string()});
     }
     out.refresh_token = Secret{object->get("refresh_token").as_string()};
+    out.dpop_key = Secret{object->get("dpop_key").as_string()};
     return out;
 }
 

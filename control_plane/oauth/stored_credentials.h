@@ -1,5 +1,5 @@
-// What a connection's box in the vault holds: the usage credentials, and the refresh token apart from them,
-// so that whoever renders usage credentials has no refresh token in hand.
+// What a connection's box in the vault holds: the usage credentials, and apart from them the refresh token
+// and the DPoP key, so that whoever renders usage credentials has neither in hand.
 #pragma once
 
 #include <string>
@@ -18,11 +18,12 @@ struct StoredCredentials {
     std::vector<std::pair<std::string, Secret>>
         usage;             // access_token, token_type, ...; or what a person typed in
     Secret refresh_token;  // empty = none
+    Secret dpop_key;       // private JWK that the tokens are bound to (dpop.h); empty = to none
 
     const Secret *find(std::string_view name) const noexcept;  // nullptr if absent
 };
 
-/// JSON: {"usage": {name: text}, "refresh_token": text?}
+/// JSON: {"usage": {name: text}, "refresh_token": text?, "dpop_key": text?}
 Secret to_json(const StoredCredentials &credentials);
 /// errors kMalformedRecord
 Result<StoredCredentials> parse_stored_credentials(std::string_view json);

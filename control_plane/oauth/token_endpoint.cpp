@@ -3,12 +3,43 @@
 
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/token_request.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::control {
 
 namespace {
 
 constexpr std::chrono::milliseconds kRevocationTimeout{3000};
+
+// The request could not be made, or nobody answered it.
+TokenResponse no_answer(const Error &error) {
+    switch (error.errc) {
+        case Errc::kInvalidKey:
+        case Errc::kCryptoFailure:
+            return no_token_request("invalid_client_key");
+        case Errc::kMissingFields:
+        case Errc::kInvalidRequest:
+            return no_token_request("missing_variable");
+        default:
+            return no_token_response(error);
+    }
+}
+
+// A server that does not know DPoP ignores the proof and gives a token that anybody can use (RFC 9449 section
+// 5): not what was asked for. And what is bound to no key of ours is of no use.
+TokenResponse bound_as_asked(const OAuthClient &client, TokenResponse response) {
+    if (response.outcome != TokenOutcome::kTokens) {
+        return response;
+    }
+    const bool is_bound = http1::equal_ignoring_case(response.token_type, "DPoP");
+    if (is_bound == client.dpop_key.empty()) {
+        return no_token_request(is_bound ? "dpop_not_asked_for" : "dpop_not_bound");
+    }
+    if (is_bound) {
+        response.token_type = "DPoP";
+    }
+    return response;
+}
 
 }  // namespace
 
@@ -29,6 +60,19 @@ TokenResponse TokenEndpoint::client_credentials(const OAuthClient &client,
                                                 const std::vector<std::string> &scopes) const {
     std::vector<FormField> fields;
     fields.push_back(form_field("grant_type", "client_credentials"));
+    if (!scopes.empty()) {
+        fields.push_back(form_field("scope", join_scopes(scopes, client.profile.scope_separator)));
+    }
+    return first_grant(client,
+                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+}
+
+TokenResponse TokenEndpoint::exchange_token(const OAuthClient &client, const SubjectToken &subject,
+                                            const std::vector<std::string> &scopes) const {
+    std::vector<FormField> fields;
+    fields.push_back(form_field("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"));
+    fields.push_back(FormField{"subject_token", subject.token.clone()});
+    fields.push_back(form_field("subject_token_type", subject.type));
     if (!scopes.empty()) {
         fields.push_back(form_field("scope", join_scopes(scopes, client.profile.scope_separator)));
     }
@@ -82,8 +126,8 @@ TokenResponse TokenEndpoint::follow_chain(const OAuthClient &client, TokenRespon
         return first;
     }
     const TokenChain &chain = *client.profile.chain;
-    TokenResponse second =
-        send(client, chain_request(client, chain, first.access_token, first.refresh_token), chain.response);
+    const auto make = [&] { return chain_request(client, chain, first.access_token, first.refresh_token); };
+    TokenResponse second = send(client, make, chain.response);
     if (second.outcome != TokenOutcome::kTokens) {
         return second;
     }
@@ -106,23 +150,22 @@ TokenResponse TokenEndpoint::ask(const OAuthClient &client, const std::string &u
     if (url.empty()) {
         return no_token_request("missing_variable");
     }
-    return send(client, token_request(client, url, std::move(fields), constants, clock_()),
-                client.profile.response);
+    for (const std::string &resource : client.profile.resources) {
+        fields.push_back(form_field("resource", resource));
+    }
+    const auto make = [&] { return token_request(client, url, clone_fields(fields), constants, clock_()); };
+    return send(client, make, client.profile.response);
 }
 
-TokenResponse TokenEndpoint::send(const OAuthClient &client, const Result<HttpRequest> &request,
+TokenResponse TokenEndpoint::send(const OAuthClient &client, const ClientFetch::Make &make,
                                   const ResponsePaths &paths) const {
-    if (!request) {
-        bool bad_key =
-            request.error().errc == Errc::kInvalidKey || request.error().errc == Errc::kCryptoFailure;
-        return no_token_request(bad_key ? "invalid_client_key" : "missing_variable");
-    }
-    Result<HttpResponse> response = fetch_(*request);
+    Result<HttpResponse> response = fetch_.send(client, make);
     if (!response) {
-        return no_token_response(response.error());
+        return no_answer(response.error());
     }
-    return parse_token_response(response->status, response->body.view(), response->retry_after_s(clock_()),
-                                client.profile, paths);
+    return bound_as_asked(client,
+                          parse_token_response(response->status, response->body.view(),
+                                               response->retry_after_s(clock_()), client.profile, paths));
 }
 
 Result<void> TokenEndpoint::revoke(const OAuthClient &client, const Secret &token,
@@ -133,13 +176,14 @@ Result<void> TokenEndpoint::revoke(const OAuthClient &client, const Secret &toke
     std::vector<FormField> fields;
     fields.push_back(FormField{"token", token.clone()});
     fields.push_back(form_field("token_type_hint", hint));
-    Result<HttpRequest> request =
-        token_request(client, client.revocation_endpoint, std::move(fields), {}, clock_());
-    if (!request) {
-        return fail(request.error());
-    }
-    request->total_timeout = kRevocationTimeout;  // somebody waits for the end of a connection
-    Result<HttpResponse> response = fetch_(*request);
+    const auto make = [&] {
+        return token_request(client, client.revocation_endpoint, clone_fields(fields), {}, clock_())
+            .map([](HttpRequest request) {
+                request.total_timeout = kRevocationTimeout;  // somebody waits for the end of a connection
+                return request;
+            });
+    };
+    Result<HttpResponse> response = fetch_.send(client, make);
     if (!response) {
         return fail(response.error());
     }

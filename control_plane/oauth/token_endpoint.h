@@ -1,26 +1,37 @@
 // Talks to a provider's token and revocation endpoints, in the way its profile wants: code exchange (RFC 6749
 // section 4.1.3, RFC 7636 section 4.5), client credentials (section 4.4), refresh (section 6), revocation
-// (RFC 7009). How one request is put together is token_request.h's business.
+// (RFC 7009), device codes (RFC 8628), token exchange (RFC 8693), pushed authorization requests (RFC 9126).
+// How one request is put together is token_request.h's business.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "control_plane/http/http_client.h"
 #include "control_plane/oauth/client.h"
+#include "control_plane/oauth/client_fetch.h"
+#include "control_plane/oauth/device_authorization.h"
 #include "control_plane/oauth/token_response.h"
+#include "control_plane/url/url.h"
 #include "shared/clock.h"
 
 namespace nexus::control {
 
-/// The HTTP client's `send`, as a function so that tests own the network.
-using Fetch = std::function<Result<HttpResponse>(const HttpRequest &)>;
+/// What is exchanged for a token of the provider's (RFC 8693 section 2.1).
+struct SubjectToken {
+    Secret token;      // empty = none
+    std::string type;  // an URI: "urn:ietf:params:oauth:token-type:access_token", ...
+};
 
 class TokenEndpoint {
 public:
-    TokenEndpoint(Fetch fetch, Clock clock) : fetch_(std::move(fetch)), clock_(std::move(clock)) {}
+    TokenEndpoint(Fetch fetch, Clock clock) : fetch_(std::move(fetch), clock), clock_(std::move(clock)) {}
+
+    /// Pushes an authorization request (RFC 9126).
+    /// params   authorization_params
+    /// returns  the request_uri
+    /// errors   kProviderError (detail: a code from a fixed list), kProviderUnavailable, kEgressDenied
+    Result<std::string> push_authorization(const OAuthClient &client, const QueryParams &params) const;
 
     /// code_verifier  is not sent where the profile has PKCE off
     TokenResponse exchange_code(const OAuthClient &client, std::string_view code, const Secret &code_verifier,
@@ -30,6 +41,15 @@ public:
     /// in
     ///                TokenResponse::refresh_token
     TokenResponse refresh(const OAuthClient &client, const Secret &refresh_token) const;
+
+    /// Begins a device flow. errors as push_authorization
+    Result<DeviceAuthorization> authorize_device(const OAuthClient &client,
+                                                 const std::vector<std::string> &scopes) const;
+    /// Has the person agreed by now? Not yet: kTransient, "authorization_pending" or "slow_down". No, or too
+    /// late: kConfiguration, "access_denied" or "expired_token".
+    TokenResponse poll_device(const OAuthClient &client, const Secret &device_code) const;
+    TokenResponse exchange_token(const OAuthClient &client, const SubjectToken &subject,
+                                 const std::vector<std::string> &scopes) const;
 
     /// hint  "refresh_token" or "access_token" (RFC 7009 section 2.1)
     /// errors kNotFound (the provider has no revocation endpoint), kProviderError (it refused),
@@ -42,9 +62,9 @@ private:
     TokenResponse follow_chain(const OAuthClient &client, TokenResponse first) const;
     TokenResponse finish(const OAuthClient &client, TokenResponse response) const;
     TokenResponse first_grant(const OAuthClient &client, TokenResponse response) const;
-    TokenResponse send(const OAuthClient &client, const Result<HttpRequest> &request,
+    TokenResponse send(const OAuthClient &client, const ClientFetch::Make &make,
                        const ResponsePaths &paths) const;
-    Fetch fetch_;
+    ClientFetch fetch_;
     Clock clock_;
 };
 

@@ -42,6 +42,11 @@ Result<void> authenticate(const OAuthClient &client, HttpRequest &request, std::
         case ClientAuth::kSecretAsUser:
             request.basic_auth = HttpRequest::Basic{form_encode(client.client_secret.view()), Secret{}};
             return {};
+        case ClientAuth::kTlsClientAuth:
+        case ClientAuth::kSelfSignedTls:
+            request.client_certificate = client.client_secret.clone();
+            fields.push_back(form_field("client_id", client.client_id));
+            return {};
         case ClientAuth::kNone:
             fields.push_back(form_field("client_id", client.client_id));
             return {};
@@ -140,6 +145,30 @@ void put_fields(TokenBody body, std::vector<FormField> fields, HttpRequest &requ
 }
 
 }  // namespace
+
+std::vector<FormField> clone_fields(const std::vector<FormField> &fields) {
+    std::vector<FormField> out;
+    out.reserve(fields.size());
+    for (const FormField &field : fields) {
+        out.push_back(FormField{field.name, field.value.clone()});
+    }
+    return out;
+}
+
+Result<HttpRequest> endpoint_request(const OAuthClient &client, const std::string &url,
+                                     std::vector<FormField> fields, UnixMs now) {
+    HttpRequest request;
+    request.provider = client.provider;
+    request.url = url;
+    if (Result<void> authenticated = authenticate(client, request, fields, now); !authenticated) {
+        return fail(authenticated.error());
+    }
+    if (Result<void> headed = add_headers(client, request); !headed) {
+        return fail(headed.error());
+    }
+    put_fields(TokenBody::kForm, std::move(fields), request);
+    return request;
+}
 
 FormField form_field(std::string name, std::string_view value) {
     return FormField{std::move(name), Secret{value}};

@@ -16,11 +16,17 @@ namespace nexus::control {
 Result<HttpRequest> token_request(const OAuthClient &client, const std::string &url,
                                   std::vector<FormField> fields, const NamedTexts &constants, UnixMs now);
 
+/// The same for a provider's other endpoints (pushed requests, device codes): a form, as the standard has it.
+/// fields  without client_id where the client authenticates by a form
+Result<HttpRequest> endpoint_request(const OAuthClient &client, const std::string &url,
+                                     std::vector<FormField> fields, UnixMs now);
+
 /// The chain's own request: its params and nothing else; {access_token}, {refresh_token} and {client_secret}
 /// may stand in them.
 Result<HttpRequest> chain_request(const OAuthClient &client, const TokenChain &chain,
                                   const Secret &access_token, const Secret &refresh_token);
 
 FormField form_field(std::string name, std::string_view value);
+std::vector<FormField> clone_fields(const std::vector<FormField> &fields);
 
 }  // namespace nexus::control

@@ -35,10 +35,12 @@ TokenResponse failure(TokenOutcome outcome, std::string reason, int64_t retry_af
 TokenResponse from_error_code(std::string_view code, int64_t retry_after_s) {
     constexpr std::array<std::string_view, 3> kDeadGrant{"invalid_grant", "bad_refresh_token",
                                                          "bad_verification_code"};
-    constexpr std::array<std::string_view, 3> kLater{"temporarily_unavailable", "server_error", "slow_down"};
-    constexpr std::array<std::string_view, 6> kRefused{"invalid_request",     "invalid_client",
-                                                       "unauthorized_client", "unsupported_grant_type",
-                                                       "invalid_scope",       "invalid_target"};
+    constexpr std::array<std::string_view, 4> kLater{"temporarily_unavailable", "server_error", "slow_down",
+                                                     "authorization_pending"};
+    constexpr std::array<std::string_view, 10> kRefused{
+        "invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type",
+        "invalid_scope",   "invalid_target", "invalid_dpop_proof",  "use_dpop_nonce",
+        "access_denied",   "expired_token"};
     if (std::find(kDeadGrant.begin(), kDeadGrant.end(), code) != kDeadGrant.end()) {
         return failure(TokenOutcome::kInvalidGrant, "invalid_grant");
     }

@@ -46,7 +46,8 @@ TokenResponse parse_token_response(int status, std::string_view body, int64_t re
 
 /// What no answer at all means.
 TokenResponse no_token_response(const Error &error);
-/// A request that could not even be made: reason "missing_variable", "no_token_url", "invalid_client_key".
+/// A request that could not even be made: reason "missing_variable", "invalid_client_key",
+/// "dpop_not_bound" (the provider ignored the proof), "dpop_not_asked_for".
 TokenResponse no_token_request(std::string reason);
 
 }  // namespace nexus::control

@@ -34,6 +34,7 @@ Result<store::Connection> Refresher::store_tokens(Attempt &attempt, TokenRespons
     UnixMs now = clock_();
     Secret id_token = std::move(response.id_token);
     StoredCredentials credentials = credentials_from(response, attempt.credentials.refresh_token);
+    credentials.dpop_key = client.dpop_key.clone();
     keep_id_token(attempt, client, std::move(id_token), credentials);
     store::ConnectionChange change;
     change.expires_at = expires_at_from(response, attempt.asked_at);

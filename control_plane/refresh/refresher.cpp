@@ -163,6 +163,10 @@ Result<store::Connection> Refresher::run_leased(const store::Connection &connect
         give_back(attempt);
         return unresolved(attempt, client.error());
     }
+    if (Result<void> keyed = use_dpop_key(*client, attempt.credentials.dpop_key); !keyed) {
+        give_back(attempt);
+        return fail(keyed.error());
+    }
     log::debug("refresh_started", {{"connection_id", connection.id}, {"epoch", epoch}});
     auto start = std::chrono::steady_clock::now();
     attempt.asked_at = clock_();

@@ -164,7 +164,16 @@ Result<OAuthClient> CallbackService::client_of(const Flow &flow, const CallbackI
     }
     Result<void> added = add_callback_variables(
         *profile, [&](const std::string &name) { return input.parameter(name); }, *variables);
-    return added ? resolve_client(flow.provider, vault_, discovery_, *variables) : fail(added.error());
+    if (!added) {
+        return fail(added.error());
+    }
+    Result<OAuthClient> client = resolve_client(flow.provider, vault_, discovery_, *variables);
+    if (client) {
+        if (Result<void> keyed = use_dpop_key(*client, Secret{}); !keyed) {
+            return fail(keyed.error());
+        }
+    }
+    return client;
 }
 
 Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow,
@@ -208,6 +217,7 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     grant.kept = std::move(response.kept);
     grant.variables = std::move(response.variables);
     grant.credentials = credentials_from(response, Secret{});
+    grant.credentials.dpop_key = client.dpop_key.clone();
     grant.change.expires_at = expires_at_from(response, asked_at);
     grant.change.refreshable = client.can_renew(grant.credentials.refresh_token);
     if (response.scope) {

@@ -47,7 +47,7 @@ Result<Captured> CaptureService::capture(const Caller &caller, const std::string
         return fail(usage.error());
     }
     Result<store::Connection> row =
-        store_credentials(caller, *flow, StoredCredentials{std::move(*usage), Secret{}});
+        store_credentials(caller, *flow, StoredCredentials{std::move(*usage), {}, {}});
     if (!row) {
         return fail(row.error());
     }

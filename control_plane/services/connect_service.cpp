@@ -133,7 +133,14 @@ Result<std::string> ConnectService::authorization(const store::Provider &provide
     request->nonce = connection.nonce;
     QueryParams extras = authorization_extras(provider);
     request->extras.insert(request->extras.begin(), extras.begin(), extras.end());
-    return authorization_url(*request);
+    if (!client->pushes_requests()) {
+        return authorization_url(*request);
+    }
+    if (Result<void> keyed = use_dpop_key(*client, Secret{}); !keyed) {
+        return fail(keyed.error());
+    }
+    return endpoint_.push_authorization(*client, authorization_params(*request))
+        .map([&](const std::string &request_uri) { return pushed_authorization_url(*request, request_uri); });
 }
 
 Result<Submission> ConnectService::submit(const Caller &caller, const std::string &ticket,

@@ -41,12 +41,13 @@ using TypedFields = std::vector<std::pair<std::string, Secret>>;
 class ConnectService {
 public:
     ConnectService(store::Database &database, const Vault &vault, Discovery &discovery,
-                   const StateSigner &signer, ConsentService &consents, CaptureService &captures,
-                   const Config &config, Clock clock)
+                   const StateSigner &signer, TokenEndpoint endpoint, ConsentService &consents,
+                   CaptureService &captures, const Config &config, Clock clock)
         : database_(database),
           vault_(vault),
           discovery_(discovery),
           signer_(signer),
+          endpoint_(std::move(endpoint)),
           consents_(consents),
           captures_(captures),
           config_(config),
@@ -76,6 +77,7 @@ private:
     const Vault &vault_;
     Discovery &discovery_;
     const StateSigner &signer_;
+    TokenEndpoint endpoint_;
     ConsentService &consents_;
     CaptureService &captures_;
     const Config &config_;

@@ -49,6 +49,9 @@ void drop_flow(store::Connection &connection) {
 
 Result<Consent> ConsentService::connect_machine(const Caller &caller, const store::Provider &provider,
                                                 store::Connection connection, Begun begun, bool is_new) {
+    if (Result<void> keyed = use_dpop_key(*begun.client, Secret{}); !keyed) {
+        return fail(keyed.error());
+    }
     const UnixMs asked_at = clock_();
     TokenResponse response = endpoint_.client_credentials(*begun.client, connection.flow_scopes);
     if (response.outcome != TokenOutcome::kTokens) {
@@ -56,6 +59,7 @@ Result<Consent> ConsentService::connect_machine(const Caller &caller, const stor
         return refused(response);
     }
     StoredCredentials credentials = credentials_from(response, Secret{});
+    credentials.dpop_key = begun.client->dpop_key.clone();
     store::ConnectionChange change = change_of(connection, *begun.client, response, asked_at);
     drop_flow(connection);
     Result<store::Connection> row =

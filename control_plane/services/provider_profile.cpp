@@ -7,6 +7,7 @@
 
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/client_assertion.h"
+#include "control_plane/oauth/client_certificate.h"
 #include "control_plane/oauth/profile.h"
 #include "control_plane/services/provider_oidc.h"
 #include "control_plane/services/provider_params.h"
@@ -21,6 +22,7 @@ constexpr std::array<std::string_view, 6> kStaticTypes{"api_key",     "basic_aut
                                                        "query_param", "hmac_payload", "aws_sigv4"};
 
 constexpr size_t kMaxOauthBytes = 16 * 1024;
+constexpr size_t kMaxClientSecretBytes = 32 * 1024;  // a chain of certificates and a key
 
 bool is_header_name(std::string_view text) {
     constexpr std::string_view kTokenChars =
@@ -41,7 +43,8 @@ void read_url(json::ObjectReader &reader, std::string_view name, std::string &in
 // auth_header, or its alias oauth.client_auth, under its canonical name.
 ClientAuth read_client_auth(json::ObjectReader &reader, const json::Value &oauth) {
     constexpr std::string_view kSentence =
-        "must be client_secret_post, client_secret_basic, secret_as_user, private_key_jwt or none";
+        "must be client_secret_post, client_secret_basic, secret_as_user, private_key_jwt, tls_client_auth, "
+        "self_signed_tls_client_auth or none";
     std::optional<std::string> header = reader.optional_string("auth_header", 64);
     json::Value alias = oauth.get("client_auth");
     std::optional<ClientAuth> auth = parse_client_auth(header.value_or(""));
@@ -66,6 +69,14 @@ ClientAuth read_client_auth(json::ObjectReader &reader, const json::Value &oauth
     return *named;
 }
 
+// Where the secret is a key: of the kind that is wanted.
+Result<void> check_client_key(std::string_view secret, const OAuthProfile &oauth, ClientAuth auth) {
+    if (auth == ClientAuth::kPrivateKeyJwt) {
+        return check_assertion_key(secret, oauth.assertion_alg);
+    }
+    return is_mutual_tls(auth) ? check_client_certificate(secret) : Result<void>{};
+}
+
 void read_client(json::ObjectReader &reader, bool secret_stored, const OAuthProfile &oauth, ClientAuth auth,
                  ProfileInput &input) {
     store::Provider &provider = input.provider;
@@ -73,9 +84,9 @@ void read_client(json::ObjectReader &reader, bool secret_stored, const OAuthProf
     provider.client_id = reader.required_string("client_id", 255);
     bool needs_secret = auth != ClientAuth::kNone && !secret_stored;
     if (needs_secret) {
-        input.client_secret = reader.required_secret("client_secret");
+        input.client_secret = reader.required_secret("client_secret", kMaxClientSecretBytes);
     } else {
-        input.client_secret = reader.optional_secret("client_secret");
+        input.client_secret = reader.optional_secret("client_secret", kMaxClientSecretBytes);
     }
     if (input.client_secret && input.client_secret->empty()) {
         reader.refuse("client_secret", "must not be empty");
@@ -83,10 +94,11 @@ void read_client(json::ObjectReader &reader, bool secret_stored, const OAuthProf
     if (auth == ClientAuth::kNone && input.client_secret) {
         reader.refuse("client_secret", "must be left out with auth_header none");
     }
-    if (auth == ClientAuth::kPrivateKeyJwt && input.client_secret && !input.client_secret->empty()) {
-        Result<void> key = check_assertion_key(input.client_secret->view(), oauth.assertion_alg);
-        if (!key) {
-            reader.refuse("client_secret", key.error().message.substr(key.error().message.find(' ') + 1));
+    if (input.client_secret && !input.client_secret->empty()) {
+        Result<void> checked = check_client_key(input.client_secret->view(), oauth, auth);
+        if (!checked) {
+            const std::string &message = checked.error().message;  // "client_secret must ..."
+            reader.refuse("client_secret", message.substr(message.find(' ') + 1));
         }
     }
 }

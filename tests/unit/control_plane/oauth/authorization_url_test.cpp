@@ -51,6 +51,21 @@ TEST(AuthorizationUrl, ExtrasCannotReplaceTheProtocol) {
     EXPECT_EQ(url.find("request_uri"), std::string::npos);
 }
 
+// RFC 8707 section 2: each resource is a parameter of its own.
+TEST(AuthorizationUrl, RepeatsResource) {
+    AuthorizationRequest wish = request();
+    wish.resources = {"https://api.example/v1", "urn:b"};
+    EXPECT_TRUE(
+        authorization_url(wish).ends_with("&resource=https%3A%2F%2Fapi.example%2Fv1&resource=urn%3Ab"));
+}
+
+// RFC 9126 section 4: client_id and request_uri, nothing else of the request.
+TEST(AuthorizationUrl, OfAPushedRequest) {
+    EXPECT_EQ(pushed_authorization_url(request(), "urn:ietf:params:oauth:request_uri:x"),
+              "https://idp.example/auth?tenant=t1&client_id=client%201"
+              "&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax");
+}
+
 TEST(Scopes, TokensAndLists) {
     EXPECT_TRUE(is_scope_token("https://www.example.com/auth/x"));
     EXPECT_FALSE(is_scope_token(""));

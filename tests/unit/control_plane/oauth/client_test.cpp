@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control_plane/oauth/authorization_url.h"
 #include "tests/unit/control_plane/support/temp_dir.h"
 #include "tests/unit/shared/test_keys.h"
 
@@ -124,6 +125,41 @@ TEST_F(ResolveClientTest, MetadataWithoutS256NeedsPkceOff) {
     EXPECT_EQ(resolve().error().errc, Errc::kProviderError);
     provider_.oauth = R"({"pkce":"off"})";
     EXPECT_TRUE(resolve());
+}
+
+// RFC 9126: auto is what the provider requires; what cannot be is told at once.
+TEST_F(ResolveClientTest, PushesRequestsAsProfileAndMetadataSay) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    EXPECT_FALSE(resolve()->pushes_requests());
+    provider_.oauth = R"({"par":"on"})";
+    EXPECT_EQ(authorization_request(*resolve()).error().errc, Errc::kProviderError) << "no endpoint is known";
+}
+
+TEST_F(ResolveClientTest, PushesRequestsWhereTheProviderRequiresIt) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    document_.insert(1, R"("pushed_authorization_request_endpoint":"https://i.example/par",
+        "require_pushed_authorization_requests":true,)");
+    EXPECT_TRUE(resolve()->pushes_requests());
+    EXPECT_EQ(resolve()->par_endpoint, "https://i.example/par");
+    EXPECT_TRUE(authorization_request(*resolve()));
+    provider_.oauth = R"({"par":"off"})";
+    EXPECT_EQ(authorization_request(*resolve()).error().errc, Errc::kProviderError);
+}
+
+// RFC 8705 section 5
+TEST_F(ResolveClientTest, ClientsWithACertificateUseTheAliases) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    document_.insert(1, R"("mtls_endpoint_aliases":{"token_endpoint":"https://mtls.i.example/t"},)");
+    EXPECT_EQ(resolve()->token_endpoint, "https://i.example/t");
+    provider_.auth_header = "tls_client_auth";
+    provider_.client_secret_version = 1;
+    provider_.client_secret_box =
+        *vault_.seal(client_secret_place(provider_), Secret{std::string_view{"certificate and key"}});
+    EXPECT_EQ(resolve()->token_endpoint, "https://mtls.i.example/t");
+    EXPECT_EQ(resolve()->revocation_endpoint, "https://i.example/v") << "has no alias";
 }
 
 TEST_F(ResolveClientTest, FillsVariablesIn) {

@@ -24,7 +24,7 @@ TEST(OAuthProfile, NothingIsTheStandard) {
 
 TEST(OAuthProfile, ReadsEveryMember) {
     Result<OAuthProfile> got = parse(R"({
-        "grant":"client_credentials","pkce":"off","client_auth":"basic",
+        "grant":"client_credentials","pkce":"off","resource":["https://api.example/v1","urn:x"],"par":"off","client_auth":"basic",
         "authorization_params":{"prompt":"consent","max_age":3600,"login_hint":"{client_id}"},
         "authorization_rename":{"client_id":"client_key","scope":null},
         "authorization_encoding":{"raw":["scope"],"skip_empty":true,"fragment":"/oauth"},
@@ -41,6 +41,8 @@ TEST(OAuthProfile, ReadsEveryMember) {
         "injection":{"header_name":"X-Token","value_prefix":"Token "}})");
     ASSERT_TRUE(got) << got.error().message;
     EXPECT_FALSE(got->pkce);
+    EXPECT_EQ(got->resources, (std::vector<std::string>{"https://api.example/v1", "urn:x"}));
+    EXPECT_EQ(got->par, PushedRequests::kOff);
     EXPECT_EQ(got->authorization_params[1], (std::pair<std::string, std::string>{"max_age", "3600"}));
     EXPECT_EQ(got->authorization_rename[1].second, "");
     EXPECT_EQ(got->token_body, TokenBody::kJson);
@@ -70,8 +72,19 @@ TEST_P(OAuthRefusalTest, NamesTheMember) {
 INSTANTIATE_TEST_SUITE_P(
     Members, OAuthRefusalTest,
     testing::Values(
-        Refusal{R"({"odd":1})", ".odd"}, Refusal{R"({"grant":"password"})", ".grant"},
-        Refusal{R"({"pkce":"plain"})", ".pkce"}, Refusal{R"({"pkce":false})", ".pkce"},
+        Refusal{R"({"resource":["api.example"]})", ".resource"},
+        Refusal{R"({"resource":["https://a.example/#f"]})", ".resource"},
+        Refusal{R"({"resource":["https:"]})", ".resource"},
+        Refusal{R"({"resource":"https://a"})", ".resource"},
+        Refusal{R"({"resource":["urn:a"],"token_params":{"resource":"urn:b"}})", ".resource"},
+        Refusal{R"({"resource":["urn:a","urn:b"],"token_body":"json"})", ".resource"},
+        Refusal{R"({"par":true})", ".par"}, Refusal{R"({"par":"on","grant":"client_credentials"})", ".par"},
+        Refusal{R"({"par":"on","authorization_encoding":{"fragment":"/x"}})", ".par"},
+        Refusal{R"({"dpop":"on"})", ".dpop"},
+        Refusal{R"({"dpop":true,"chain":{"url":"https://i.example/long"}})", ".dpop"},
+        Refusal{R"({"token_params":{"device_code":"x"}})", ".token_params"}, Refusal{R"({"odd":1})", ".odd"},
+        Refusal{R"({"grant":"password"})", ".grant"}, Refusal{R"({"pkce":"plain"})", ".pkce"},
+        Refusal{R"({"pkce":false})", ".pkce"},
         Refusal{R"({"authorization_params":{"state":"x"}})", ".authorization_params"},
         Refusal{R"({"authorization_params":{"redirect_uri":"x"}})", ".authorization_params"},
         Refusal{R"({"authorization_params":{"a":{}}})", ".authorization_params"},
