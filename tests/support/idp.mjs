@@ -15,6 +15,7 @@ import { findPort } from './ports.mjs';
  * clientAuth   client_secret_basic, client_secret_post, private_key_jwt (with jwks, its public keys) or none
  * claims       what UserInfo says beside sub and name; userinfoAlg: it is signed so (RS256, ...)
  * rotate       whether refresh tokens rotate; issueRefresh: whether there are any
+ * client, features, settings   put over the client's metadata, the provider's features, its configuration (idp-modern.mjs)
  */
 export async function startIdp(t, options) {
   const idp = new Idp({ port: options.port ?? await findPort(), ...options });
@@ -25,7 +26,8 @@ export async function startIdp(t, options) {
 
 class Idp {
   constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', jwks, rotate = true, issueRefresh = true,
-    scopes = ['openid', 'profile', 'email', 'offline_access', 'api:read'], claims = {}, userinfoAlg }) {
+    scopes = ['openid', 'profile', 'email', 'offline_access', 'api:read'], claims = {}, userinfoAlg, client = {}, features = {},
+    settings = {} }) {
     this.port = port;
     this.issuer = `http://127.0.0.1:${port}`;
     this.accessTtl = accessTtl;
@@ -33,23 +35,31 @@ class Idp {
     this.clientSecret = randomBytes(24).toString('base64url');
     this.scopes = scopes;
     this.claims = claims;
-    this.counts = { token: 0, refresh: 0, code: 0, machine: 0, revocation: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0 };
+    this.counts = { token: 0, refresh: 0, code: 0, machine: 0, revocation: 0, introspection: 0, discovery: 0, jwks: 0, authorization: 0, par: 0, device: 0 };
     this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
     this.faults = new Map();
-    this.provider = this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg });
+    this.cookieKey = randomBytes(16).toString('hex');
+    this.make = () => this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings });
+    this.provider = this.make();
   }
 
-  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg }) {
+  /** New signing keys; codes, tokens and sessions stay good. */
+  rotateKeys() {
+    this.provider = this.make();
+  }
+
+  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings }) {
     const idp = this;
     const clients = [{
       client_id: this.clientId,
-      ...(['none', 'private_key_jwt'].includes(clientAuth) ? {} : { client_secret: this.clientSecret }),
+      ...(/^(none|private_key_jwt|.*tls_client_auth)$/.test(clientAuth) ? {} : { client_secret: this.clientSecret }),
       ...(jwks ? { jwks } : {}),
       redirect_uris: redirectUris,
       grant_types: ['authorization_code', 'refresh_token', ...(clientAuth === 'none' ? [] : ['client_credentials'])],
       response_types: ['code'],
       token_endpoint_auth_method: clientAuth,
       ...(userinfoAlg ? { userinfo_signed_response_alg: userinfoAlg } : {}),
+      ...client,
     }, {
       client_id: 'protected-api',
       client_secret: this.clientSecret,
@@ -63,7 +73,7 @@ class Idp {
       clients,
       jwks: { keys: [signingKey('rsa', { modulusLength: 2048 }, 'RS256'), signingKey('ec', { namedCurve: 'P-256' }, 'ES256')] },
       scopes: this.scopes,
-      cookies: { keys: [randomBytes(16).toString('hex')] },
+      cookies: { keys: [this.cookieKey] },
       ttl: {
         AccessToken: () => idp.accessTtl,
         ClientCredentials: () => idp.accessTtl,
@@ -80,6 +90,7 @@ class Idp {
         revocation: { enabled: true, allowedPolicy: () => true },
         clientCredentials: { enabled: true },
         jwtUserinfo: { enabled: true },
+        ...features,
       },
       pkce: { required: () => true },
       rotateRefreshToken: rotate,
@@ -91,6 +102,7 @@ class Idp {
       },
       findAccount: (context, sub) => ({ accountId: sub, claims: () => ({ sub, name: sub, ...idp.claims }) }),
       renderError: (context, out) => { context.body = out; },
+      ...settings,
     }));
     provider.on('grant.success', (context) => {
       idp.counts[{ refresh_token: 'refresh', client_credentials: 'machine' }[context.oidc.params.grant_type] ?? 'code'] += 1;
@@ -104,12 +116,11 @@ class Idp {
   }
 
   async listen() {
-    const callback = this.provider.callback();
     const counted = new Map([
       ['/token', 'token'], ['/token/introspection', 'introspection'], ['/token/revocation', 'revocation'], ['/jwks', 'jwks'], ['/auth', 'authorization'],
-      ['/.well-known/openid-configuration', 'discovery'],
+      ['/.well-known/openid-configuration', 'discovery'], ['/request', 'par'], ['/device/auth', 'device'],
     ]);
-    this.server = http.createServer(async (request, response) => {
+    this.handler = async (request, response) => {
       const path = new URL(request.url, this.issuer).pathname;
       if (counted.has(path)) {
         this.counts[counted.get(path)] += 1;
@@ -117,9 +128,10 @@ class Idp {
       if (path.startsWith('/__ctl/')) {
         this.#control(request, response);
       } else if (!await this.#fail(path, response)) {
-        callback(request, response);
+        this.provider.callback()(request, response);
       }
-    });
+    };
+    this.server = http.createServer(this.handler);
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(this.port, '127.0.0.1', resolve);
@@ -128,7 +140,7 @@ class Idp {
 
   /**
    * The next `times` requests to `path` fail: reset (TCP), html, 503 (with Retry-After: 7), trunc (half a body), hang
-   * (no answer), slow (real answer after `delay` ms), or {status, body} as JSON.
+   * (no answer), slow (real answer after `delay` ms), or {status, body, headers} as JSON.
    */
   fail(path, kind, { times = 1, delay = 500 } = {}) {
     this.faults.set(path, { kind, times, delay });
@@ -161,7 +173,7 @@ class Idp {
         await new Promise((resolve) => { setTimeout(resolve, fault.delay); });
         return false;
       default:
-        response.writeHead(fault.kind.status, { 'content-type': 'application/json' }).end(JSON.stringify(fault.kind.body));
+        response.writeHead(fault.kind.status, { 'content-type': 'application/json', ...fault.kind.headers }).end(JSON.stringify(fault.kind.body));
         return true;
     }
   }
