@@ -48,6 +48,9 @@ std::string sentence_of(std::string_view code) {
     if (code == "access_denied") {
         return "The access was not granted.";
     }
+    if (code == "expired_token") {
+        return "The code was not entered in time.";
+    }
     if (code == "other_account") {
         return "This is another account than the one that was connected before.";
     }

@@ -69,9 +69,38 @@ Response invitation(const Visit &visit, const Request &request, const Config &co
     return page_response(200, page, !config.is_https());
 }
 
-Result<Response> show(ApiContext &context, const Request &request) {
+json::Value device_json(const DeviceAuthorization &device) {
+    json::Value out = json::Value::object();
+    out.set("user_code", device.user_code).set("verification_uri", device.verification_uri);
+    if (!device.verification_uri_complete.empty()) {
+        out.set("verification_uri_complete", device.verification_uri_complete);
+    }
+    out.set("interval", device.interval_s).set("expires_in", device.expires_in_s);
+    return out;
+}
+
+// The page comes back by itself: what the person does happens elsewhere.
+Response device_page(const Visit &visit, const Request &request) {
+    const DeviceAuthorization &device = visit.device;
+    if (!wants_html(request)) {
+        return Response::json(200, device_json(device)).with("Cache-Control", "no-store");
+    }
+    web::MessagePage page;
+    page.kind = web::MessagePage::Kind::kGood;
+    page.title = "Connect " + visit.provider;
+    page.paragraphs = {"Open the page of " + visit.provider +
+                       ", on this or any other device, and enter this code:"};
+    page.code = device.user_code;
+    page.link =
+        device.verification_uri_complete.empty() ? device.verification_uri : device.verification_uri_complete;
+    page.link_text = device.verification_uri;
+    page.footnote = "Keep this page open. It goes on by itself when you have agreed there.";
+    return page_response(200, page).with("Refresh", std::to_string(device.interval_s));
+}
+
+Result<Response> show(ApiContext &context, const Request &request, const Caller &caller) {
     std::string ticket{request.path_parameter("token")};
-    Result<Visit> visit = context.connects.open(ticket, request.header("cookie"));
+    Result<Visit> visit = context.connects.open(caller, ticket, request.header("cookie"));
     if (!visit) {
         return flow_error(visit.error(), request);
     }
@@ -80,6 +109,9 @@ Result<Response> show(ApiContext &context, const Request &request) {
     }
     if (visit->kind == Visit::Kind::kDone) {
         return flow_end(visit->end, request, context.config);
+    }
+    if (visit->kind == Visit::Kind::kDevice) {
+        return device_page(*visit, request);
     }
     if (visit->kind == Visit::Kind::kForm && !wants_html(request)) {
         return Response::json(200, capture_form_json(visit->form)).with("Cache-Control", "no-store");

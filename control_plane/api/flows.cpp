@@ -22,6 +22,7 @@ Result<Response> consent_spec(ApiContext &context, const Request &request, const
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
     wish.variables = reader.object_or_null("variables");
     wish.labels = reader.object_or_null("labels");
+    wish.subject = read_subject(reader);
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
@@ -78,6 +79,7 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     wish.scopes = reader.strings_or_empty("scopes", 100, 256);
     wish.variables = reader.object_or_null("variables");
     wish.labels = reader.object_or_null("labels");
+    wish.subject = read_subject(reader);
     reader.ignore("metadata");
     reader.ignore("action");
     if (Result<void> finished = reader.finish(); !finished) {

@@ -131,6 +131,17 @@ void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into) {
     into.scopes = reader.strings_or_empty("scopes", 100, 256);
     into.variables = reader.object_or_null("variables");
     into.allow_other_account = reader.boolean_or("allow_other_account", false);
+    into.subject = read_subject(reader);
+}
+
+SubjectToken read_subject(json::ObjectReader &reader) {
+    SubjectToken out;
+    out.token = reader.optional_secret("subject_token", 16 * 1024).value_or(Secret{});
+    out.type = reader.string_or("subject_token_type", "", 255);
+    if (out.type.empty() && !out.token.empty()) {
+        out.type = "urn:ietf:params:oauth:token-type:access_token";
+    }
+    return out;
 }
 
 json::Value capture_form_json(const CaptureForm &form) {

@@ -43,6 +43,9 @@ json::Value connection_json(const ConnectionView &view, const ReconnectLinks &li
 json::Value consent_json(const Consent &consent);
 /// return_url?, scopes?, variables?, allow_other_account? of a body that asks for another flow.
 void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into);
+/// subject_token and subject_token_type, for grant token_exchange; without the latter an access token is
+/// meant.
+SubjectToken read_subject(json::ObjectReader &reader);
 /// {"provider_name", "schema"}
 json::Value capture_form_json(const CaptureForm &form);
 

@@ -10,7 +10,8 @@ IdentityClaims with_userinfo(const UserInfo &userinfo, const OAuthClient &client
                              const StoredCredentials &credentials, IdentityClaims verified,
                              std::string_view connection_id) {
     const Secret *access_token = credentials.find("access_token");
-    if (client.userinfo_endpoint.empty() || access_token == nullptr) {
+    const bool is_bound = !client.dpop_key.empty();  // of no use without a proof, which is not made here
+    if (client.userinfo_endpoint.empty() || access_token == nullptr || is_bound) {
         return verified;
     }
     const UserInfoRequest request{client.userinfo_endpoint, verified.sub, client.client_id, client.source,

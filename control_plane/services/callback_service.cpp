@@ -137,21 +137,27 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
         return fail_flow(caller, flow, audit::kOauthError, "missing_params");
     }
     Result<void> done = client ? exchange_and_store(caller, flow, *client, input) : fail(client.error());
-    if (!done && is_other_account(done.error())) {
-        return fail_flow(caller, flow, audit::kOauthError, "other_account");
-    }
-    if (!done) {
-        bool bad_identity = done.error().errc == Errc::kInvalidIdToken;
-        log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", done.error().message}});
-        return bad_identity ? fail_flow(caller, flow, audit::kIdTokenVerificationFailed, "invalid_id_token",
-                                        refusal_code(done.error()))
-                            : fail_flow(caller, flow, audit::kTokenExchangeFailed, "token_exchange_failed");
-    }
+    return done ? succeeded(flow) : fail_with(caller, flow, done.error());
+}
+
+FlowEnd CallbackService::succeeded(const Flow &flow) const {
     return FlowEnd{flow.connection.id,
                    flow.connection.flow_id,
                    flow.provider.name,
                    {},
                    success_url(flow.connection, flow.provider.name, config_.allowed_return_domains)};
+}
+
+// What came after the person had agreed went wrong.
+FlowEnd CallbackService::fail_with(const Caller &caller, const Flow &flow, const Error &error) {
+    if (is_other_account(error)) {
+        return fail_flow(caller, flow, audit::kOauthError, "other_account");
+    }
+    log::warn("flow_failed", {{"connection_id", flow.connection.id}, {"reason", error.message}});
+    return error.errc == Errc::kInvalidIdToken
+               ? fail_flow(caller, flow, audit::kIdTokenVerificationFailed, "invalid_id_token",
+                           refusal_code(error))
+               : fail_flow(caller, flow, audit::kTokenExchangeFailed, "token_exchange_failed");
 }
 
 // The variables of the flow, and those that the provider sends along with the code.
@@ -167,43 +173,43 @@ Result<OAuthClient> CallbackService::client_of(const Flow &flow, const CallbackI
     if (!added) {
         return fail(added.error());
     }
-    Result<OAuthClient> client = resolve_client(flow.provider, vault_, discovery_, *variables);
-    if (client) {
-        if (Result<void> keyed = use_dpop_key(*client, Secret{}); !keyed) {
-            return fail(keyed.error());
-        }
-    }
-    return client;
+    return resolve_client(flow.provider, vault_, discovery_, *variables);
 }
 
-Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow,
-                                                 const OAuthClient &client, const CallbackInput &input) {
+Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow, OAuthClient &client,
+                                                 const CallbackInput &input) {
     Result<Grant> grant = exchange(flow, client, *input.parameter(client.profile.code_param));
-    if (!grant) {
-        return fail(grant.error());
-    }
-    keep_fields(flow, client, input, *grant);
+    return grant ? store_if_same_account(caller, flow, client, input, std::move(*grant))
+                 : fail(grant.error());
+}
+
+Result<void> CallbackService::store_if_same_account(const Caller &caller, const Flow &flow,
+                                                    const OAuthClient &client, const CallbackInput &input,
+                                                    Grant grant) {
+    keep_fields(flow, client, input, grant);
     Result<void> account = check_same_account(flow.connection, client.profile,
-                                              grant->change.account_subject.value_or(""), grant->kept);
+                                              grant.change.account_subject.value_or(""), grant.kept);
     if (!account) {
         return account;
     }
-    if (grant->identity) {
-        grant->identity = with_userinfo(userinfo_, client, grant->credentials, std::move(*grant->identity),
-                                        flow.connection.id);
+    if (grant.identity) {
+        grant.identity = with_userinfo(userinfo_, client, grant.credentials, std::move(*grant.identity),
+                                       flow.connection.id);
     }
-    return store_grant(caller, flow, *grant);
+    return store_grant(caller, flow, grant);
 }
 
-Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const OAuthClient &client,
+Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, OAuthClient &client,
                                                          const std::string &code) {
-    Result<Secret> verifier = open_code_verifier(vault_, flow.connection);
-    if (!verifier) {
-        return fail(verifier.error());
+    Result<FlowSecrets> secrets = open_code_verifier(vault_, flow.connection).map(unpack_flow_secrets);
+    Result<void> ready = secrets ? use_dpop_key(client, secrets->dpop_key) : fail(secrets.error());
+    if (!ready) {
+        return fail(ready.error());
     }
     auto start = std::chrono::steady_clock::now();
     const UnixMs asked_at = clock_();
-    TokenResponse response = endpoint_.exchange_code(client, code, *verifier, config_.redirect_uri());
+    TokenResponse response =
+        endpoint_.exchange_code(client, code, secrets->code_verifier, config_.redirect_uri());
     bool ok = response.outcome == TokenOutcome::kTokens;
     if (metrics_ != nullptr) {
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -212,6 +218,13 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, const
     if (!ok) {
         return fail(Errc::kProviderError, "the code exchange failed: " + response.reason);
     }
+    return grant_of(flow, client, code, std::move(response), asked_at);
+}
+
+// code  "" = there was none (device flow)
+Result<CallbackService::Grant> CallbackService::grant_of(const Flow &flow, const OAuthClient &client,
+                                                         std::string_view code, TokenResponse response,
+                                                         UnixMs asked_at) {
     Secret id_token = std::move(response.id_token);
     Grant grant;
     grant.kept = std::move(response.kept);
@@ -253,7 +266,9 @@ void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, c
 // cannot be verified and is not kept.
 Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient &client,
                                              std::string_view code, Secret id_token, Grant &grant) {
-    bool asked = !flow.connection.nonce.empty();
+    bool has_nonce = !flow.connection.nonce.empty();  // none can be sent with a device authorization
+    bool asked = has_nonce || (client.profile.grant == OAuthProfile::Grant::kDeviceCode &&
+                               contains_openid(flow.connection.flow_scopes));
     if (!client.verifies_id_tokens(config_.oidc_mode) || (id_token.empty() && !asked)) {
         return {};
     }
@@ -261,7 +276,7 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
         metrics_->id_token_returned();
     }
     IdTokenExpectation expected = client.expected_id_token();
-    expected.nonce = asked ? std::optional{flow.connection.nonce} : std::nullopt;
+    expected.nonce = has_nonce ? std::optional{flow.connection.nonce} : std::nullopt;
     expected.code = code;
     if (const Secret *access_token = grant.credentials.find("access_token")) {
         expected.access_token = access_token->view();

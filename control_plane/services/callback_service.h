@@ -40,6 +40,13 @@ public:
     /// errors kInvalidState (detail "browser": not the browser that started the flow), kStoreUnavailable
     Result<FlowEnd> finish(const Caller &caller, const CallbackInput &input);
 
+    /// Asks whether the person of a device flow has agreed by now, if it is time to ask (device_flow.cpp).
+    /// connection  with its flow, of `provider`, whose grant is device_code
+    /// returns     nullopt = not yet
+    /// errors      kInvalidState (the flow is over), kStoreUnavailable, and as resolve_client
+    Result<std::optional<FlowEnd>> ask_device(const Caller &caller, const store::Connection &connection,
+                                              const store::Provider &provider);
+
 private:
     struct Flow {
         store::Connection connection;
@@ -54,9 +61,17 @@ private:
         Variables variables;
     };
     Result<OAuthClient> client_of(const Flow &flow, const CallbackInput &input);
-    Result<void> exchange_and_store(const Caller &caller, const Flow &flow, const OAuthClient &client,
+    Result<void> exchange_and_store(const Caller &caller, const Flow &flow, OAuthClient &client,
                                     const CallbackInput &input);
-    Result<Grant> exchange(const Flow &flow, const OAuthClient &client, const std::string &code);
+    Result<Grant> exchange(const Flow &flow, OAuthClient &client, const std::string &code);
+    Result<Grant> grant_of(const Flow &flow, const OAuthClient &client, std::string_view code,
+                           TokenResponse response, UnixMs asked_at);
+    FlowEnd succeeded(const Flow &flow) const;
+    Result<std::optional<FlowEnd>> end_device(const Caller &caller, Flow flow, const OAuthClient &client,
+                                              TokenResponse response, UnixMs asked_at);
+    Result<void> store_if_same_account(const Caller &caller, const Flow &flow, const OAuthClient &client,
+                                       const CallbackInput &input, Grant grant);
+    FlowEnd fail_with(const Caller &caller, const Flow &flow, const Error &error);
     static void keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
                             Grant &grant);
     Result<void> check_identity(const Flow &flow, const OAuthClient &client, std::string_view code,

@@ -27,10 +27,14 @@ std::vector<std::pair<std::string, std::string>> problems_with(const CredentialS
     return out;
 }
 
-bool is_machine(const store::Provider &provider) {
+bool has_grant(const store::Provider &provider, OAuthProfile::Grant grant) {
     Result<OAuthProfile> profile = stored_oauth_profile(provider.oauth);
-    return provider.auth_type == "oauth2" && profile &&
-           profile->grant == OAuthProfile::Grant::kClientCredentials;
+    return provider.auth_type == "oauth2" && profile && profile->grant == grant;
+}
+
+bool is_machine(const store::Provider &provider) {
+    return has_grant(provider, OAuthProfile::Grant::kClientCredentials) ||
+           has_grant(provider, OAuthProfile::Grant::kTokenExchange);
 }
 
 }  // namespace
@@ -39,9 +43,10 @@ tl::unexpected<Error> another_browser() {
     return fail(Errc::kInvalidState, "this link was opened in another browser", "browser");
 }
 
-Result<Visit> ConnectService::open(const std::string &ticket, std::string_view cookie_header) {
+Result<Visit> ConnectService::open(const Caller &person, const std::string &ticket,
+                                   std::string_view cookie_header) {
     if (Result<StateClaims> claims = verify_ticket(signer_, ticket, clock_())) {
-        return open_flow(std::move(*claims), cookie_header);
+        return open_flow(person, std::move(*claims), cookie_header);
     }
     return consents_.provider_of_link(ticket).map([](const std::string &provider) {
         Visit visit;
@@ -75,7 +80,8 @@ Result<Visit> ConnectService::done(const StateClaims &claims, const Error &other
     return visit;
 }
 
-Result<Visit> ConnectService::open_flow(StateClaims claims, std::string_view cookie_header) {
+Result<Visit> ConnectService::open_flow(const Caller &person, StateClaims claims,
+                                        std::string_view cookie_header) {
     UnixMs now = clock_();
     Result<store::Connection> connection =
         store::connections::peek_flow(database_, claims.connection_id, claims.jti, now);
@@ -98,11 +104,37 @@ Result<Visit> ConnectService::open_flow(StateClaims claims, std::string_view coo
         visit.form = capture_form(*provider);
         return visit;
     }
+    if (has_grant(*provider, OAuthProfile::Grant::kDeviceCode)) {
+        return open_device(person, *connection, *provider, std::move(visit));
+    }
     Result<std::string> url = authorization(*provider, *connection, visit.state);
     if (!url) {
         return fail(url.error());
     }
     visit.location = std::move(*url);
+    return visit;
+}
+
+Result<Visit> ConnectService::open_device(const Caller &person, const store::Connection &connection,
+                                          const store::Provider &provider, Visit visit) {
+    Result<std::optional<FlowEnd>> end = callbacks_.ask_device(person, connection, provider);
+    if (!end) {
+        return fail(end.error());
+    }
+    if (*end) {
+        visit.kind = Visit::Kind::kDone;
+        visit.end = std::move(**end);
+        return visit;
+    }
+    Result<Secret> box = open_code_verifier(vault_, connection);
+    Result<DeviceAuthorization> device = box ? parse_device_authorization(box->view()) : fail(box.error());
+    if (!device) {
+        return fail(device.error());
+    }
+    visit.kind = Visit::Kind::kDevice;
+    visit.provider = provider.name;
+    visit.device = std::move(*device);
+    visit.device.expires_in_s = visit.cookie_max_age_s;
     return visit;
 }
 
@@ -117,11 +149,11 @@ Result<std::string> ConnectService::authorization(const store::Provider &provide
     if (!request) {
         return fail(request.error());
     }
-    Result<Secret> verifier = open_code_verifier(vault_, connection);
-    if (!verifier) {
-        return fail(verifier.error());
+    Result<FlowSecrets> secrets = open_code_verifier(vault_, connection).map(unpack_flow_secrets);
+    if (!secrets) {
+        return fail(secrets.error());
     }
-    Result<std::string> challenge = pkce_s256_challenge(verifier->view());
+    Result<std::string> challenge = pkce_s256_challenge(secrets->code_verifier.view());
     if (!challenge) {
         return fail(challenge.error());
     }
@@ -136,7 +168,7 @@ Result<std::string> ConnectService::authorization(const store::Provider &provide
     if (!client->pushes_requests()) {
         return authorization_url(*request);
     }
-    if (Result<void> keyed = use_dpop_key(*client, Secret{}); !keyed) {
+    if (Result<void> keyed = use_dpop_key(*client, secrets->dpop_key); !keyed) {
         return fail(keyed.error());
     }
     return endpoint_.push_authorization(*client, authorization_params(*request))
@@ -155,7 +187,7 @@ Result<Submission> ConnectService::submit(const Caller &caller, const std::strin
         !is_from_its_browser(*bound, cookie_header, config_.is_https())) {
         return another_browser();
     }
-    Result<Visit> visit = open(ticket, cookie_header);
+    Result<Visit> visit = open(caller, ticket, cookie_header);
     if (!visit || visit->kind != Visit::Kind::kForm) {
         return visit ? fail(Errc::kInvalidState, "this flow takes no credentials") : fail(visit.error());
     }

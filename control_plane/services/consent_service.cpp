@@ -107,8 +107,12 @@ Result<Consent> ConsentService::start(const Caller &caller, const ConsentRequest
     if (!begun) {
         return fail(begun.error());
     }
+    if (Result<void> wanted = check_wanted(*begun, request.subject); !wanted) {
+        return fail(wanted.error());
+    }
     if (begun->is_machine()) {
-        return connect_machine(caller, *provider, std::move(connection), std::move(*begun), true);
+        return connect_machine(caller, *provider, std::move(connection), std::move(*begun), request.subject,
+                               true);
     }
     Result<void> created = database_.transact([&](store::Transaction &sql) {
         return store::create_connection(sql, connection, caller.event(audit::kConnectionCreated), now);
@@ -144,22 +148,49 @@ Result<ConsentService::Begun> ConsentService::begin_flow(const store::Provider &
         if (out.is_machine()) {
             return out;
         }
-        if (Result<AuthorizationRequest> usable = authorization_request(*out.client); !usable) {
-            return fail(usable.error());
+        Result<void> ready = out.client->profile.grant == OAuthProfile::Grant::kDeviceCode
+                                 ? begin_on_device(*out.client, connection, now)
+                                 : begin_in_browser(*out.client, connection);
+        if (!ready) {
+            return fail(ready.error());
         }
-        Result<std::string> box = seal_code_verifier(vault_, connection, new_code_verifier());
-        if (!box) {
-            return fail(box.error());
-        }
-        connection.code_verifier_box = std::move(*box);
-        // Without an issuer the nonce binds nothing that we would see, but a provider may demand one.
-        const bool is_opaque =
-            !out.client->issuer.empty() && !out.client->verifies_id_tokens(config_.oidc_mode);
-        connection.nonce = !is_opaque && contains_openid(connection.flow_scopes)
-                               ? encoding::base64url_encode(crypto::random_bytes(32))
-                               : "";
     }
     return out;
+}
+
+Result<void> ConsentService::begin_in_browser(OAuthClient &client, store::Connection &connection) {
+    if (Result<AuthorizationRequest> usable = authorization_request(client); !usable) {
+        return fail(usable.error());
+    }
+    if (Result<void> keyed = use_dpop_key(client, Secret{}); !keyed) {
+        return keyed;
+    }
+    const FlowSecrets secrets{new_code_verifier(), client.dpop_key.clone()};
+    Result<std::string> box = seal_code_verifier(vault_, connection, pack(secrets));
+    if (!box) {
+        return fail(box.error());
+    }
+    connection.code_verifier_box = std::move(*box);
+    connection.nonce =
+        contains_openid(connection.flow_scopes) ? encoding::base64url_encode(crypto::random_bytes(32)) : "";
+    return {};
+}
+
+// What the code verifier is to a flow in the browser, the device code is to this one.
+Result<void> ConsentService::begin_on_device(const OAuthClient &client, store::Connection &connection,
+                                             UnixMs now) {
+    Result<DeviceAuthorization> device = endpoint_.authorize_device(client, connection.flow_scopes);
+    if (!device) {
+        return fail(device.error());
+    }
+    connection.flow_expires_at = std::min(connection.flow_expires_at, now + device->expires_in_s * 1000);
+    Result<std::string> box = seal_code_verifier(vault_, connection, to_json(*device));
+    if (!box) {
+        return fail(box.error());
+    }
+    connection.code_verifier_box = std::move(*box);
+    connection.nonce.clear();
+    return {};
 }
 
 Consent ConsentService::consent_of(const store::Connection &connection, std::string ticket) const {

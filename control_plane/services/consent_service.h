@@ -27,6 +27,7 @@ struct ConsentRequest {
     std::vector<std::string> scopes;  // empty = the profile's
     json::Value variables;            // for the {variables} of the profile; null = none
     json::Value labels;               // {name: value}; null = none
+    SubjectToken subject;             // for grant token_exchange, and for no other
 };
 
 /// Another flow on a connection that is there already.
@@ -36,6 +37,7 @@ struct ReconnectRequest {
     std::vector<std::string> scopes;  // empty = those it has
     json::Value variables;            // null = those it has
     bool allow_other_account = false;
+    SubjectToken subject;  // as ConsentRequest's
 };
 
 struct Consent {
@@ -96,11 +98,17 @@ private:
     struct Begun {
         std::string ticket;
         std::optional<OAuthClient> client;
-        bool is_machine() const { return client && client->is_client_credentials(); }
+        bool is_machine() const { return client && client->is_machine(); }
     };
     Result<Begun> begin_flow(const store::Provider &provider, store::Connection &connection, UnixMs now);
+    Result<void> begin_in_browser(OAuthClient &client, store::Connection &connection);
+    Result<void> begin_on_device(const OAuthClient &client, store::Connection &connection, UnixMs now);
+    static Result<void> check_wanted(const Begun &begun, const SubjectToken &subject);
+    TokenResponse machine_tokens(const OAuthClient &client, const store::Connection &connection,
+                                 const SubjectToken &subject) const;
     Result<Consent> connect_machine(const Caller &caller, const store::Provider &provider,
-                                    store::Connection connection, Begun begun, bool is_new);
+                                    store::Connection connection, Begun begun, const SubjectToken &subject,
+                                    bool is_new);
     Consent consent_of(const store::Connection &connection, std::string ticket) const;
 
     store::Database &database_;

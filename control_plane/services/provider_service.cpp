@@ -29,8 +29,8 @@ bool is_same_profile(const store::Provider &a, const store::Provider &b) {
            a.client_id == b.client_id && a.auth_url == b.auth_url && a.token_url == b.token_url &&
            a.issuer == b.issuer && a.enable_discovery == b.enable_discovery && a.scopes == b.scopes &&
            a.api_base_url == b.api_base_url && a.user_info_endpoint == b.user_info_endpoint &&
-           params_of(a).equals(params_of(b)) && a.oauth == b.oauth && a.oidc == b.oidc && a.allowed_hosts == b.allowed_hosts &&
-           a.description == b.description && a.category == b.category;
+           params_of(a).equals(params_of(b)) && a.oauth == b.oauth && a.oidc == b.oidc &&
+           a.allowed_hosts == b.allowed_hosts && a.description == b.description && a.category == b.category;
 }
 
 // What token records say of a provider.

@@ -122,8 +122,12 @@ Result<Consent> ConsentService::renew(const Caller &caller, Existing existing,
     if (!begun) {
         return fail(begun.error());
     }
+    if (Result<void> wanted = check_wanted(*begun, request.subject); !wanted) {
+        return fail(wanted.error());
+    }
     if (begun->is_machine()) {
-        return connect_machine(caller, existing.provider, std::move(connection), std::move(*begun), false);
+        return connect_machine(caller, existing.provider, std::move(connection), std::move(*begun),
+                               request.subject, false);
     }
     if (Result<void> stored = store_flow(caller, connection, now); !stored) {
         return fail(stored.error());

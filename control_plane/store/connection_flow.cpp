@@ -16,7 +16,8 @@ Result<void> start_flow(Executor &sql, std::string_view id, const Flow &flow, Un
     Result<Rows> updated = sql.execute(
         "UPDATE connections SET flow_id = $2, flow_expires_at = $3, code_verifier_box = $4, nonce = $5, "
         "return_url = $6, flow_scopes = $7, updated_at = $8, flow_variables = $9, "
-        "flow_allows_other_account = $10, code_verifier_key_id = $11 "
+        "flow_allows_other_account = $10, code_verifier_key_id = $11, flow_poll_at = 0, "
+        "flow_poll_interval_s = 0 "
         "WHERE id = $1 AND state <> 'revoked' AND deleted_at = 0",
         {text(id), flow.flow_id, flow.flow_expires_at, bytes_or_null(flow.code_verifier_box), flow.nonce,
          flow.return_url, store::list(flow.scopes), now, flow.variables, flag(flow.allows_other_account),

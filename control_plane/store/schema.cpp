@@ -248,6 +248,9 @@ CREATE TABLE documents (
     PRIMARY KEY (kind, url, issuer)
 );
 CREATE INDEX documents_by_use ON documents (last_used_at);
+
+ALTER TABLE connections ADD COLUMN flow_poll_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE connections ADD COLUMN flow_poll_interval_s BIGINT NOT NULL DEFAULT 0;
 )sql";
 
 constexpr std::array kMigrations{

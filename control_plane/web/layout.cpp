@@ -20,6 +20,7 @@ p { margin: 0 0 1rem; }
 .good { border-top: .3rem solid var(--good); }
 .bad { border-top: .3rem solid var(--bad); }
 .soft { color: var(--soft); font-size: .875rem; }
+.code { font: 1.75rem/1.4 ui-monospace, monospace; letter-spacing: .08em; }
 .field { margin: 0 0 1.25rem; }
 label { display: block; font-weight: 600; }
 .field p { margin: .1rem 0 .3rem; }

@@ -88,6 +88,16 @@ std::string render(const MessagePage &page) {
     for (const std::string &text : page.paragraphs) {
         body += paragraph(text);
     }
+    if (!page.code.empty()) {
+        body += "<p class=\"code\">" + escape(page.code) + "</p>\n";
+    }
+    if (!page.link.empty()) {
+        body += "<p><a target=\"_blank\" rel=\"noopener noreferrer\"" + attribute("href", page.link) + ">" +
+                escape(page.link_text) + "</a></p>\n";
+    }
+    if (!page.footnote.empty()) {
+        body += "<p class=\"soft\">" + escape(page.footnote) + "</p>\n";
+    }
     if (!page.button.empty()) {
         body +=
             "<form method=\"post\">\n<button type=\"submit\">" + escape(page.button) + "</button>\n</form>\n";

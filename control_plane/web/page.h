@@ -17,6 +17,10 @@ struct MessagePage {
     Kind kind = Kind::kBad;
     std::string title;
     std::vector<std::string> paragraphs;
+    std::string code;       // to be typed in elsewhere; "" = none
+    std::string link;       // an http(s) URL to go on to; "" = none
+    std::string link_text;  // of the link
+    std::string footnote;   // below them; "" = none
     std::string reference;  // request id, for whoever is asked for help; "" = none
     std::string button;     // text of a button that posts back to the page's own address; "" = none
 };

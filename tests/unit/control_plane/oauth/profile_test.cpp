@@ -24,7 +24,7 @@ TEST(OAuthProfile, NothingIsTheStandard) {
 
 TEST(OAuthProfile, ReadsEveryMember) {
     Result<OAuthProfile> got = parse(R"({
-        "grant":"client_credentials","pkce":"off","resource":["https://api.example/v1","urn:x"],"par":"off","client_auth":"basic",
+        "grant":"client_credentials","pkce":"off","resource":["https://api.example/v1"],"par":"off","client_auth":"basic",
         "authorization_params":{"prompt":"consent","max_age":3600,"login_hint":"{client_id}"},
         "authorization_rename":{"client_id":"client_key","scope":null},
         "authorization_encoding":{"raw":["scope"],"skip_empty":true,"fragment":"/oauth"},
@@ -41,7 +41,7 @@ TEST(OAuthProfile, ReadsEveryMember) {
         "injection":{"header_name":"X-Token","value_prefix":"Token "}})");
     ASSERT_TRUE(got) << got.error().message;
     EXPECT_FALSE(got->pkce);
-    EXPECT_EQ(got->resources, (std::vector<std::string>{"https://api.example/v1", "urn:x"}));
+    EXPECT_EQ(got->resources, (std::vector<std::string>{"https://api.example/v1"}));
     EXPECT_EQ(got->par, PushedRequests::kOff);
     EXPECT_EQ(got->authorization_params[1], (std::pair<std::string, std::string>{"max_age", "3600"}));
     EXPECT_EQ(got->authorization_rename[1].second, "");

@@ -106,21 +106,18 @@ TEST(DeviceAuthorization, BeginsAndIsKeptAsItWas) {
 }
 
 TEST(DeviceAuthorization, OddAnswersAreRefused) {
-    for (const char *body : {
-             "",
-             "[]",
-             R"({"user_code":"A","verification_uri":"https://i/d","expires_in":1})",
-             R"({"device_code":"d","verification_uri":"https://i/d","expires_in":1})",
-             R"({"device_code":"d","user_code":"A","verification_uri":"javascript:alert(1)",
-             "expires_in" : 1
-         })
-        ",
-        R"({"device_code":"d","user_code":"A","verification_uri":"https://i/d","expires_in":0})",
-            R"({"device_code":"d","user_code":"A","verification_uri":"https://i/d","expires_in":"600"})",
-            R"({"device_code":"d","user_code":"A\n","verification_uri":"https://i/d","expires_in":1})"
-}) {
-    EXPECT_EQ(parse_device_authorization(body).error().errc, Errc::kProviderError) << body;
-}
+    const std::string rest = R"(,"user_code":"A","device_code":"d"})";
+    for (const std::string &body :
+         {std::string{}, std::string{"[]"},
+          std::string{R"({"user_code":"A","verification_uri":"https://i/d","expires_in":1})"},
+          std::string{R"({"device_code":"d","verification_uri":"https://i/d","expires_in":1})"},
+          R"({"verification_uri":"javascript:alert","expires_in":1)" + rest,
+          R"({"verification_uri":"https://i/d","expires_in":0)" + rest,
+          R"({"verification_uri":"https://i/d","expires_in":"600")" + rest,
+          std::string{
+              R"({"device_code":"d","user_code":"A\n","verification_uri":"https://i/d","expires_in":1})"}}) {
+        EXPECT_EQ(parse_device_authorization(body).error().errc, Errc::kProviderError) << body;
+    }
 }
 
 TEST(DeviceGrant, SaysWhyThereIsNoTokenYet) {
