@@ -1,6 +1,7 @@
 // Flows of newer specifications from end to end, against a real provider that insists on them: asked for, consented to,
 // exchanged, refreshed; and what happens where the provider does not play along.
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
 import { Browser } from '../support/browser.mjs';
 import { cleanup } from '../support/cleanup.mjs';
@@ -50,6 +51,16 @@ class Flows {
     return asked.connection_id;
   }
 
+  /** Rows of the (SQLite) database. */
+  sql(text) {
+    const database = new DatabaseSync(this.nexusd.databaseFile, { timeout: 5000 });
+    try {
+      return /^select/i.test(text) ? database.prepare(text).all() : database.exec(text);
+    } finally {
+      database.close();
+    }
+  }
+
   async token(id) {
     const answer = await this.call('GET', `/connections/${id}/token`);
     assert.equal(answer.status, 200, answer.text);
@@ -78,7 +89,7 @@ async function start(t, name, { database = 'sqlite', ...options } = {}) {
 }
 
 const onPostgres = /DPoP with|^tls_client_auth|FAPI/;
-const browserFlows = names.filter((name) => name !== 'device codes');
+const browserFlows = names.filter((name) => !['device codes', 'token exchange'].includes(name));
 
 for (const name of browserFlows) {
   for (const database of ['sqlite', ...(onPostgres.test(name) ? ['postgres'] : [])]) {
@@ -144,16 +155,16 @@ test('resource indicators are sent with the authorization, the exchange and the 
 
 test('DPoP: a nonce that never fits ends in an error, after two tries', async (t) => {
   const flows = await start(t, 'DPoP with the server\'s nonce');
-  const id = await flows.connect(await flows.register());
+  const provider_id = await flows.register();
+  await flows.connect(provider_id);
   assert.equal(flows.idp.counts.token, 2, 'the first one was told the nonce');
-  await flows.refresh(id);
+  const id = await flows.connect(provider_id);
   assert.equal(flows.idp.counts.token, 3, 'the nonce is remembered');
   flows.idp.fail('/token', { status: 400, body: { error: 'use_dpop_nonce' }, headers: { 'DPoP-Nonce': 'another' } }, { times: 5 });
   const answer = await flows.call('POST', `/connections/${id}/refresh`);
   assert.equal(answer.status, 502, answer.text);
   assert.equal(flows.idp.counts.token, 5);
-  flows.idp.fail('/token', '503', { times: 0 });
-  assert.equal((await flows.call('GET', `/connections/${id}`)).json.state ?? 'active', 'active');
+  assert.equal((await flows.token(id)).token_type, 'DPoP', 'what there is works on');
 });
 
 test('DPoP: a provider that ignores it gives no connection', async (t) => {
@@ -189,4 +200,120 @@ test('keys rotated in the middle of a flow: the id_token by the new key is verif
   flows.idp.rotateKeys();
   const end = await browser.open(back, { until: (url) => url.startsWith(flows.app.url) });
   assert.equal(new URL(end.url).searchParams.get('status'), 'success', flows.nexusd.log().slice(-2000));
+});
+
+// ---- device codes
+
+/** The person's other device: opens the address with the code in it, logs in and agrees (or not). */
+async function agree({ verification_uri_complete: address }, { abort = false } = {}) {
+  const person = new Browser();
+  let page = await person.open(address);
+  for (let steps = 0; steps < 6 && /<form/.test(page.text); steps++) {
+    const login = /name="login"/.test(page.text);
+    if (abort && !login && /name="abort"/.test(page.text)) {
+      return person.submit(page, { abort: 'yes', confirm: '' });
+    }
+    page = await person.submit(page, login ? { login: 'alice', password: 'x' } : {});
+  }
+  assert.match(page.text, /Success/, page.text.slice(0, 500));
+  return page;
+}
+
+const shownTo = async (authUrl) => (await request(authUrl)).json;
+
+/** Loads the page anew as if its interval were over. */
+function reload(flows, authUrl) {
+  flows.sql('UPDATE connections SET flow_poll_at = 0');
+  return new Browser().open(authUrl, { until: (url) => url.startsWith(flows.app.url) });
+}
+
+test('device codes: shown, agreed to elsewhere, connected and refreshed', async (t) => {
+  const flows = await start(t, 'device codes');
+  const { authUrl } = await flows.ask(await flows.register());
+  assert.equal(flows.idp.counts.device, 1);
+  const page = await new Browser().open(authUrl);
+  assert.equal(page.status, 200, page.text);
+  assert.equal(page.headers.refresh, '5');
+  const shown = await shownTo(authUrl);
+  assert.ok(page.text.includes(shown.user_code) && page.text.includes(`href="${shown.verification_uri_complete}"`), page.text);
+  assert.equal(flows.idp.counts.token, 1, 'two visits within the interval are one question');
+  await agree(shown);
+  const end = await reload(flows, authUrl);
+  assert.ok(end.stopped, end.text + flows.nexusd.log().slice(-2000));
+  const id = new URL(end.url).searchParams.get('connection_id');
+  const first = await flows.token(id);
+  assert.ok(await flows.idp.isActive(first.access_token));
+  await flows.refresh(id);
+  assert.notEqual((await flows.token(id)).access_token, first.access_token);
+  assert.equal((await new Browser().open(authUrl)).status, 400, 'the link is used up');
+});
+
+for (const error of ['access_denied', 'expired_token']) {
+  test(`device codes: ${error} ends the flow`, async (t) => {
+    const flows = await start(t, 'device codes');
+    const { authUrl } = await flows.ask(await flows.register());
+    flows.idp.fail('/token', { status: 400, body: { error, error_description: 'SECRET' } });
+    const end = await reload(flows, authUrl);
+    assert.equal(new URL(end.url).searchParams.get('error'), error);
+    assert.equal((await new Browser().open(authUrl)).status, 400);
+  });
+}
+
+test('device codes: slow_down and a provider that is down are asked less often', async (t) => {
+  const flows = await start(t, 'device codes');
+  const { authUrl } = await flows.ask(await flows.register());
+  const interval = () => Number(flows.sql('SELECT flow_poll_interval_s AS s FROM connections')[0].s);
+  await reload(flows, authUrl);
+  assert.equal(interval(), 5);
+  flows.idp.fail('/token', { status: 400, body: { error: 'slow_down' } });
+  await reload(flows, authUrl);
+  assert.equal(interval(), 10, 'RFC 8628 section 3.5: by 5 seconds');
+  flows.idp.fail('/token', { status: 503, body: {} });
+  await reload(flows, authUrl);
+  assert.equal(interval(), 20);
+  const asked = flows.idp.counts.token;
+  await Promise.all(Array.from({ length: 8 }, () => shownTo(authUrl)));
+  assert.equal(flows.idp.counts.token, asked, 'nobody asks before it is time');
+});
+
+test('device codes: the person refuses at the provider', async (t) => {
+  const flows = await start(t, 'device codes');
+  const { authUrl } = await flows.ask(await flows.register());
+  await agree(await shownTo(authUrl), { abort: true });
+  const end = await reload(flows, authUrl);
+  assert.ok(end.stopped, end.text);
+  assert.equal(new URL(end.url).searchParams.get('error'), 'access_denied');
+});
+
+test('device codes: a provider without them is told to who asks', async (t) => {
+  const flows = await start(t, 'code with PKCE and resource indicators');
+  const provider_id = await flows.register({ oauth: { grant: 'device_code' } });
+  const answer = await flows.call('POST', '/auth/consent-spec', { workspace_id: 'w1', provider_id, return_url: `${flows.app.url}/done` });
+  assert.equal(answer.status, 502, answer.text);
+  assert.match(answer.json.message, /device_authorization_endpoint/);
+});
+
+// ---- token exchange
+
+test('token exchange: a subject token becomes a connection, and is not kept', async (t) => {
+  const flows = await start(t, 'token exchange');
+  const provider_id = await flows.register();
+  const ask = (more) => flows.call('POST', '/auth/consent-spec', { workspace_id: 'w1', provider_id, return_url: `${flows.app.url}/done`, ...more });
+  const none = await ask();
+  assert.equal(none.status, 400, none.text);
+  assert.match(none.json.message, /subject_token/);
+  assert.equal((await ask({ subject_token: 'subject-alice', subject_token_type: 'jwt' })).status, 400, 'no URI');
+  const answer = await ask({ subject_token: 'subject-alice', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' });
+  assert.equal(answer.status, 200, answer.text + flows.nexusd.log().slice(-2000));
+  assert.equal((await flows.token(answer.json.connection_id)).access_token, `exchanged-for-subject-alice-at-${resource}`);
+  const wrong = await ask({ subject_token: 'nobody' });
+  assert.equal(wrong.status, 502, wrong.text);
+  assert.ok(!wrong.text.includes('SECRET') && !/subject-alice|SECRET/.test(flows.nexusd.log()), 'neither token nor the provider\'s text is told');
+});
+
+test('a subject token is for token exchange only', async (t) => {
+  const flows = await start(t, 'code with PKCE and resource indicators');
+  const provider_id = await flows.register();
+  const answer = await flows.call('POST', '/auth/consent-spec', { workspace_id: 'w1', provider_id, return_url: `${flows.app.url}/done`, subject_token: 'x' });
+  assert.equal(answer.status, 400, answer.text);
 });

@@ -19,6 +19,52 @@ const resourceIndicators = {
 
 const dPoP = { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true };
 
+/** Codes, tokens and sessions outlive the provider object, as they do a rotation of keys (idp.rotateKeys). */
+function keptStorage() {
+  const kept = new Map();
+  const uids = new Map();
+  return class {
+    constructor(name) {
+      this.name = name;
+    }
+
+    key(id) {
+      return `${this.name}:${id}`;
+    }
+
+    async upsert(id, payload) {
+      kept.set(this.key(id), payload);
+      if (payload.uid) {
+        uids.set(payload.uid, id);
+      }
+    }
+
+    async find(id) {
+      return kept.get(this.key(id));
+    }
+
+    async findByUid(uid) {
+      return this.find(uids.get(uid));
+    }
+
+    async consume(id) {
+      kept.get(this.key(id)).consumed = Math.floor(Date.now() / 1000);
+    }
+
+    async destroy(id) {
+      kept.delete(this.key(id));
+    }
+
+    async revokeByGrantId(grantId) {
+      for (const [key, { grantId: its }] of kept) {
+        if (its === grantId) {
+          kept.delete(key);
+        }
+      }
+    }
+  };
+}
+
 /** A key for private_key_jwt: {pem, jwks} of an EC key; the provider gets the public half. */
 function assertionKey() {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -31,7 +77,7 @@ function assertionKey() {
 /** What one configuration is: options of startIdp, and what our profile says. ca: makeCa, for those with certificates. */
 const configurations = {
   'code with PKCE and resource indicators': () => ({
-    options: { features: { resourceIndicators } },
+    options: { features: { resourceIndicators }, settings: { adapter: keptStorage() } },
     profile: { oauth: { resource: [resource] } },
   }),
   'pushed requests that the provider requires': () => ({
@@ -94,6 +140,14 @@ const configurations = {
       tokenType: 'DPoP',
     };
   },
+  'token exchange': () => ({
+    options: {
+      features: { resourceIndicators },
+      client: { grant_types: [tokenExchange, 'refresh_token'], redirect_uris: [], response_types: [] },
+      prepare: registerTokenExchange,
+    },
+    profile: { scopes: ['api:read'], oauth: { grant: 'token_exchange', resource: [resource] } },
+  }),
   'device codes': () => ({
     options: {
       features: { deviceFlow: { enabled: true } },
@@ -102,6 +156,25 @@ const configurations = {
     profile: { oauth: { grant: 'device_code' } },
   }),
 };
+
+const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+// oidc-provider leaves this grant to its users: RFC 8693 for the subjects that begin with "subject-".
+function registerTokenExchange(provider) {
+  provider.registerGrantType(tokenExchange, async (context, next) => {
+    const { subject_token: subject, subject_token_type: type, scope, resource: wanted } = context.oidc.params;
+    if (!subject?.startsWith('subject-') || !type?.startsWith('urn:')) {
+      context.status = 400;
+      context.body = { error: 'invalid_grant', error_description: `SECRET ${subject}` };
+    } else {
+      context.body = {
+        access_token: `exchanged-for-${subject}-at-${wanted}`, issued_token_type: 'urn:ietf:params:oauth:token-type:access_token', token_type: 'Bearer',
+        expires_in: 60, scope,
+      };
+    }
+    await next();
+  }, ['subject_token', 'subject_token_type', 'scope', 'resource']);
+}
 
 export const names = Object.keys(configurations);
 
@@ -125,7 +198,10 @@ export async function startModernIdp(t, name, { redirectUris, ...more }) {
   const idp = await startIdp(t, {
     ...all,
     features: { ...options.features, mTLS: mutualTls },
-    settings: { discovery: { mtls_endpoint_aliases: { token_endpoint: `${url}/token`, revocation_endpoint: `${url}/token/revocation` } } },
+    settings: {
+      clientAuthMethods: ['client_secret_basic', 'tls_client_auth', 'self_signed_tls_client_auth'],
+      discovery: { mtls_endpoint_aliases: { token_endpoint: `${url}/token`, revocation_endpoint: `${url}/token/revocation` } },
+    },
   });
   const leaf = await ca.issue('IP:127.0.0.1');
   const server = https.createServer({

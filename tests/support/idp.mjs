@@ -15,7 +15,7 @@ import { findPort } from './ports.mjs';
  * clientAuth   client_secret_basic, client_secret_post, private_key_jwt (with jwks, its public keys) or none
  * claims       what UserInfo says beside sub and name; userinfoAlg: it is signed so (RS256, ...)
  * rotate       whether refresh tokens rotate; issueRefresh: whether there are any
- * client, features, settings   put over the client's metadata, the provider's features, its configuration (idp-modern.mjs)
+ * client, features, settings   put over the client's metadata, the provider's features, its configuration (idp-modern.mjs); prepare(provider): more of it
  */
 export async function startIdp(t, options) {
   const idp = new Idp({ port: options.port ?? await findPort(), ...options });
@@ -27,7 +27,7 @@ export async function startIdp(t, options) {
 class Idp {
   constructor({ port, redirectUris, accessTtl = 60, clientAuth = 'client_secret_basic', jwks, rotate = true, issueRefresh = true,
     scopes = ['openid', 'profile', 'email', 'offline_access', 'api:read'], claims = {}, userinfoAlg, client = {}, features = {},
-    settings = {} }) {
+    settings = {}, prepare = () => {} }) {
     this.port = port;
     this.issuer = `http://127.0.0.1:${port}`;
     this.accessTtl = accessTtl;
@@ -39,7 +39,7 @@ class Idp {
     this.tokens = { access: new Set(), refresh: new Set(), id: new Set() };   // what was given out, for canary searches
     this.faults = new Map();
     this.cookieKey = randomBytes(16).toString('hex');
-    this.make = () => this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings });
+    this.make = () => this.#makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings, prepare });
     this.provider = this.make();
   }
 
@@ -48,7 +48,7 @@ class Idp {
     this.provider = this.make();
   }
 
-  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings }) {
+  #makeProvider({ redirectUris, clientAuth, jwks, rotate, issueRefresh, userinfoAlg, client, features, settings, prepare }) {
     const idp = this;
     const clients = [{
       client_id: this.clientId,
@@ -104,6 +104,7 @@ class Idp {
       renderError: (context, out) => { context.body = out; },
       ...settings,
     }));
+    prepare(provider);
     provider.on('grant.success', (context) => {
       idp.counts[{ refresh_token: 'refresh', client_credentials: 'machine' }[context.oidc.params.grant_type] ?? 'code'] += 1;
       for (const [kind, name] of [['access', 'access_token'], ['refresh', 'refresh_token'], ['id', 'id_token']]) {

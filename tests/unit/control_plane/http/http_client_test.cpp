@@ -51,6 +51,14 @@ TEST(HttpClient, AsksAndReads) {
     EXPECT_THAT(server.asked(), testing::Not(HasSubstr("Expect")));
 }
 
+TEST(HttpClient, AClientCertificateNeedsTls) {
+    test::ScriptedServer server(kOk);
+    const HttpClient client(options());
+    HttpRequest request = get(server.url());
+    request.client_certificate = Secret(std::string_view("certificate and key"));
+    EXPECT_EQ(client.send(request).error().errc, Errc::kEgressDenied);
+}
+
 TEST(HttpClient, PostsForms) {
     test::ScriptedServer server(kOk);
     const HttpClient client(options());
@@ -105,7 +113,8 @@ TEST(HttpClient, PrivateAddressesAreDeniedBeforeAnyConnection) {
         EXPECT_THAT(response.error().message, testing::Not(HasSubstr("hunter2")));
     }
     EXPECT_EQ(server.accepted(), 0);
-    EXPECT_THAT(metrics.render(), HasSubstr("nexus_egress_requests_total{provider=\"none\",result=\"denied\"} 9"));
+    EXPECT_THAT(metrics.render(),
+                HasSubstr("nexus_egress_requests_total{provider=\"none\",result=\"denied\"} 9"));
 }
 
 TEST(HttpClient, ASilentServerCostsTheTimeout) {

@@ -1,6 +1,7 @@
 // From a token answer to the vault and back.
 #include <gtest/gtest.h>
 
+#include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/token_credentials.h"
 
@@ -28,11 +29,21 @@ TEST(TokenCredentials, ANewRefreshTokenReplacesIt) {
     EXPECT_EQ(expires_at_from(response, 1000), 0);
 }
 
+TEST(FlowSecrets, AreOneTextForTheBox) {
+    const FlowSecrets both{Secret{std::string_view{"v-1"}}, Secret{std::string_view{R"({"a": 1})"}}};
+    EXPECT_EQ(unpack_flow_secrets(pack(both)).code_verifier.view(), "v-1");
+    EXPECT_EQ(unpack_flow_secrets(pack(both)).dpop_key.view(), R"({"a": 1})");
+    const FlowSecrets one{Secret{std::string_view{"v-1"}}, Secret{}};
+    EXPECT_EQ(pack(one).view(), "v-1") << "as boxes of flows in progress have it";
+    EXPECT_TRUE(unpack_flow_secrets(pack(one)).dpop_key.empty());
+}
+
 TEST(StoredCredentials, SurviveTheVaultOnlyInTheirPlace) {
     Vault box = vault();
     StoredCredentials credentials;
     credentials.usage.emplace_back("api_key", Secret{std::string_view{"k\"\xc3\xa4"}});
     credentials.refresh_token = Secret{std::string_view{"r"}};
+    credentials.dpop_key = Secret{std::string_view{R"({"kty":"EC"})"}};
     store::Connection connection;
     connection.id = "c1";
     connection.workspace_id = "acme";
@@ -45,6 +56,8 @@ TEST(StoredCredentials, SurviveTheVaultOnlyInTheirPlace) {
     ASSERT_TRUE(opened);
     EXPECT_EQ(opened->find("api_key")->view(), "k\"\xc3\xa4");
     EXPECT_EQ(opened->refresh_token.view(), "r");
+    EXPECT_EQ(opened->dpop_key.view(), R"({"kty":"EC"})");
+    EXPECT_EQ(opened->find("dpop_key"), nullptr) << "it is no usage credential";
 
     store::Token rolled_back = *token;
     rolled_back.version = 2;

@@ -3,6 +3,7 @@
 
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/connection_whole.h"
+#include "control_plane/store/flow_poll.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/transition.h"
 #include "tests/unit/control_plane/store/fixture.h"
@@ -170,6 +171,22 @@ TEST_P(ConnectionsTest, AFlowExpiresAndIsNamedExactly) {
     EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_variables, flow.variables);
     EXPECT_EQ(connections::peek_flow(*database_, made.id, "flow-2", 4000)->flow_scopes,
               std::vector<std::string>{"s"});
+}
+
+TEST_P(ConnectionsTest, ADeviceFlowIsAskedForInTurns) {
+    const Connection made = add_connection();
+    const auto claim = [&](std::string_view flow, UnixMs now) {
+        return *connections::claim_flow_poll(*database_, made.id, flow, now, now + 25000);
+    };
+    EXPECT_EQ(claim("flow-1", 10000), 0);
+    EXPECT_EQ(claim("flow-1", 34999), std::nullopt) << "somebody asks";
+    EXPECT_EQ(claim("flow-1", 35000), 0) << "who never came back";
+    ASSERT_TRUE(connections::schedule_flow_poll(*database_, made.id, "flow-1", 45000, 10));
+    EXPECT_EQ(claim("flow-1", 44999), std::nullopt);
+    EXPECT_EQ(claim("flow-2", 50000), std::nullopt) << "another flow";
+    EXPECT_EQ(claim("flow-1", 45000), 10);
+    ASSERT_TRUE(connections::start_flow(*database_, made.id, new_flow("flow-2", 700000), 46000));
+    EXPECT_EQ(claim("flow-2", 46000), 0) << "a new flow begins anew";
 }
 
 TEST_P(ConnectionsTest, OneHoldsTheRefreshLease) {

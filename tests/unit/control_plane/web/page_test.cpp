@@ -55,9 +55,11 @@ TEST(MessagePageTest, EscapesEveryText) {
     MessagePage hostile;
     hostile.title = hostile.reference = hostile.button = kHostile;
     hostile.paragraphs = {std::string{kHostile}};
+    hostile.code = hostile.link = hostile.link_text = hostile.footnote = kHostile;
     MessagePage harmless;
     harmless.title = harmless.reference = harmless.button = "x";
     harmless.paragraphs = {"x"};
+    harmless.code = harmless.link = harmless.link_text = harmless.footnote = "x";
     EXPECT_EQ(tags_of(render(hostile)), tags_of(render(harmless)));
     EXPECT_EQ(render(hostile).find("onerror=y>"), std::string::npos);
     EXPECT_EQ(render(hostile).find('\x01'), std::string::npos);
