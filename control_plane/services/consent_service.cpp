@@ -171,8 +171,11 @@ Result<void> ConsentService::begin_in_browser(OAuthClient &client, store::Connec
         return fail(box.error());
     }
     connection.code_verifier_box = std::move(*box);
-    connection.nonce =
-        contains_openid(connection.flow_scopes) ? encoding::base64url_encode(crypto::random_bytes(32)) : "";
+    // Without an issuer the nonce binds nothing that we would see, but a provider may demand one.
+    const bool is_opaque = !client.issuer.empty() && !client.verifies_id_tokens(config_.oidc_mode);
+    connection.nonce = !is_opaque && contains_openid(connection.flow_scopes)
+                           ? encoding::base64url_encode(crypto::random_bytes(32))
+                           : "";
     return {};
 }
 
