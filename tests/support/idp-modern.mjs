@@ -161,7 +161,7 @@ const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 // oidc-provider leaves this grant to its users: RFC 8693 for the subjects that begin with "subject-".
 function registerTokenExchange(provider) {
-  provider.registerGrantType(tokenExchange, async (context, next) => {
+  provider.registerGrantType(tokenExchange, async (context) => {
     const { subject_token: subject, subject_token_type: type, scope, resource: wanted } = context.oidc.params;
     if (!subject?.startsWith('subject-') || !type?.startsWith('urn:')) {
       context.status = 400;
@@ -172,7 +172,6 @@ function registerTokenExchange(provider) {
         expires_in: 60, scope,
       };
     }
-    await next();
   }, ['subject_token', 'subject_token_type', 'scope', 'resource']);
 }
 
