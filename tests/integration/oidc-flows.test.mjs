@@ -51,8 +51,11 @@ class Flows {
     return asked.connection_id;
   }
 
-  /** Rows of the (SQLite) database. */
+  /** Runs SQL; rows are SQLite's only. */
   sql(text) {
+    if (this.postgres) {
+      return this.postgres.sql(text);
+    }
     const database = new DatabaseSync(this.nexusd.databaseFile, { timeout: 5000 });
     try {
       return /^select/i.test(text) ? database.prepare(text).all() : database.exec(text);
@@ -85,7 +88,7 @@ async function start(t, name, { database = 'sqlite', ...options } = {}) {
   const nexusd = await startNexusd(t, {
     port, databaseUrl: postgres?.url, redisUrl: redis.url, keys, env: modern.caFile ? { EGRESS_CA_FILE: modern.caFile } : {},
   });
-  return new Flows({ keys, redis, app, nexusd, ...modern });
+  return new Flows({ keys, redis, postgres, app, nexusd, ...modern });
 }
 
 const onPostgres = /DPoP with|^tls_client_auth|FAPI/;
@@ -222,13 +225,13 @@ async function agree({ verification_uri_complete: address }, { abort = false } =
 const shownTo = async (authUrl) => (await request(authUrl)).json;
 
 /** Loads the page anew as if its interval were over. */
-function reload(flows, authUrl) {
-  flows.sql('UPDATE connections SET flow_poll_at = 0');
+async function reload(flows, authUrl) {
+  await flows.sql('UPDATE connections SET flow_poll_at = 0');
   return new Browser().open(authUrl, { until: (url) => url.startsWith(flows.app.url) });
 }
 
-test('device codes: shown, agreed to elsewhere, connected and refreshed', async (t) => {
-  const flows = await start(t, 'device codes');
+const deviceFlow = async (t, database) => {
+  const flows = await start(t, 'device codes', { database });
   const { authUrl } = await flows.ask(await flows.register());
   assert.equal(flows.idp.counts.device, 1);
   const page = await new Browser().open(authUrl);
@@ -246,7 +249,11 @@ test('device codes: shown, agreed to elsewhere, connected and refreshed', async 
   await flows.refresh(id);
   assert.notEqual((await flows.token(id)).access_token, first.access_token);
   assert.equal((await new Browser().open(authUrl)).status, 400, 'the link is used up');
-});
+};
+
+for (const database of ['sqlite', 'postgres']) {
+  test(`device codes: shown, agreed to elsewhere, connected and refreshed (${database})`, (t) => deviceFlow(t, database));
+}
 
 for (const error of ['access_denied', 'expired_token']) {
   test(`device codes: ${error} ends the flow`, async (t) => {
@@ -306,6 +313,10 @@ test('token exchange: a subject token becomes a connection, and is not kept', as
   const answer = await ask({ subject_token: 'subject-alice', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' });
   assert.equal(answer.status, 200, answer.text + flows.nexusd.log().slice(-2000));
   assert.equal((await flows.token(answer.json.connection_id)).access_token, `exchanged-for-subject-alice-at-${resource}`);
+  const again = await flows.call('POST', `/connections/${answer.json.connection_id}/reconnect`, { subject_token: 'subject-alice-2' });
+  assert.equal(again.status, 200, again.text);
+  assert.equal((await flows.token(answer.json.connection_id)).access_token, `exchanged-for-subject-alice-2-at-${resource}`);
+  assert.equal((await flows.call('POST', `/connections/${answer.json.connection_id}/reconnect`, {})).status, 400, 'a new one is needed');
   const wrong = await ask({ subject_token: 'nobody' });
   assert.equal(wrong.status, 502, wrong.text);
   assert.ok(!wrong.text.includes('SECRET') && !/subject-alice|SECRET/.test(flows.nexusd.log()), 'neither token nor the provider\'s text is told');
