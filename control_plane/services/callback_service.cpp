@@ -119,6 +119,9 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
                     : fail_flow(caller, flow, audit::kOauthError, "server_error");
     }
     flow.provider = std::move(*provider);
+    if (claims->provider_id != flow.provider.id) {  // a state is good for the provider that it was sent to
+        return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer", "state_provider");
+    }
     if (input.error) {
         return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
     }

@@ -2,7 +2,7 @@
 // stored. The provider is malicious, nexusd and its database are real; the same checks have hundreds of cases more in
 // tests/unit/control_plane/oidc.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import test, { before, after } from 'node:test';
 import { Browser } from '../support/browser.mjs';
 import { cleanup, wholeFile } from '../support/cleanup.mjs';
@@ -258,6 +258,20 @@ test('callback: the state of a flow opens no other provider\'s', async () => {
   await assertNothingStored(flow.id);
   await assertNothingStored(other.id);
   refused += 1;
+});
+
+// Needs our own key: nobody else can make such a state, and it is of no use even so.
+test('callback: a state that was signed for another provider', async () => {
+  const issuer = honest('resigned');
+  honest('resigned-other');
+  const other = await register('resigned-other');
+  const flow = await begin('resigned');
+  const claims = JSON.parse(Buffer.from(flow.state.split('.')[0], 'base64url'));
+  const json = JSON.stringify({ ...claims, provider_id: other });
+  const mac = createHmac('sha256', Buffer.from(plane.keys.STATE_KEY, 'base64')).update(json).digest('base64url');
+  const end = await bring({ browser: flow.browser, state: `${Buffer.from(json).toString('base64url')}.${mac}` });
+  await assertRefused(flow, end, { type: 'oauth_error', error: 'invalid_issuer', reason: 'state_provider' });
+  assert.equal(issuer.exchanges, 0);
 });
 
 test('callback: state from another browser', async () => {
