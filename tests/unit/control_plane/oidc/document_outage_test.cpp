@@ -44,7 +44,7 @@ TEST_P(DocumentOutageTest, AFloodBeforeTheFirstFetchAsksOnceToo) {
     std::vector<std::thread> threads;
     for (int t = 0; t < 8; ++t) {
         threads.emplace_back([&, t] {
-            for (int i = 0; i < 250; ++i) {
+            for (int i = 0; i < 250; ++i, now_ += 10) {  // 20 seconds in all
                 (void)discovery_->keys(source_, "forged-" + std::to_string(t * 1000 + i));
             }
         });
