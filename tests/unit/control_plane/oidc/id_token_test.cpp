@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "control_plane/oidc/issuer_metadata.h"
 #include "control_plane/oidc/token_hash.h"
 #include "tests/unit/control_plane/oidc/provider_fixtures.h"
 
@@ -158,6 +159,20 @@ TEST(IdToken, ShapedLikeAzures) {
     EXPECT_EQ(got->identity.tenant, kAzureTenant);
     EXPECT_EQ(got->identity.name, "Abe Lincoln");
     EXPECT_EQ(got->identity.email, std::nullopt);
+}
+
+TEST(IdToken, DocumentsShapedLikeTheirs) {
+    const auto google = control::parse_issuer_metadata(google_discovery(), google_expectation().issuer);
+    ASSERT_TRUE(google) << google.error().message;
+    EXPECT_EQ(google->jwks_uri, "https://www.googleapis.com/oauth2/v3/certs");
+    EXPECT_EQ(google->pkce, control::PkceSupport::kS256);
+    const std::string azure = azure_discovery(kAzureTenant);
+    const auto tenant = control::parse_issuer_metadata(azure, azure_expectation().issuer);
+    ASSERT_TRUE(tenant) << tenant.error().message;
+    EXPECT_EQ(tenant->pkce, control::PkceSupport::kUnknown) << "Azure's does not say";
+    EXPECT_FALSE(control::parse_issuer_metadata(azure, azure_issuer("common")));
+    EXPECT_FALSE(control::parse_issuer_metadata(azure_discovery("{tenantid}"), azure_issuer("common")))
+        << "the document for all tenants names no issuer that a token has: pin the tenant's";
 }
 
 }  // namespace
