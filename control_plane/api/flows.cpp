@@ -3,6 +3,7 @@
 #include "control_plane/api/api.h"
 #include "control_plane/api/browser.h"
 #include "control_plane/api/render.h"
+#include "shared/encoding/hex.h"
 
 namespace nexus::control {
 
@@ -109,6 +110,7 @@ Result<CallbackInput> read_callback(const Request &request) {
     input.error = std::move(*error);
     input.iss = std::move(*iss);
     input.cookie_header = std::string{request.header("cookie")};
+    input.redirect_segment = encoding::to_lower_ascii(request.path_parameter("provider_id"));
     return input;
 }
 
@@ -153,13 +155,16 @@ Routes flow_routes(ApiContext &context) {
         {"POST", "/auth/consent-spec", control(Scope::kConnectionsWrite), bind(context, consent_spec)},
         {"POST", "/v1/request-connection", kGateway, bind(context, request_connection)},
         {"GET", "/auth/callback", kPublic, bind(context, callback)},
+        {"GET", "/auth/callback/{provider_id}", kPublic, bind(context, callback)},
         {"GET", "/auth/capture-schema", kPublic, bind(context, capture_schema)},
         {"POST", "/auth/capture-credential", kPublic, bind(context, capture_credential)},
         {"GET", "/v1/capture-schema", kPublic, bind(context, capture_schema)},
         {"POST", "/v1/capture-credential", kPublic, bind(context, capture_credential)},
     };
     if (context.config.redirect_path != "/auth/callback") {
-        routes.push_back({"GET", context.config.redirect_path, kPublic, bind(context, callback)});
+        for (const char *own : {"", "/{provider_id}"}) {
+            routes.push_back({"GET", context.config.redirect_path + own, kPublic, bind(context, callback)});
+        }
     }
     return routes;
 }

@@ -51,6 +51,8 @@ void read_resources(json::ObjectReader &reader, OAuthProfile &out) {
 
 void read_extensions(json::ObjectReader &reader, OAuthProfile &out) {
     read_resources(reader, out);
+    out.own_redirect_uri =
+        read_choice<bool>(reader, "redirect_uri", {{"shared", false}, {"own", true}}, false);
     out.par = read_choice<PushedRequests>(
         reader, "par",
         {{"auto", PushedRequests::kAuto}, {"on", PushedRequests::kOn}, {"off", PushedRequests::kOff}},

@@ -10,6 +10,7 @@
 #include "control_plane/oauth/variables.h"
 #include "control_plane/services/account_check.h"
 #include "control_plane/services/connect_service.h"
+#include "control_plane/services/redirect_uri.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/transition.h"
 
@@ -127,6 +128,9 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
     }
     Result<OAuthClient> client = client_of(flow, input);
     std::string_view foreign = client ? issuer_problem(*client, input.iss) : "";
+    if (client && input.redirect_segment != redirect_segment(flow.provider, client->profile)) {
+        foreign = "redirect_mismatch";
+    }
     if (!foreign.empty()) {
         return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer", foreign);
     }

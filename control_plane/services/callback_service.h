@@ -23,6 +23,7 @@ struct CallbackInput {
     std::string state;
     std::optional<std::string> error;
     std::optional<std::string> iss;  // RFC 9207
+    std::string redirect_segment;    // of the path that it came to: redirect_uri.h
     std::string cookie_header;       // of the browser that brings it
     NamedTexts parameters;           // all of them, decoded: the code, and what the profile takes from them
 

@@ -8,6 +8,7 @@
 #include "control_plane/oauth/pkce.h"
 #include "control_plane/oauth/variables.h"
 #include "control_plane/services/provider_profile.h"
+#include "control_plane/services/redirect_uri.h"
 
 namespace nexus::control {
 
@@ -157,7 +158,7 @@ Result<std::string> ConnectService::authorization(const store::Provider &provide
     if (!challenge) {
         return fail(challenge.error());
     }
-    request->redirect_uri = config_.redirect_uri();
+    request->redirect_uri = redirect_uri_of(config_, provider, client->profile);
     request->scopes = connection.flow_scopes;
     request->send_scope = !skips_scope_on_auth(provider);
     request->state = state;

@@ -9,6 +9,7 @@
 #include "control_plane/services/account_identity.h"
 #include "control_plane/services/activation.h"
 #include "control_plane/services/callback_service.h"
+#include "control_plane/services/redirect_uri.h"
 
 namespace nexus::control {
 
@@ -50,8 +51,8 @@ Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, OAuth
     }
     auto start = std::chrono::steady_clock::now();
     const UnixMs asked_at = clock_();
-    TokenResponse response =
-        endpoint_.exchange_code(client, code, secrets->code_verifier, config_.redirect_uri());
+    TokenResponse response = endpoint_.exchange_code(client, code, secrets->code_verifier,
+                                                     redirect_uri_of(config_, flow.provider, client.profile));
     bool ok = response.outcome == TokenOutcome::kTokens;
     if (metrics_ != nullptr) {
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -226,3 +226,34 @@ function expireFlow(line, id) {
   database.exec(`UPDATE connections SET flow_expires_at = 1 WHERE id = '${id}'`);
   database.close();
 }
+
+test('a provider with a redirect URI of its own is mixed up with no other', async (t) => {
+  const own = '2d16defc-1306-45a3-badc-c91e9c406e5b';
+  const line = await startLine(t, { logLevel: 'info', idp: { ownRedirects: [own] } });
+  await line.createProvider();
+  const profile = {
+    name: 'own', issuer: line.idp.issuer, enable_discovery: true, auth_header: 'client_secret_basic', client_id: line.idp.clientId,
+    client_secret: line.idp.clientSecret, scopes: ['openid'], api_base_url: line.api.url, oauth: { redirect_uri: 'own' },
+  };
+  assertError(await line.admin('POST', '/providers', { profile: { ...profile, oauth: { redirect_uri: 'https://evil.example/' } } }), 400, 'invalid_request');
+  expectStatus(201, await line.admin('POST', '/providers', { id: own, profile }));
+  const agent = await line.createAgent();
+
+  const id = await line.connect(agent, { provider: 'own' });
+  assert.equal((await line.token(agent, id)).status, 200);
+  const { answer } = await open(expectStatus(200, await line.requestConnection(agent, { provider: 'own' })).json);
+  assert.equal(new URL(answer.headers.location).searchParams.get('redirect_uri'), `${line.site.front}/auth/callback/${own}`);
+
+  // An answer at another address than its own: no code is exchanged for it.
+  for (const [provider, path] of [['own', '/auth/callback'], ['demo', `/auth/callback/${own}`], ['own', '/auth/callback/7f6c2f1e-1111-4222-8333-944455556666']]) {
+    const { json } = expectStatus(200, await line.requestConnection(agent, { provider }));
+    const { cookie, state } = await open(json);
+    const exchanged = line.idp.counts.token;
+    const query = new URLSearchParams({ state, code: 'x', iss: line.idp.issuer });
+    const back = expectStatus(302, await request(`${line.site.front}${path}?${query}`, { headers: { ...HTML, cookie } }));
+    assert.equal(new URL(back.headers.location).searchParams.get('error'), 'invalid_issuer', path);
+    assert.equal(line.idp.counts.token, exchanged);
+    const events = expectStatus(200, await line.admin('GET', `/audit?connection_id=${json.connection_id}&event_type=oauth_error`)).json;
+    assert.deepEqual(events.map((event) => JSON.parse(event.event_data).reason), ['redirect_mismatch'], path);
+  }
+});

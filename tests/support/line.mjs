@@ -24,7 +24,9 @@ export async function startLine(t, { database = DEFAULT_DATABASE, idp: idpOption
   const baseUrl = `http://127.0.0.1:${front}`;
   const redis = await startRedis(t);
   const postgres = database === 'postgres' ? await startPostgres(t, { durable }) : undefined;
-  const idp = await startIdp(t, { redirectUris: [`${baseUrl}/auth/callback`], ...idpOptions });
+  const idp = await startIdp(t, {
+    redirectUris: ['', ...(idpOptions.ownRedirects ?? []).map((id) => `/${id}`)].map((tail) => `${baseUrl}/auth/callback${tail}`), ...idpOptions,
+  });
   const api = await startProtectedApi(t, { idp });
   const app = await startApp(t);
   const nexusd = await startNexusd(t, {
