@@ -49,9 +49,10 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       providers(*database, vault, drainer, EgressGuard(config.egress_allowed_cidrs), clock),
       consents(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
       callbacks(*database, vault, discovery,
-                UserInfo(fetch, [this](const IssuerSource &source,
-                                       std::string_view kid) { return discovery.keys(source, kid); }),
-                signer, endpoint, drainer, config, clock, &metrics),
+                UserInfo([this](const IssuerSource &source, std::string_view kid) {
+                    return discovery.keys(source, kid);
+                }),
+                ClientFetch(fetch, clock), signer, endpoint, drainer, config, clock, &metrics),
       captures(*database, vault, signer, drainer, config, clock),
       connects(*database, vault, discovery, signer, endpoint, callbacks, consents, captures, config, clock),
       tokens(*database, records, refresher, audit, clock, &metrics),

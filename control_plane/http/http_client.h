@@ -41,6 +41,7 @@ struct HttpRequest {
     std::string provider;                                      // its name, for metrics; "" = none is known
     std::vector<std::pair<std::string, std::string>> headers;  // none secret
     std::optional<Secret> bearer_token;                        // Authorization: Bearer
+    bool is_dpop_bound = false;  // the token is: Authorization: DPoP (RFC 9449 section 7.1)
     struct Basic {
         std::string username;  // sent as given: OAuth callers form-encode first (RFC 6749 section 2.3.1)
         Secret password;

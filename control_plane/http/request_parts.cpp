@@ -66,7 +66,7 @@ bool HeaderList::add_all(const HttpRequest &request) {
     if (request.bearer_token) {
         std::string value;
         value.reserve(request.bearer_token->size() + 7);
-        value.append("Bearer ").append(request.bearer_token->view());
+        value.append(request.is_dpop_bound ? "DPoP " : "Bearer ").append(request.bearer_token->view());
         is_good = is_good && add("Authorization", value);
         wipe(value);
     }

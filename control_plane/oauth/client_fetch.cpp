@@ -14,6 +14,9 @@ bool wants_nonce(const HttpResponse &response) {
     if ((response.status != 400 && response.status != 401) || response.header(kNonceHeader).empty()) {
         return false;
     }
+    if (response.header("www-authenticate").find("use_dpop_nonce") != std::string_view::npos) {
+        return true;  // of a resource (section 9)
+    }
     const Result<json::Value> object = json::parse_object(response.body.view());
     return object && object->get("error").as_string() == "use_dpop_nonce";
 }
@@ -40,8 +43,11 @@ Result<HttpResponse> ClientFetch::send_once(const OAuthClient &client, const Mak
     }
     url = request->url;
     const std::string nonce = nonces_->of(url);
-    Result<std::string> proof =
-        dpop_proof(client.dpop_key, DpopClaims{request->method, url, nonce, crypto::random_uuid(), clock_()});
+    request->is_dpop_bound = request->bearer_token.has_value();
+    const std::string_view token =
+        request->is_dpop_bound ? request->bearer_token->view() : std::string_view{};
+    Result<std::string> proof = dpop_proof(
+        client.dpop_key, DpopClaims{request->method, url, nonce, crypto::random_uuid(), clock_(), token});
     if (!proof) {
         return fail(proof.error());
     }

@@ -10,7 +10,9 @@
 
 #include "control_plane/json/json.h"
 #include "control_plane/url/url.h"
+#include "shared/crypto/digest.h"
 #include "shared/crypto/openssl_ptr.h"
+#include "shared/encoding/base64.h"
 
 namespace nexus::control {
 
@@ -72,6 +74,9 @@ Result<std::string> dpop_proof(const Secret &key, const DpopClaims &claims) {
         .set("iat", claims.now / 1000);
     if (!claims.nonce.empty()) {
         payload.set("nonce", claims.nonce);
+    }
+    if (!claims.access_token.empty()) {
+        payload.set("ath", encoding::base64url_encode(crypto::as_view(crypto::sha256(claims.access_token))));
     }
     const std::string text = payload.dump_text();
     const JwsPtr jws{headed

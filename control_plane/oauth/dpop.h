@@ -19,6 +19,7 @@ struct DpopClaims {
     std::string_view nonce;   // the server's; "" = none known
     std::string jti;          // of this proof alone
     UnixMs now = 0;
+    std::string_view access_token{};  // that is shown with it, for ath; "" = none
 };
 
 /// A new P-256 key, as a private JWK. errors kCryptoFailure

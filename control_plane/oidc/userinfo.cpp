@@ -37,14 +37,17 @@ bool is_for(const json::Value &aud, std::string_view client_id) {
 
 }  // namespace
 
-Result<IdentityClaims> UserInfo::fetch(const UserInfoRequest &request, const Secret &access_token) const {
-    HttpRequest asked;
-    asked.url = request.endpoint;
-    asked.provider = request.source.provider;
-    asked.headers = {{"Accept", "application/json, application/jwt"}};
-    asked.bearer_token = access_token.clone();
-    asked.total_timeout = kTimeout;
-    const Result<HttpResponse> response = fetch_(asked);
+Result<IdentityClaims> UserInfo::fetch(const Send &send, const UserInfoRequest &request,
+                                       const Secret &access_token) const {
+    const Result<HttpResponse> response = send([&]() -> Result<HttpRequest> {
+        HttpRequest asked;
+        asked.url = request.endpoint;
+        asked.provider = request.source.provider;
+        asked.headers = {{"Accept", "application/json, application/jwt"}};
+        asked.bearer_token = access_token.clone();
+        asked.total_timeout = kTimeout;
+        return asked;
+    });
     if (!response) {
         return fail(response.error());
     }

@@ -25,24 +25,26 @@ struct UserInfoRequest {
 
 class UserInfo {
 public:
-    using Fetch = std::function<Result<HttpResponse>(const HttpRequest &)>;
+    using Make = std::function<Result<HttpRequest>()>;
+    /// Sends what `make` puts together: ClientFetch::send, which may have to send it twice.
+    using Send = std::function<Result<HttpResponse>(const Make &make)>;
 
     /// Discovery::keys
     using Keys =
         std::function<Result<std::shared_ptr<const JwkSet>>(const IssuerSource &, std::string_view kid)>;
 
-    UserInfo(Fetch fetch, Keys keys) : fetch_(std::move(fetch)), keys_(std::move(keys)) {}
+    explicit UserInfo(Keys keys) : keys_(std::move(keys)) {}
 
     /// errors kProviderUnavailable (no answer, 5xx, 429), kProviderError (anything else that is no UserInfo
     ///        answer about this subject), kEgressDenied. `detail` is a code: "status_401", "other_subject",
     ///        ...
-    Result<IdentityClaims> fetch(const UserInfoRequest &request, const Secret &access_token) const;
+    Result<IdentityClaims> fetch(const Send &send, const UserInfoRequest &request,
+                                 const Secret &access_token) const;
 
 private:
     Result<json::Value> claims_of(const UserInfoRequest &request, const HttpResponse &response) const;
     Result<json::Value> signed_claims_of(const UserInfoRequest &request, std::string_view token) const;
 
-    Fetch fetch_;
     Keys keys_;
 };
 

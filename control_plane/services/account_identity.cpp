@@ -6,17 +6,17 @@
 
 namespace nexus::control {
 
-IdentityClaims with_userinfo(const UserInfo &userinfo, const OAuthClient &client,
+IdentityClaims with_userinfo(const UserInfo &userinfo, const ClientFetch &fetch, const OAuthClient &client,
                              const StoredCredentials &credentials, IdentityClaims verified,
                              std::string_view connection_id) {
     const Secret *access_token = credentials.find("access_token");
-    const bool is_bound = !client.dpop_key.empty();  // of no use without a proof, which is not made here
-    if (client.userinfo_endpoint.empty() || access_token == nullptr || is_bound) {
+    if (client.userinfo_endpoint.empty() || access_token == nullptr) {
         return verified;
     }
     const UserInfoRequest request{client.userinfo_endpoint, verified.sub, client.client_id, client.source,
                                   client.oidc.accepted_algorithms};
-    const Result<IdentityClaims> said = userinfo.fetch(request, *access_token);
+    const Result<IdentityClaims> said = userinfo.fetch(
+        [&](const UserInfo::Make &make) { return fetch.send(client, make); }, request, *access_token);
     if (!said) {
         log::warn("userinfo_refused",
                   {{"connection_id", connection_id},

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "control_plane/oauth/client.h"
+#include "control_plane/oauth/client_fetch.h"
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/oidc/userinfo.h"
 
@@ -11,7 +11,7 @@ namespace nexus::control {
 
 /// What the verified id_token said, with UserInfo's answer laid over it. An answer that is of no use is left
 /// out and logged; where the provider has no such endpoint, none is asked for.
-IdentityClaims with_userinfo(const UserInfo &userinfo, const OAuthClient &client,
+IdentityClaims with_userinfo(const UserInfo &userinfo, const ClientFetch &fetch, const OAuthClient &client,
                              const StoredCredentials &credentials, IdentityClaims verified,
                              std::string_view connection_id);
 

@@ -69,13 +69,15 @@ std::optional<std::string> CallbackInput::parameter(const std::string &name) con
 }
 
 CallbackService::CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
-                                 UserInfo userinfo, const StateSigner &signer, TokenEndpoint endpoint,
-                                 OutboxDrainer &drainer, const Config &config, Clock clock, Metrics *metrics)
+                                 UserInfo userinfo, ClientFetch fetch, const StateSigner &signer,
+                                 TokenEndpoint endpoint, OutboxDrainer &drainer, const Config &config,
+                                 Clock clock, Metrics *metrics)
     : database_(database),
       vault_(vault),
       discovery_(discovery),
       id_tokens_(discovery, clock, metrics),
       userinfo_(std::move(userinfo)),
+      fetch_(std::move(fetch)),
       signer_(signer),
       endpoint_(std::move(endpoint)),
       drainer_(drainer),

@@ -34,8 +34,8 @@ struct CallbackInput {
 class CallbackService {
 public:
     CallbackService(store::Database &database, const Vault &vault, Discovery &discovery, UserInfo userinfo,
-                    const StateSigner &signer, TokenEndpoint endpoint, OutboxDrainer &drainer,
-                    const Config &config, Clock clock, Metrics *metrics);
+                    ClientFetch fetch, const StateSigner &signer, TokenEndpoint endpoint,
+                    OutboxDrainer &drainer, const Config &config, Clock clock, Metrics *metrics);
 
     /// A state that another browser brings, or a ticket, uses nothing up.
     /// errors kInvalidState (detail "browser": not the browser that started the flow), kStoreUnavailable
@@ -88,6 +88,7 @@ private:
     Discovery &discovery_;
     IdTokenVerifier id_tokens_;
     UserInfo userinfo_;
+    ClientFetch fetch_;  // for it
     const StateSigner &signer_;
     TokenEndpoint endpoint_;
     OutboxDrainer &drainer_;

@@ -36,8 +36,8 @@ Result<void> CallbackService::store_if_same_account(const Caller &caller, const 
         return account;
     }
     if (grant.identity) {
-        grant.identity = with_userinfo(userinfo_, client, grant.credentials, std::move(*grant.identity),
-                                       flow.connection.id);
+        grant.identity = with_userinfo(userinfo_, fetch_, client, grant.credentials,
+                                       std::move(*grant.identity), flow.connection.id);
     }
     return store_grant(caller, flow, grant);
 }

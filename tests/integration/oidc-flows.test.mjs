@@ -170,6 +170,14 @@ test('DPoP: a nonce that never fits ends in an error, after two tries', async (t
   assert.equal((await flows.token(id)).token_type, 'DPoP', 'what there is works on');
 });
 
+test('DPoP: UserInfo is shown a proof for the token, with the nonce of the resource', async (t) => {
+  const flows = await start(t, 'DPoP with the server\'s nonce');
+  const id = await flows.connect(await flows.register({ scopes: ['openid', 'profile', 'offline_access', 'api:read'] }));
+  const answer = await flows.call('GET', `/connections/${id}/identity`);
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.json.name, answer.json.sub, `what only UserInfo says: ${flows.nexusd.log()}`);
+});
+
 test('DPoP: a provider that ignores it gives no connection', async (t) => {
   const flows = await start(t, 'code with PKCE and resource indicators', { features: { dPoP: { enabled: false } } });
   const { authUrl } = await flows.ask(await flows.register({ oauth: { dpop: true } }));

@@ -20,6 +20,16 @@ json::Value part_of(const std::string &jws, int number) {
         *encoding::base64url_decode(std::string_view{jws}.substr(start, jws.find('.', start) - start)));
 }
 
+// The token and the hash of RFC 9449 section 7.1's example.
+TEST(Dpop, TheProofBelongsToTheTokenThatIsShownWithIt) {
+    const Result<std::string> proof =
+        dpop_proof(*new_dpop_key(),
+                   DpopClaims{"GET", "https://resource.example.org/protectedresource", "", "e1j3V_bKic8-LAEB",
+                              1562262618000, "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"});
+    ASSERT_TRUE(proof);
+    EXPECT_EQ(part_of(*proof, 1).get("ath").as_string(), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
+}
+
 TEST(Dpop, TheProofSaysWhatItIsFor) {
     Secret key = *new_dpop_key();
     Result<std::string> proof = dpop_proof(
@@ -36,6 +46,7 @@ TEST(Dpop, TheProofSaysWhatItIsFor) {
     EXPECT_EQ(claims.get("iat").as_integer(), 1'800'000'000);
     EXPECT_EQ(claims.get("jti").as_string(), "j-1");
     EXPECT_EQ(claims.get("nonce").as_string(), "n-1");
+    EXPECT_FALSE(claims.contains("ath"));
     cjose_err error{};
     const std::string jwk = header.get("jwk").dump_text();
     cjose_jwk_t *public_key = cjose_jwk_import(jwk.data(), jwk.size(), &error);

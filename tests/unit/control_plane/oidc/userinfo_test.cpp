@@ -12,19 +12,20 @@ constexpr const char *kAlice = R"({"sub":"alice","email":"a@example.com","email_
 class UserInfoTest : public testing::Test {
 protected:
     Result<IdentityClaims> fetch() {
+        const auto send = [this](const UserInfo::Make &make) -> Result<HttpResponse> {
+            const Result<HttpRequest> request = make();
+            asked_ = request->url;
+            bearer_ = request->bearer_token ? std::string{request->bearer_token->view()} : "";
+            if (status_ == 0) {
+                return fail(Errc::kProviderUnavailable, "away");
+            }
+            HttpResponse response;
+            response.status = status_;
+            response.headers = {{"content-type", type_}};
+            response.body = Secret{std::string_view{body_}};
+            return response;
+        };
         const UserInfo userinfo(
-            [this](const HttpRequest &request) -> Result<HttpResponse> {
-                asked_ = request.url;
-                bearer_ = request.bearer_token ? std::string{request.bearer_token->view()} : "";
-                if (status_ == 0) {
-                    return fail(Errc::kProviderUnavailable, "away");
-                }
-                HttpResponse response;
-                response.status = status_;
-                response.headers = {{"content-type", type_}};
-                response.body = Secret{std::string_view{body_}};
-                return response;
-            },
             [this](const IssuerSource &, std::string_view) -> Result<std::shared_ptr<const JwkSet>> {
                 Result<JwkSet> keys = JwkSet::parse(R"({"keys":[)" + key_.public_jwk() + "]}");
                 return std::make_shared<const JwkSet>(std::move(*keys));
@@ -32,7 +33,7 @@ protected:
         UserInfoRequest request{"https://i.example/me", "alice", "c", {}};
         request.source.issuer = "https://i.example";
         request.accepted_algorithms = accepted_;
-        return userinfo.fetch(request, Secret{std::string_view{"at"}});
+        return userinfo.fetch(send, request, Secret{std::string_view{"at"}});
     }
     std::string why() {
         const Result<IdentityClaims> got = fetch();
