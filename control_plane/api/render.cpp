@@ -128,6 +128,9 @@ json::Value consent_json(const Consent &consent) {
 
 void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into) {
     into.return_url = reader.string_or("return_url", "");
+    if (reader.has("return_url") && into.return_url.empty()) {
+        reader.refuse("return_url", "must not be empty");  // left out, it is where the last flow ended
+    }
     into.scopes = reader.strings_or_empty("scopes", 100, 256);
     into.variables = reader.object_or_null("variables");
     into.allow_other_account = reader.boolean_or("allow_other_account", false);
@@ -137,6 +140,9 @@ void read_reconnect(json::ObjectReader &reader, ReconnectRequest &into) {
 SubjectToken read_subject(json::ObjectReader &reader) {
     SubjectToken out;
     out.token = reader.optional_secret("subject_token", 16 * 1024).value_or(Secret{});
+    if (reader.has("subject_token") && out.token.empty()) {
+        reader.refuse("subject_token", "must not be empty");
+    }
     out.type = reader.string_or("subject_token_type", "", 255);
     if (out.type.empty() && !out.token.empty()) {
         out.type = "urn:ietf:params:oauth:token-type:access_token";

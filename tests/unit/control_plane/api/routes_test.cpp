@@ -89,11 +89,11 @@ TEST_F(RoutesTest, OnlyProbesAndFlowsAreOpen) {
             open.insert(route.substr(0, route.size() - 7));
         }
     }
-    EXPECT_EQ(open,
-              (std::set<std::string>{"GET /auth/callback", "GET /auth/capture-schema", "GET /connect/{token}",
-                                     "GET /health", "GET /metrics", "GET /ready", "GET /v1/capture-schema",
-                                     "POST /auth/capture-credential", "POST /connect/{token}",
-                                     "POST /v1/capture-credential"}));
+    EXPECT_EQ(open, (std::set<std::string>{"GET /auth/callback", "GET /auth/callback/{provider_id}",
+                                           "GET /auth/capture-schema", "GET /connect/{token}", "GET /health",
+                                           "GET /metrics", "GET /ready", "GET /v1/capture-schema",
+                                           "POST /auth/capture-credential", "POST /connect/{token}",
+                                           "POST /v1/capture-credential"}));
 }
 
 }  // namespace
