@@ -31,22 +31,9 @@ public:
     /// Loads both before somebody needs them. returns whether there is a document of each
     bool warm_up(const IssuerSource &source);
 
-    // An issuer as everybody has it.
-    Result<std::shared_ptr<const IssuerMetadata>> metadata(const std::string &issuer) {
-        return metadata(source_of(issuer));
-    }
-    Result<std::shared_ptr<const JwkSet>> keys(const std::string &issuer, std::string_view kid) {
-        return keys(source_of(issuer), kid);
-    }
-
     DocumentCache &documents() noexcept { return documents_; }
 
 private:
-    static IssuerSource source_of(const std::string &issuer) {
-        IssuerSource source;
-        source.issuer = issuer;
-        return source;
-    }
     Result<std::shared_ptr<const IssuerMetadata>> metadata(const IssuerSource &source, bool is_warm_up);
     Result<std::shared_ptr<const JwkSet>> keys(const IssuerSource &source, std::string_view kid,
                                                bool is_warm_up);

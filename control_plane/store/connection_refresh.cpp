@@ -1,5 +1,6 @@
 // Refresh leases: one owner at a time, known by an epoch that only grows, so that a late writer is noticed.
 #include "control_plane/store/connection_rows.h"
+#include "control_plane/store/lease.h"
 
 namespace nexus::control::store::connections {
 
@@ -10,18 +11,7 @@ Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_vi
         "$4 "
         "WHERE id = $1 AND state = 'active' AND refresh_lease_until <= $3 RETURNING refresh_epoch",
         {text(id), text(owner), now, now + lease_ms});
-    if (!claimed) {
-        return fail(claimed.error());
-    }
-    if (claimed->empty()) {
-        return std::nullopt;
-    }
-    RowReader in(claimed->rows.front());
-    const int64_t epoch = in.integer();
-    if (Result<void> read = in.finish(); !read) {
-        return fail(read.error());
-    }
-    return epoch;
+    return claimed_epoch(claimed);
 }
 
 Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,

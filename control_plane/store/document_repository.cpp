@@ -3,6 +3,8 @@
 
 #include <limits>
 
+#include "control_plane/store/lease.h"
+
 namespace nexus::control::store::documents {
 
 namespace {
@@ -70,18 +72,7 @@ Result<std::optional<int64_t>> claim(Executor &sql, const DocumentKey &key, cons
         {key.kind, key.url, key.issuer, claim.now + claim.lease_ms, claim.for_kid ? claim.now : UnixMs{0},
          claim.now, claim.seen_epoch,
          claim.for_kid ? claim.now - claim.cooldown_ms : std::numeric_limits<int64_t>::max()});
-    if (!claimed) {
-        return fail(claimed.error());
-    }
-    if (claimed->empty()) {
-        return std::nullopt;
-    }
-    RowReader in(claimed->rows.front());
-    const int64_t epoch = in.integer();
-    if (Result<void> read = in.finish(); !read) {
-        return fail(read.error());
-    }
-    return epoch;
+    return claimed_epoch(claimed);
 }
 
 Result<bool> put(Executor &sql, const DocumentKey &key, int64_t epoch, const DocumentCheck &check,

@@ -4,19 +4,10 @@
 #include <functional>
 
 #include "shared/encoding/hex.h"
+#include "tests/unit/control_plane/audit/sample.h"
 
 namespace nexus::control::audit {
 namespace {
-
-StoredEvent sample() {
-    StoredEvent row;
-    row.sequence = 3;
-    row.id = "6b7f3c1e-2a44-4b0e-9d6f-0a1b2c3d4e5f";
-    row.created_at = 1700000000000;
-    row.event = {"connection.created", "ws", "c1", "p1", "agent:a1", "127.0.0.1", "curl", "{}"};
-    row.previous_hash = std::string(32, '\0');
-    return row;
-}
 
 TEST(ChainHash, IsStable) {
     // Rows that exist must verify for ever: this value may not change.
