@@ -97,6 +97,11 @@ class Postgres {
     ], { env: this.env, cwd: this.dir });
   }
 
+  /** Immediate shutdown, as after a crash: the next start() recovers from the log. */
+  async crash() {
+    await this.program.stop('SIGQUIT');
+  }
+
   /** Fast shutdown: clients are cut off. */
   async stop() {
     await this.program?.stop('SIGINT');
