@@ -15,8 +15,8 @@ tl::unexpected<Error> refuse(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 
-// Plain true and false are booleans; plain numbers count only inside a credential schema and as a lifetime,
-// since everything else of a profile is text. What comes out of a variable is always text.
+// Plain true and false are booleans; plain numbers count only inside a credential schema and rate limits, and
+// as seconds, since everything else of a profile is text. What comes out of a variable is always text.
 Result<json::Value> scalar(const YAML::Node &node, const Lookup &lookup, bool numbers) {
     const std::string &text = node.Scalar();
     bool plain = node.Tag() == "?";
@@ -62,7 +62,8 @@ Result<json::Value> map(const YAML::Node &node, const Lookup &lookup, bool numbe
             }
             continue;
         }
-        bool is_number = name == "credential_schema" || name == "default_expires_in";
+        bool is_number = name == "credential_schema" || name == "default_expires_in" ||
+                         name == "reuse_grace_s" || name == "rate_limits";
         Result<json::Value> value = entry.second.IsMap() && name.ends_with("_rename")
                                         ? map(entry.second, lookup, numbers, depth + 1, true)
                                         : to_json(entry.second, lookup, numbers || is_number, depth + 1);

@@ -131,10 +131,7 @@ void read_token_request(json::ObjectReader &reader, const std::string &path, OAu
         out.assertion_audience = inner.string_or("audience", "", 1024);
         keep_problem(inner, problem);
     }
-    out.refresh_url = reader.string_or("refresh_url", "");
     out.revocation_url = reader.string_or("revocation_url", "");
-    out.refresh_with_access_token =
-        read_choice<bool>(reader, "refresh_with", {{"refresh_token", false}, {"access_token", true}}, false);
 }
 
 void read_answer(json::ObjectReader &reader, const std::string &path, OAuthProfile &out,
@@ -155,7 +152,6 @@ void read_answer(json::ObjectReader &reader, const std::string &path, OAuthProfi
         keep_problem(inner, problem);
         out.success = std::move(test);
     }
-    out.dead_grant_errors = reader.strings_or_empty("dead_grant_errors", 32, 128);
     out.default_expires_in_s = reader.integer_or("default_expires_in", 0, 0, kMaxExpiresInS);
     out.keep_response_fields = read_kept(reader, "keep_response_fields", true);
     out.keep_callback_fields = read_kept(reader, "keep_callback_fields", false);
@@ -366,6 +362,7 @@ Result<OAuthProfile> parse_oauth_profile(const json::Value &oauth, const std::st
     out.pkce = read_choice<bool>(reader, "pkce", {{"S256", true}, {"off", false}}, true);
     read_authorization(reader, path, out, problem);
     read_token_request(reader, path, out, problem);
+    read_refresh(reader, path, out, problem);
     read_answer(reader, path, out, problem);
     read_chain(reader, path, out, problem);
     read_variables(reader, path, out, problem);

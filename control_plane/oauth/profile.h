@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control_plane/json/json.h"
+#include "control_plane/oauth/profile_refresh.h"
 #include "shared/result.h"
 
 namespace nexus::control {
@@ -95,7 +96,7 @@ struct OAuthProfile {
     std::vector<std::string> resources;  // RFC 8707: where the tokens are to be used
     PushedRequests par = PushedRequests::kAuto;
     bool own_redirect_uri = false;  // services/redirect_uri.h
-    bool dpop = false;  // RFC 9449: tokens are bound to a key of the connection's own
+    bool dpop = false;              // RFC 9449: tokens are bound to a key of the connection's own
 
     NamedTexts authorization_params;             // values are templates
     NamedTexts authorization_rename;             // "" = left out
@@ -117,6 +118,9 @@ struct OAuthProfile {
     std::string refresh_url;     // template
     std::string revocation_url;  // template
     bool refresh_with_access_token = false;
+    RefreshReuse reuse;
+    std::vector<RateLimit> rate_limits;            // of token requests, all in force at once
+    std::vector<RefreshErrorRule> refresh_errors;  // first match wins, before what the standard says
 
     ResponsePaths response;
     std::optional<SuccessTest> success;

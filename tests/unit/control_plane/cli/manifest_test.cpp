@@ -60,6 +60,19 @@ TEST(Manifest, OauthMembersAreTextButLifetimesAndNulls) {
         R"("success":{"equals":true,"path":"ok"},"token_rename":{"code":"auth_code","redirect_uri":null}})");
 }
 
+TEST(Manifest, RateLimitsAreNumbersAndErrorCodesText) {
+    auto got = parse_manifest(
+        "providers: [{name: a, oauth: {refresh_token_use: single_use, reuse_grace_s: 30, rate_limits: "
+        "[{requests: 100, window_s: 60, per: connection}], refresh_errors: [{path: error_codes.0, equals: "
+        "[50076], means: user_action}]}}]",
+        lookup);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->front().profile.get("oauth").dump_canonical(),
+              R"({"rate_limits":[{"per":"connection","requests":100,"window_s":60}],)"
+              R"("refresh_errors":[{"equals":["50076"],"means":"user_action","path":"error_codes.0"}],)"
+              R"("refresh_token_use":"single_use","reuse_grace_s":30})");
+}
+
 struct BadManifest {
     const char *yaml;
     const char *sentence;
