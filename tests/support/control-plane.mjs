@@ -11,11 +11,11 @@ import { mustRun, runProgram } from './process.mjs';
 import { startRedis } from './redis.mjs';
 import { makeWorkdir } from './workdir.mjs';
 
-/** database: sqlite or postgres; env: more variables of nexusd. */
-export async function startControlPlane(t, { database = DEFAULT_DATABASE, env = {} } = {}) {
+/** database: sqlite or postgres; durable: the latter as in production, for figures; env: more variables of nexusd. */
+export async function startControlPlane(t, { database = DEFAULT_DATABASE, durable, env = {} } = {}) {
   const keys = newKeys();
   const redis = await startRedis(t);
-  const postgres = database === 'postgres' ? await startPostgres(t) : undefined;
+  const postgres = database === 'postgres' ? await startPostgres(t, { durable }) : undefined;
   const databaseUrl = postgres?.url ?? `sqlite:${path.join(makeWorkdir(t, 'db'), 'nexus.db')}`;
   const plane = new ControlPlane(t, { keys, redis, postgres, databaseUrl, env });
   plane.nexusd = await plane.startNexusd();
@@ -68,17 +68,23 @@ class ControlPlane {
 
   /** So many connections of the static provider "seeded"; returns their ids. Credential: secretOf(id, 1). */
   async seed(count) {
-    return (await this.#seedTool(String(count))).trimEnd().split('\n');
+    return (await this.#seedTool([String(count)])).trimEnd().split('\n');
+  }
+
+  /** A connection of an OAuth provider for each of [{refreshToken, expiresAt}] (Unix ms); returns their ids. */
+  async seedOauth(providerId, grants) {
+    const input = grants.map(({ refreshToken, expiresAt }) => `${refreshToken} ${expiresAt}\n`).join('');
+    return (await this.#seedTool(['oauth', providerId], { input })).trimEnd().split('\n');
   }
 
   /** Writes the next version of a credential, as the product does. */
   renew(id) {
-    return this.#seedTool('renew', id);
+    return this.#seedTool(['renew', id]);
   }
 
-  #seedTool(...args) {
+  #seedTool(args, options) {
     return mustRun(built('tests/support/nexus-seed'), args, {
-      timeout: 300000, env: { DATABASE_URL: this.databaseUrl, ENCRYPTION_KEY: this.keys.ENCRYPTION_KEY },
+      ...options, timeout: 600000, env: { DATABASE_URL: this.databaseUrl, ENCRYPTION_KEY: this.keys.ENCRYPTION_KEY },
     });
   }
 }

@@ -7,11 +7,15 @@
 //   nexus-seed renew ID   the next version of a credential, "secret-<version>-<connection id>", as the
 //   product
 //                         stores one: audited, with everything that belongs to it.
+//   nexus-seed oauth ID   an active connection of the OAuth provider ID for each line "REFRESH_TOKEN
+//                         EXPIRES_AT" (Unix ms) of standard input. Prints one id a line, in their order.
+//                         Audits nothing; the queue of refreshes is the caller's.
 //
 // DATABASE_URL and ENCRYPTION_KEY are nexusd's; the database must have its schema and its audit key.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +42,14 @@ StoredCredentials credentials_of(const std::string &id, int64_t version) {
     return credentials;
 }
 
+StoredCredentials oauth_credentials(const std::string &refresh_token) {
+    StoredCredentials credentials;
+    credentials.usage.emplace_back("access_token", Secret{std::string_view("seeded")});
+    credentials.usage.emplace_back("token_type", Secret{std::string_view("Bearer")});
+    credentials.refresh_token = Secret{std::string_view(refresh_token)};
+    return credentials;
+}
+
 store::Connection make_connection(const std::string &provider_id, UnixMs now) {
     store::Connection connection;
     connection.id = crypto::random_uuid();
@@ -50,14 +62,36 @@ store::Connection make_connection(const std::string &provider_id, UnixMs now) {
     return connection;
 }
 
-Result<void> add(store::Transaction &sql, const Vault &vault, const store::Connection &connection) {
+struct Seed {
+    store::Connection connection;
+    StoredCredentials credentials;
+};
+
+Result<void> add(store::Transaction &sql, const Vault &vault, const Seed &seed) {
     Result<store::Token> token =
-        seal_credentials(vault, connection, 1, credentials_of(connection.id, 1), connection.created_at);
+        seal_credentials(vault, seed.connection, 1, seed.credentials, seed.connection.created_at);
     if (!token) {
         return fail(token.error());
     }
-    Result<void> created = store::connections::create(sql, connection);
+    Result<void> created = store::connections::create(sql, seed.connection);
     return created ? store::tokens::put(sql, *token) : created;
+}
+
+Result<void> add_all(store::Database &database, const Vault &vault, const std::vector<Seed> &batch) {
+    Result<void> written = database.transact([&](store::Transaction &sql) -> Result<void> {
+        for (const Seed &seed : batch) {
+            if (Result<void> added = add(sql, vault, seed); !added) {
+                return added;
+            }
+        }
+        return {};
+    });
+    if (written) {
+        for (const Seed &seed : batch) {
+            std::printf("%s\n", seed.connection.id.c_str());
+        }
+    }
+    return written;
 }
 
 Result<void> seed(store::Database &database, const Vault &vault, int count) {
@@ -72,26 +106,38 @@ Result<void> seed(store::Database &database, const Vault &vault, int count) {
         return created;
     }
     for (int done = 0; done < count; done += kBatch) {
-        std::vector<store::Connection> batch;
+        std::vector<Seed> batch;
         for (int i = done; i < std::min(done + kBatch, count); ++i) {
-            batch.push_back(make_connection(provider.id, now));
+            store::Connection connection = make_connection(provider.id, now);
+            StoredCredentials credentials = credentials_of(connection.id, 1);
+            batch.push_back(Seed{std::move(connection), std::move(credentials)});
         }
-        Result<void> written = database.transact([&](store::Transaction &sql) -> Result<void> {
-            for (const store::Connection &connection : batch) {
-                if (Result<void> added = add(sql, vault, connection); !added) {
-                    return added;
-                }
-            }
-            return {};
-        });
-        if (!written) {
+        if (Result<void> written = add_all(database, vault, batch); !written) {
             return written;
-        }
-        for (const store::Connection &connection : batch) {
-            std::printf("%s\n", connection.id.c_str());
         }
     }
     return {};
+}
+
+Result<void> oauth(store::Database &database, const Vault &vault, const std::string &provider_id) {
+    const UnixMs now = system_now_ms();
+    for (;;) {
+        std::vector<Seed> batch;
+        std::string refresh_token;
+        UnixMs expires_at = 0;
+        while (batch.size() < size_t{kBatch} && std::cin >> refresh_token >> expires_at) {
+            store::Connection connection = make_connection(provider_id, now);
+            connection.expires_at = expires_at;
+            connection.refreshable = true;
+            batch.push_back(Seed{std::move(connection), oauth_credentials(refresh_token)});
+        }
+        if (batch.empty()) {
+            return {};
+        }
+        if (Result<void> written = add_all(database, vault, batch); !written) {
+            return written;
+        }
+    }
 }
 
 Result<void> renew(store::Database &database, const Vault &vault, const std::string &id) {
@@ -113,12 +159,14 @@ Result<void> renew(store::Database &database, const Vault &vault, const std::str
 }
 
 int run(int argc, char **argv) {
-    const bool is_renewal = argc == 3 && std::string_view(argv[1]) == "renew";
+    const std::string_view command = argc == 3 ? argv[1] : "";
+    const bool is_renewal = command == "renew";
+    const bool is_oauth = command == "oauth";
     const int count = argc == 2 ? std::atoi(argv[1]) : 0;
     const char *url = std::getenv("DATABASE_URL");
     const char *key = std::getenv("ENCRYPTION_KEY");
-    if ((count <= 0 && !is_renewal) || url == nullptr || key == nullptr) {
-        return problem("usage: DATABASE_URL=... ENCRYPTION_KEY=... nexus-seed COUNT | renew ID");
+    if ((count <= 0 && !is_renewal && !is_oauth) || url == nullptr || key == nullptr) {
+        return problem("usage: DATABASE_URL=... ENCRYPTION_KEY=... nexus-seed COUNT | renew ID | oauth ID");
     }
     Result<DatabaseTarget> target = parse_database_url(Secret{std::string_view(url)}, DatabaseTls{});
     Result<crypto::Keyring> keys =
@@ -131,7 +179,9 @@ int run(int argc, char **argv) {
         return problem(database.error().message);
     }
     const Vault vault(std::make_shared<const crypto::Keyring>(std::move(*keys)));
-    Result<void> done = is_renewal ? renew(**database, vault, argv[2]) : seed(**database, vault, count);
+    Result<void> done = is_renewal ? renew(**database, vault, argv[2])
+                        : is_oauth ? oauth(**database, vault, argv[2])
+                                   : seed(**database, vault, count);
     return done ? 0 : problem(done.error().message);
 }
 
