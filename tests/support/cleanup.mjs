@@ -16,6 +16,18 @@ export function wholeFile() {
   return scope;
 }
 
+/** Runs a part of a program with a scope of its own, whose cleanups run at its end: for programs that are no tests. */
+export async function inScope(part) {
+  const stack = [];
+  const scope = { after: () => {} };
+  stacks.set(scope.after, stack);
+  try {
+    return await part(scope);
+  } finally {
+    await runAll(stack);
+  }
+}
+
 /** t: a test's context, wholeFile(), or {after} of node:test; undo: may be async. */
 export function cleanup(t, undo) {
   // {after} literals of one file share the module's function, contexts do not.

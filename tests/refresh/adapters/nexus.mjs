@@ -16,7 +16,7 @@ import { between } from '../random.mjs';
 const IMPORTED_AT_ONCE = 100;
 
 export class NexusBroker {
-  limits = { leaseMs: Number(process.env.NEXUS_ORACLE_LEASE_MS ?? 20000), sendMs: 10000 };
+  limits = { leaseMs: Number(process.env.NEXUS_ORACLE_LEASE_MS ?? 12500), sendMs: 10000 };
 
   async start(t, { nodes, database, classes, tokenUrl, env = {} }) {
     // A fleet of tests comes from one address, and asks more than people do.
