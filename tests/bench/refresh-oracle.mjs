@@ -23,7 +23,7 @@ const FIGURES = {
   flagged_share: ['share', Math.min],
   flagged_within_ms: ['ms', Math.max],
   flagged_unspent: ['connections', Math.max],
-  flagged_by_kill: ['connections', Math.max],
+  flagged_unseen: ['connections', Math.max],
   grace_missed: ['connections', Math.max],
   refreshes: ['refreshes', Math.min],
   redemptions_per_connection: ['redemptions', Math.min],

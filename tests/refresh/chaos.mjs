@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { between, draw, seededRandom } from './random.mjs';
 
 const LONG = new Set(['pause']);
+const SLOW_FOR_MS = 5000;
 
 /** Weights of what is done at the provider's door, beside the broker's own fault points. */
 const AT_THE_DOOR = { refuse: 1, slow: 1 };
@@ -62,7 +63,9 @@ export class Chaos {
     if (name === 'refuse') {
       await this.proxy.refuse(between(this.random, [1000, 3000]));
     } else if (name === 'slow') {
-      await this.proxy.slow(between(this.random, [1000, 4000]), 5000);
+      const ms = between(this.random, [500, 2000]);
+      await this.proxy.slow(ms, SLOW_FOR_MS);
+      return { name, from, to: Date.now() + SLOW_FOR_MS + ms };
     } else {
       return this.broker.fault(name, this.random);
     }

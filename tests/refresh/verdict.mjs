@@ -3,24 +3,33 @@
 import { isGood, Outcome } from './families.mjs';
 
 const LOSES_COMMITTED = new Set(['cut_after', 'hang_after', 'slow']);
+const OF_OWNERS = new Set(['kill', 'pause']);
+const OF_THE_WAY = new Set(['kill', 'pause', 'refuse', 'slow', 'database_restart']);
 /** An answer that came so shortly before its owner was killed may not have been stored, ms. */
 const STORING_MS = 1000;
+/** From a dead owner's last act another takes over within the lease and so much more, ms. */
+const TAKING_OVER_MS = 5000;
+/** A door that closes cuts requests that nobody has seen yet, ms. */
+const CLOSING_MS = 500;
 
 /**
  * ledger, exchanges  arrays of provider.mjs and fault-proxy.mjs
- * outages            [{name, from, to}]: what the driver did; "kill" and "pause" are of owners of exchanges
+ * outages            [{name, from, to}]: what the driver did
  * connections        [{family, class, state, reason, since, good}], good: it has refreshed after everything was over
  * classes            families.mjs; limits: {leaseMs, sendMs} of the broker
  */
 export function judge({ ledger, exchanges, outages, connections, classes, limits }) {
-  const owners = outages.filter(({ name }) => name === 'kill' || name === 'pause');
+  const context = {
+    owners: outages.filter(({ name }) => OF_OWNERS.has(name)), way: outages.filter(({ name }) => OF_THE_WAY.has(name)),
+    closings: outages.filter(({ name }) => name === 'refuse').map(({ from }) => ({ from, to: from + CLOSING_MS })), limits,
+  };
   const redemptions = byFamily(ledger);
   const sends = byFamily(exchanges);
   const verdicts = connections.map((connection) => {
     const own = {
       sends: sends.get(connection.family) ?? [], redemptions: redemptions.get(connection.family) ?? [], rules: classes[connection.class],
     };
-    return { ...connection, ...judgeConnection(connection, own, owners, limits) };
+    return { ...connection, ...judgeConnection(connection, own, context) };
   });
   const count = (verdict) => verdicts.filter((one) => one.verdict === verdict).length;
   const strict = verdicts.filter((one) => isStrict(classes[one.class]));
@@ -40,30 +49,38 @@ export function judge({ ledger, exchanges, outages, connections, classes, limits
       flagged_share: share(certain.filter((one) => one.verdict === 'flagged').length, certain.length),
       flagged_within_ms: flaggedAfter.length ? Math.max(...flaggedAfter) : null,
       flagged_unspent: verdicts.filter((one) => one.verdict === 'flagged' && one.unspent).length,
-      flagged_by_kill: count('flagged_by_kill'),
+      flagged_unseen: count('flagged_unseen'),
       grace_missed: count('grace_missed'),
     },
-    counts: { connections: connections.length, lost_answers_with_grace: healing.length, certain_losses: certain.length, outcomes, faults: countBy(exchanges, 'fault') },
+    counts: {
+      connections: connections.length, lost_answers_with_grace: healing.length, certain_losses: certain.length, outcomes,
+      faults: countBy(exchanges, 'fault'), outages: countBy(outages, 'name'),
+    },
     verdicts,
   };
 }
 
 /**
- * verdict: healthy; flagged (single use, and an exchange of it ended unknown); flagged_by_kill (the same, but what is known is
- * only that an owner died then); grace_missed (the grace was over before anybody could know); else lost.
+ * verdict: healthy; flagged (strict, and an exchange of it ended unknown); flagged_unseen (the same, but all that is known is
+ * that an owner died then, or the door was closed in a request's face); grace_missed (with grace, and something stood in the
+ * way while it lasted); else lost.
  */
-function judgeConnection(connection, { sends, redemptions, rules }, owners, limits) {
+function judgeConnection(connection, { sends, redemptions, rules }, context) {
   const unknown = sends.filter(({ answered }) => answered === null);
   const last = unknown.at(-1);
-  const healing = rules.rotates && rules.grace_s > 0 ? healed(unknown, redemptions, owners, rules) : [];
-  const lostAt = isStrict(rules) && last ? certainSince(last, owners, limits) : undefined;
-  const resends = sends.filter((send, i) => sends.slice(0, i).some((before) => before.seq === send.seq && before.answered === null)).length;
-  // The newest token was never redeemed: the provider would still have taken it.
-  const unspent = last !== undefined && !redemptions.some(({ seq, outcome }) => seq === last.seq && isGood(outcome));
-  return { verdict: verdictOf(connection, { rules, last, owners, limits }), lostAt, unspent, resends, healing };
+  const graced = rules.rotates && rules.grace_s > 0;
+  const disturbed = (send) => isDisturbed(send, sends, rules, context);
+  return {
+    verdict: verdictOf(connection, { rules, last, isExcused: graced && last !== undefined && disturbed(firstOf(unknown, last.seq)), context }),
+    lostAt: isStrict(rules) && last ? certainSince(last, context) : undefined,
+    // The newest token was never redeemed: the provider would still have taken it.
+    unspent: last !== undefined && !redemptions.some(({ seq, outcome }) => seq === last.seq && isGood(outcome)),
+    resends: sends.filter((send, i) => sends.slice(0, i).some((before) => before.seq === send.seq && before.answered === null)).length,
+    healing: graced ? unknown.filter((send) => LOSES_COMMITTED.has(send.fault) && !disturbed(send)).map((send) => isHealed(send, redemptions)) : [],
+  };
 }
 
-function verdictOf(connection, { rules, last, owners, limits }) {
+function verdictOf(connection, { rules, last, isExcused, context: { owners, closings, limits } }) {
   if (connection.good && connection.state === 'active') {
     return 'healthy';
   }
@@ -74,25 +91,32 @@ function verdictOf(connection, { rules, last, owners, limits }) {
     return 'flagged';
   }
   // An intent is written before the request is sent, and an answer is stored after it came: a kill leaves both unknown.
-  const since = connection.since - 2 * limits.leaseMs;
-  if (!owners.some(({ from, to }) => to >= since && from <= connection.since)) {
-    return 'lost';
+  const since = connection.since - limits.leaseMs - TAKING_OVER_MS;
+  const isOwnersEnd = owners.some(({ from, to }) => to >= since && from <= connection.since);
+  if (isStrict(rules)) {
+    return isOwnersEnd || closings.some(({ from, to }) => connection.since >= from && connection.since <= to) ? 'flagged_unseen' : 'lost';
   }
-  return isStrict(rules) ? 'flagged_by_kill' : 'grace_missed';
+  return (last && last.received >= since ? isExcused : isOwnersEnd) ? 'grace_missed' : 'lost';
+}
+
+const firstOf = (unknown, seq) => unknown.find((send) => send.seq === seq);
+
+/** Did something else stand in the way while the grace of a send lasted: an outage, or a fault of its repetition? */
+function isDisturbed({ seq, received }, sends, rules, { way }) {
+  const end = received + rules.grace_s * 1000;
+  return overlaps(way, received, end)
+    || sends.some((send) => send.seq === seq && send.received > received && send.received <= end && !['none', 'delay'].includes(send.fault));
 }
 
 /** From when on it is certain that the answer will not come: the cut, the sender's giving up, the end of a dead owner's lease. */
-function certainSince({ received, cut, gone }, owners, { leaseMs, sendMs }) {
+function certainSince({ received, cut, gone }, { owners, limits: { leaseMs, sendMs } }) {
   const end = cut ?? gone ?? received + sendMs;
   return overlaps(owners, received, end) ? Math.max(end, received + leaseMs) : end;
 }
 
-/** For each answer that was lost after the commit, at a provider with grace: did the broker get a later one? */
-function healed(unknown, redemptions, owners, rules) {
-  return unknown.filter(({ fault, received }) => LOSES_COMMITTED.has(fault) && !overlaps(owners, received, received + rules.grace_s * 1000))
-    .map(({ seq, received }) => redemptions.some((one) =>
-      one.received > received && (one.seq > seq || (one.seq === seq && one.outcome === Outcome.replayed)) && isGood(one.outcome)));
-}
+/** After an answer that was lost behind the commit: did the broker get a later one? */
+const isHealed = ({ seq, received }, redemptions) => redemptions.some((one) =>
+  one.received > received && (one.seq > seq || (one.seq === seq && one.outcome === Outcome.replayed)) && isGood(one.outcome));
 
 const overlaps = (owners, from, to) => owners.some((owner) => owner.to >= from && owner.from <= to + STORING_MS);
 const isStrict = (rules) => rules.rotates && !(rules.grace_s > 0);

@@ -40,22 +40,32 @@ test('a strict provider asked again is counted, whatever comes of it', () => {
 test('flagged without a loss is lost; with an owner that died it is told apart', () => {
   const connection = attention('strict', 30000);
   assert.equal(verdict({ connection, exchanges: [sent(1, 1000)] }).verdict, 'lost');
-  assert.equal(verdict({ connection, outages: [{ name: 'kill', from: 10000, to: 10100 }] }).verdict, 'flagged_by_kill');
+  assert.equal(verdict({ connection, outages: [{ name: 'kill', from: 15000, to: 15100 }] }).verdict, 'flagged_unseen');
+  assert.equal(verdict({ connection, outages: [{ name: 'refuse', from: 29900, to: 32000 }] }).verdict, 'flagged_unseen');
+  assert.equal(verdict({ connection, outages: [{ name: 'refuse', from: 29000, to: 32000 }] }).verdict, 'lost');
   assert.equal(verdict({ connection, outages: [{ name: 'cache_flush', from: 10000, to: 10100 }] }).verdict, 'lost');
 });
 
-test('with grace a lost answer is healed by a replay, or was not; only a dead owner excuses', () => {
+test('with grace a lost answer is healed by a replay, or was not; what stood in the way excuses', () => {
   const exchanges = [cut(1, 1000, 'cut_after')];
   const healed = verdict({ connection: healthy('grace'), exchanges, ledger: [redeemed(1, 1000), redeemed(1, 1500, 'replayed')] });
   assert.deepEqual([healed.verdict, healed.healed_share], ['healthy', 1]);
   const lost = verdict({ connection: attention('grace', 1500), exchanges, ledger: [redeemed(1, 1000)] });
   assert.deepEqual([lost.verdict, lost.healed_share, lost.lost], ['lost', 0, 1]);
-  const missed = verdict({ connection: attention('grace', 21500), exchanges: [], outages: [{ name: 'kill', from: 1000, to: 1100 }] });
+  const twice = verdict({
+    connection: attention('grace', 6500), exchanges: [...exchanges, cut(1, 2000, 'cut_after')], ledger: [redeemed(1, 1000), redeemed(1, 2000, 'replayed')],
+  });
+  assert.deepEqual([twice.verdict, twice.grace_missed], ['grace_missed', 1]);
+  const outages = [{ name: 'refuse', from: 1100, to: 4000 }];
+  const refused = verdict({ connection: attention('grace', 6500), exchanges, ledger: [redeemed(1, 1000)], outages });
+  assert.deepEqual([refused.verdict, refused.healed_share], ['grace_missed', null]);
+  const missed = verdict({ connection: attention('grace', 6500), exchanges: [], outages: [{ name: 'kill', from: 1000, to: 1100 }] });
   assert.deepEqual([missed.verdict, missed.grace_missed, missed.healed_share], ['grace_missed', 1, null]);
 });
 
 test('reuse counts as a double redemption and a revoked family; the connection is lost', () => {
-  const result = verdict({ connection: attention('grace', 9000, 'invalid_grant'), ledger: [redeemed(1, 1000), redeemed(1, 8000, 'reuse'), redeemed(1, 9000, 'revoked')] });
+  const ledger = [redeemed(1, 1000), redeemed(1, 8000, 'reuse'), redeemed(1, 9000, 'revoked')];
+  const result = verdict({ connection: attention('grace', 9000, 'invalid_grant'), ledger });
   assert.deepEqual([result.double_redemptions, result.families_revoked, result.lost, result.refreshes], [1, 1, 1, 1]);
 });
 
