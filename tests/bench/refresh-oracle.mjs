@@ -40,7 +40,7 @@ export async function run({ json, full, seconds, log }) {
   const results = [];
   for (const database of (env.NEXUS_ORACLE_DATABASE ?? 'postgres,sqlite').split(',')) {
     const { figures, counts } = await inScope((scope) => runOracle(scope, {
-      broker: new NexusBroker(), database, ...sizes[database], lifetime_s: LIFETIME_S, seed: Number(env.NEXUS_ORACLE_SEED ?? 1),
+      broker: new NexusBroker(), database, durable: true, ...sizes[database], lifetime_s: LIFETIME_S, seed: Number(env.NEXUS_ORACLE_SEED ?? 1),
       // What is lost at a strict provider is out of the run: with many refreshes of each connection fewer may be.
       scale: full ? 0.3 : 1, seconds: seconds ?? (full ? 7200 : 900), callers: 5, settle_s: full ? 600 : 180,
       log: (line) => log(`${database}: ${line}`),

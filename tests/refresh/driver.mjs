@@ -6,6 +6,9 @@ import { seededRandom } from './random.mjs';
 import { startFaultProxy, startProvider } from './stubs.mjs';
 import { judge } from './verdict.mjs';
 
+/** How many lost connections are logged with all that is known of them. */
+const EXPLAINED = 5;
+
 /** The kinds of providers of a run; shares add up to 1. */
 export const CLASSES = {
   grace: { rotates: true, grace_s: 5, share: 0.4 },
@@ -15,7 +18,7 @@ export const CLASSES = {
 
 /**
  * broker       an adapter
- * nodes, database   what it is started with
+ * nodes, database, durable   what it is started with
  * connections  how many; lifetime_s: [least, most] of a token
  * seconds      how long faults go on; or refreshes: until so many are done, at most seconds
  * callers      refreshes a second that are asked for, beside those the broker does by itself
@@ -25,14 +28,14 @@ export const CLASSES = {
  * returns {figures, counts, verdicts} of verdict.mjs
  */
 export async function runOracle(t, {
-  broker, nodes = 3, database = 'postgres', connections = 2000, lifetime_s = [60, 90], seconds = 600, refreshes = Infinity, callers = 2,
+  broker, nodes = 3, database = 'postgres', durable = false, connections = 2000, lifetime_s = [60, 90], seconds = 600, refreshes = Infinity, callers = 2,
   seed = 1, scale = 1, chaos = { everyMs: [5000, 15000] }, settle_s = 120, log = () => {},
 }) {
   const classes = Object.fromEntries(Object.entries(CLASSES).map(([name, rules]) => [name, { ...rules, expires_in: lifetime_s }]));
   const random = seededRandom(seed);
   const provider = await startProvider(t, { classes, seed });
   const proxy = await startFaultProxy(t, { provider, classes, plan: { seed: seed + 1, scale, leaseMs: broker.limits.leaseMs } });
-  await broker.start(t, { nodes, database, classes, tokenUrl: (name) => `${proxy.url}/${name}/token` });
+  await broker.start(t, { nodes, database, durable, classes, tokenUrl: (name) => `${proxy.url}/${name}/token` });
   const members = await populate({ broker, provider, classes, connections, lifetime_s, random });
   log(`${connections} connections on ${nodes} node(s), ${database}`);
 
@@ -59,6 +62,9 @@ export async function runOracle(t, {
     outages, connections: final, classes, limits: broker.limits,
   });
   log(JSON.stringify(result.counts));
+  for (const lost of result.verdicts.filter(({ verdict }) => verdict === 'lost').slice(0, EXPLAINED)) {
+    log(`lost: ${JSON.stringify(lost)}`);
+  }
   return result;
 }
 

@@ -29,7 +29,9 @@ export function judge({ ledger, exchanges, outages, connections, classes, limits
     const own = {
       sends: sends.get(connection.family) ?? [], redemptions: redemptions.get(connection.family) ?? [], rules: classes[connection.class],
     };
-    return { ...connection, ...judgeConnection(connection, own, context) };
+    const judged = judgeConnection(connection, own, context);
+    // What is lost has to be explained: with everything that is known of it.
+    return { ...connection, ...judged, ...(judged.verdict === 'lost' ? { sends: own.sends, redemptions: own.redemptions } : {}) };
   });
   const count = (verdict) => verdicts.filter((one) => one.verdict === verdict).length;
   const strict = verdicts.filter((one) => isStrict(classes[one.class]));

@@ -3,7 +3,7 @@
 //
 //   faultPoints          what fault() can do: {name: weight}
 //   limits               {leaseMs, sendMs}: after how long another worker may take over, and when a sender gives up
-//   start(t, {nodes, database, classes, tokenUrl})   tokenUrl(class): where the broker redeems
+//   start(t, {nodes, database, durable, classes, tokenUrl})   tokenUrl(class): where the broker redeems
 //   addConnections([{family, class, refreshToken, expiresIn}])   ids, in their order
 //   refresh(id)          somebody asks for a new token now; whether one was handed out
 //   states()             Map of id -> {state, reason, since}: `state` "active" or another word, since Unix ms
@@ -18,9 +18,8 @@ const IMPORTED_AT_ONCE = 100;
 export class NexusBroker {
   limits = { leaseMs: Number(process.env.NEXUS_ORACLE_LEASE_MS ?? 12500), sendMs: 10000 };
 
-  async start(t, { nodes, database, classes, tokenUrl, env = {} }) {
-    // A fleet of tests comes from one address, and asks more than people do.
-    this.plane = await startControlPlane(t, { database, env: { LOG_LEVEL: 'warn', ...env } });
+  async start(t, { nodes, database, durable, classes, tokenUrl, env = {} }) {
+    this.plane = await startControlPlane(t, { database, durable, env: { LOG_LEVEL: 'warn', ...env } });
     this.nodes = [this.plane.nexusd];
     while (this.nodes.length < nodes) {
       this.nodes.push(await this.plane.startNexusd());
@@ -44,7 +43,7 @@ export class NexusBroker {
       profile: {
         name, auth_type: 'oauth2', auth_header: 'client_secret_basic', client_id: `oracle-${name}`, client_secret: 'of-the-oracle',
         auth_url: tokenUrl.replace(/token$/, 'authorize'), token_url: tokenUrl, api_base_url: tokenUrl, scopes: ['api'],
-        ...(process.env.NEXUS_ORACLE_PLAIN_PROFILES === '1' ? {} : { oauth }),
+        oauth,
       },
     }));
   }
