@@ -49,6 +49,7 @@ constexpr std::array<ErrcInfo, static_cast<size_t>(Errc::kInternal) + 1> kTable 
     {Errc::kTokenUnavailable, 503, "token_unavailable"},
     {Errc::kProviderError, 502, "upstream_error"},  // the reference implementation's name
     {Errc::kProviderUnavailable, 503, "provider_unavailable"},
+    {Errc::kProviderSilent, 503, "provider_unavailable"},  // the difference is nobody's but the refresher's
     {Errc::kEgressDenied, 502, "egress_denied"},
     {Errc::kStoreUnavailable, 503, "store_unavailable"},
     {Errc::kCacheUnavailable, 500, kInternalCode},

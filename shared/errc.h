@@ -46,7 +46,8 @@ enum class Errc {
     // what we depend on
     kTokenUnavailable,         // active, token expired, nothing can refresh it now
     kProviderError,            // the provider answered, but not usefully
-    kProviderUnavailable,      // the provider could not be reached, or asked us to wait
+    kProviderUnavailable,      // the provider could not be reached (nothing was sent), or asked us to wait
+    kProviderSilent,           // asked, or perhaps asked, and no whole answer came: it may have acted
     kEgressDenied,             // the address is outside what EGRESS_ALLOWED_CIDRS and the deny list allow
     kStoreUnavailable,         // database away
     kCacheUnavailable,         // Redis away

@@ -131,7 +131,8 @@ Result<void> discover(const store::Provider &provider, Discovery &discovery, OAu
         use_document(provider, **metadata, client);
         return check_pkce(**metadata, client);
     }
-    const bool is_away = metadata.error().errc == Errc::kProviderUnavailable;
+    const Errc errc = metadata.error().errc;
+    const bool is_away = errc == Errc::kProviderUnavailable || errc == Errc::kProviderSilent;
     return is_away && can_do_without(client) ? Result<void>{} : fail(metadata.error());
 }
 

@@ -123,7 +123,7 @@ Result<ParsedDocument> DocumentCache::answer(const Entry &entry, const DocumentU
     }
     Error error = entry.state.error.value_or(
         Error{Errc::kProviderUnavailable, "the provider's document is not there yet", {}, 1});
-    if (error.errc == Errc::kProviderUnavailable) {
+    if (error.errc == Errc::kProviderUnavailable || error.errc == Errc::kProviderSilent) {
         const UnixMs wait = entry.state.row.next_attempt_at - clock_();
         error.retry_after_s = std::max<int64_t>(1, (wait + 999) / 1000);
     }

@@ -190,6 +190,7 @@ TokenResponse Refresher::renew(const Attempt &attempt, const OAuthClient &client
 tl::unexpected<Error> Refresher::unresolved(const Attempt &attempt, const Error &error) {
     switch (error.errc) {
         case Errc::kProviderUnavailable:
+        case Errc::kProviderSilent:
             return later(attempt, "discovery_unavailable", error.retry_after_s);
         case Errc::kProviderError:
         case Errc::kEgressDenied:

@@ -21,7 +21,8 @@ TEST(ErrcTable, CodesAreSnakeCaseAndMeanOneStatus) {
         EXPECT_THAT(std::string{info.code}, testing::MatchesRegex("[a-z][a-z_]*[a-z]"));
         const auto [known, is_new] = status_of.emplace(info.code, info.http_status);
         EXPECT_EQ(known->second, info.http_status) << info.code;
-        EXPECT_TRUE(is_new || info.code == "internal_error") << info.code;
+        EXPECT_TRUE(is_new || info.code == "internal_error" || info.errc == Errc::kProviderSilent)
+            << info.code;
     }
 }
 
@@ -58,6 +59,12 @@ TEST(ErrcTable, SecretsFailWithoutSayingHow) {
         EXPECT_EQ(errc_info(errc).http_status, 500);
         EXPECT_EQ(errc_info(errc).code, "internal_error");
     }
+}
+
+TEST(ErrcTable, CallersSeeASilentProviderAsOneThatIsAway) {
+    EXPECT_EQ(errc_info(Errc::kProviderSilent).http_status,
+              errc_info(Errc::kProviderUnavailable).http_status);
+    EXPECT_EQ(errc_info(Errc::kProviderSilent).code, errc_info(Errc::kProviderUnavailable).code);
 }
 
 TEST(ErrcTable, ANumberOutsideIsInternal) {

@@ -18,6 +18,9 @@ protected:
           discovery_(
               [this](const HttpRequest &request) -> Result<HttpResponse> {
                   asked_.push_back(request.url);
+                  if (status_ == 0) {
+                      return fail(Errc::kProviderSilent, "no whole answer");
+                  }
                   HttpResponse response;
                   response.status = status_;
                   response.body = Secret{std::string_view{document_}};
@@ -109,6 +112,17 @@ TEST_F(ResolveClientTest, WithoutADocumentTheProfilesOwnWillDo) {
     EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
     provider_.token_url.clear();
     EXPECT_EQ(resolve().error().errc, Errc::kProviderUnavailable);
+}
+
+TEST_F(ResolveClientTest, ADocumentThatCameInPartIsNoDocument) {
+    provider_.enable_discovery = true;
+    provider_.issuer = "https://i.example";
+    provider_.auth_url = "https://other.example/a";
+    provider_.token_url = "https://other.example/t";
+    provider_.oidc = R"({"discovery_mode":"prefer_discovery"})";
+    status_ = 0;
+    ASSERT_TRUE(resolve());
+    EXPECT_EQ(resolve()->token_endpoint, "https://other.example/t");
 }
 
 TEST_F(ResolveClientTest, PkceMustAgreeWithTheMetadata) {

@@ -91,8 +91,9 @@ TEST(TokenAnswer, ObeysRetryAfter) {
 }
 
 TEST(NoAnswer, IsTransientUnlessTheAddressIsForbidden) {
-    EXPECT_EQ(no_token_response(Error{Errc::kProviderUnavailable, "", "", 0}).outcome,
-              TokenOutcome::kTransient);
+    for (const Errc errc : {Errc::kProviderUnavailable, Errc::kProviderSilent}) {
+        EXPECT_EQ(no_token_response(Error{errc, "", "", 0}).outcome, TokenOutcome::kTransient);
+    }
     EXPECT_EQ(no_token_response(Error{Errc::kEgressDenied, "", "", 0}).outcome, TokenOutcome::kConfiguration);
 }
 

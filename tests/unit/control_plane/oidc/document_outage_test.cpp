@@ -136,6 +136,13 @@ TEST_P(DocumentOutageTest, AFirstFetchThatFailsIsTriedAgainSoon) {
     EXPECT_TRUE(serves(*discovery_));
 }
 
+TEST_P(DocumentOutageTest, AnAnswerThatCameInPartIsAskedForAgainToo) {
+    provider_[kJwksUrl].is_down = true;
+    provider_[kJwksUrl].down_errc = Errc::kProviderSilent;
+    EXPECT_EQ(discovery_->keys(source_, "k1").error().errc, Errc::kProviderSilent);
+    EXPECT_GT(discovery_->keys(source_, "k1").error().retry_after_s, 0);
+}
+
 TEST_P(DocumentOutageTest, RetryAfterIsObeyed) {
     provider_[kJwksUrl].status = 503;
     provider_[kJwksUrl].retry_after = "120";

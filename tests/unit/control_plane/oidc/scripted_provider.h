@@ -21,6 +21,7 @@ public:
         std::string retry_after;
         int status = 200;
         bool is_down = false;
+        Errc down_errc = Errc::kProviderUnavailable;
         int requests = 0;
         int transfers = 0;  // bodies sent
         std::string last_condition;
@@ -53,7 +54,7 @@ public:
         const std::scoped_lock lock(mutex_);
         Page &page = pages_[request.url];
         if (page.is_down) {
-            return fail(Errc::kProviderUnavailable, "no answer");
+            return fail(page.down_errc, "no answer");
         }
         std::string none_match;
         std::string modified_since;
