@@ -53,6 +53,10 @@ struct HttpRequest {
     std::optional<Secret> body;                                  // raw; content_type goes with it
     std::string content_type;
     std::optional<std::chrono::milliseconds> total_timeout;  // shorter than the client's
+    /// The request must reach the server at most once, as one that redeems a one-time token: it gets a
+    /// connection that nobody used before, and is never sent again (docs/decisions/0038). Without it libcurl
+    /// sends again what a kept connection did not answer.
+    bool is_single_shot = false;
 };
 
 struct HttpResponse {
@@ -74,8 +78,12 @@ public:
     HttpClient &operator=(const HttpClient &) = delete;
 
     /// Any status is a response; redirects are not followed. Thread safe; blocks the calling thread.
-    /// errors kEgressDenied        URL form, scheme, plain http or private address that is not allowed
-    ///        kProviderUnavailable  resolve, connect, TLS, time-out, body too large
+    /// errors kInvalidRequest       a method or header that must not be sent
+    ///        kEgressDenied         URL form, scheme, plain http or private address that is not allowed
+    ///        kProviderUnavailable  nothing was sent: resolve, connect, TLS, time-out before the request
+    ///        kProviderSilent       sent, or perhaps sent, and no whole answer came: time-out, connection
+    ///        cut,
+    ///                              answer cut short or too large
     Result<HttpResponse> send(const HttpRequest &request) const;
 
 private:

@@ -58,12 +58,14 @@ size_t on_header(char *data, size_t, size_t size, void *context) noexcept {
         }
         if (line.starts_with("HTTP/")) {
             transfer.headers.clear();  // of a 1xx before this one
+            transfer.has_whole_head = false;
             return size;
         }
         if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
             transfer.headers.emplace_back(encoding::to_lower_ascii(trim(line.substr(0, colon))),
                                           trim(line.substr(colon + 1)));
         }
+        transfer.has_whole_head = transfer.has_whole_head || trim(line).empty();  // trailers come later
         return size;
     } catch (...) {
         return 0;
@@ -82,7 +84,8 @@ curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address
 }
 
 /// Asked before every request, also over a connection that was kept: whoever sits at its other end must be
-/// allowed.
+/// allowed. Asked once more when libcurl means to send a request again: a kept connection was closed before
+/// it answered, or HTTP/2 refused the stream.
 int on_connected(void *context, char *peer, char *, int, int) noexcept {
     auto &transfer = *static_cast<Transfer *>(context);
     const std::optional<net::IpLiteral> address = net::IpLiteral::parse(peer);
@@ -91,6 +94,10 @@ int on_connected(void *context, char *peer, char *, int, int) noexcept {
         transfer.is_opened = false;
         return CURL_PREREQFUNC_ABORT;
     }
+    if (transfer.is_begun && transfer.is_single_shot) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+    transfer.is_begun = true;
     return CURL_PREREQFUNC_OK;
 }
 

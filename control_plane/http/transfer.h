@@ -19,6 +19,9 @@ struct Transfer {
     bool is_denied = false;  // an address was
     bool is_opened = false;  // and another one was not
     bool keeps_connection = false;
+    bool is_single_shot = false;  // HttpRequest says what that is
+    bool is_begun = false;        // libcurl was let to write the request: from here on nobody knows
+    bool has_whole_head = false;  // of the answer
     size_t max_body = 0;
     size_t max_headers = 0;
     Secret body;  // grows by doubling; its size is the room, body_size what is filled
