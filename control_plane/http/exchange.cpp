@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "control_plane/metrics/metrics.h"
 #include "shared/net/ip_literal.h"
@@ -13,6 +14,8 @@
 namespace nexus::control {
 
 namespace {
+
+constexpr long kCaCacheS = 600;  // a bundle that was replaced is noticed so late
 
 /// May a connection be kept for the host's next request? Over TLS the peer has proved the host's name, and an
 /// address in the URL is the peer's own. A name over http is resolved anew each time: nothing else says who
@@ -41,8 +44,14 @@ void start_curl() {
     static_cast<void>(once);
 }
 
-Exchange::Exchange(const HttpClientOptions &options, const EgressGuard &guard) : options_(options) {
+std::chrono::milliseconds total_timeout_of(const HttpRequest &request, const HttpClientOptions &options) {
+    return std::min(request.total_timeout.value_or(options.total_timeout), options.total_timeout);
+}
+
+Exchange::Exchange(const HttpClientOptions &options, const EgressGuard &guard, ConnectionWatch *watch)
+    : options_(options) {
     transfer_.guard = &guard;
+    transfer_.watch = watch;
     transfer_.max_body = options.max_response_bytes;
     transfer_.max_headers = options.max_header_bytes;
 }
@@ -67,10 +76,6 @@ Result<void> Exchange::prepare(const HttpRequest &request) {
         form_ = encode_form(*request.form);
     }
     return {};
-}
-
-std::chrono::milliseconds Exchange::total_timeout() const {
-    return std::min(request_->total_timeout.value_or(options_.total_timeout), options_.total_timeout);
 }
 
 void Exchange::configure(CURL *handle, std::chrono::milliseconds timeout, bool with_multiplexing) {
@@ -121,8 +126,10 @@ void Exchange::configure_tls(CURL *handle) {
     set(handle, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
     if (!options_.ca_file.empty()) {
         set(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
-        set(handle, CURLOPT_CAPATH, static_cast<const char *>(nullptr));
     }
+    // Only with a file alone does libcurl keep what it read: the system's bundle costs 40 ms to read.
+    set(handle, CURLOPT_CAPATH, static_cast<const char *>(nullptr));
+    set(handle, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheS);
     if (has_own_connection()) {
         // libcurl finds the chain and the key in the same PEM. Not copied by it: the request outlives the
         // exchange.
@@ -155,6 +162,12 @@ void Exchange::configure_body(CURL *handle) {
                                                    : std::string_view();
     set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     set(handle, CURLOPT_POSTFIELDS, body.empty() ? "" : body.data());
+}
+
+bool Exchange::ends_connection(CURLcode code) {
+    return transfer_.watch != nullptr && !transfer_.connection.empty() &&
+           transfer_.watch->ended(std::exchange(transfer_.connection, {}), code == CURLE_OPERATION_TIMEDOUT,
+                                  std::chrono::steady_clock::now());
 }
 
 Result<HttpResponse> Exchange::finish(CURL *handle, CURLcode code) {

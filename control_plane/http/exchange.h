@@ -26,10 +26,14 @@ using EasyPtr = std::unique_ptr<CURL, FreeEasy>;
 /// Once per process, before the first handle. Thread safe.
 void start_curl();
 
+/// As the request and the client say, whichever is less.
+std::chrono::milliseconds total_timeout_of(const HttpRequest &request, const HttpClientOptions &options);
+
 class Exchange {
 public:
     /// Neither is copied, and nor is a request's body: all of them outlive the exchange.
-    Exchange(const HttpClientOptions &options, const EgressGuard &guard);
+    /// watch  of the connections that several exchanges share; else nullptr
+    Exchange(const HttpClientOptions &options, const EgressGuard &guard, ConnectionWatch *watch = nullptr);
     Exchange(const Exchange &) = delete;  // libcurl holds pointers to the members
     Exchange &operator=(const Exchange &) = delete;
 
@@ -40,13 +44,13 @@ public:
 
     /// Handles and connections of a request with a client certificate are its own (docs/decisions/0034).
     bool has_own_connection() const { return !request_->client_certificate.empty(); }
-    /// After prepare(). As the request's and the client's time-outs say, whichever is less.
-    std::chrono::milliseconds total_timeout() const;
     /// After prepare(). The handle is new or reset, and is used before the exchange ends.
     /// timeout           from now on
     /// with_multiplexing HTTP/2 where the server offers it over TLS, else HTTP/1.1
     void configure(CURL *handle, std::chrono::milliseconds timeout, bool with_multiplexing);
 
+    /// After the transfer. returns whether its connection has fallen silent and is to be cut
+    bool ends_connection(CURLcode code);
     /// What became of it. code  libcurl's for this handle
     /// errors kEgressDenied, kProviderUnavailable, kProviderSilent: as HttpClient::send
     Result<HttpResponse> finish(CURL *handle, CURLcode code);

@@ -57,7 +57,7 @@ Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
     if (!handle) {
         return fail(Errc::kInternal, "libcurl gave no handle");
     }
-    exchange.configure(handle.get(), exchange.total_timeout(), false);
+    exchange.configure(handle.get(), total_timeout_of(request, options), false);
     const CURLcode code = [&] {
         const WaitingElsewhere waiting;
         return curl_easy_perform(handle.get());

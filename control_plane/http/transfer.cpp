@@ -1,8 +1,11 @@
 // See transfer.h.
 #include "control_plane/http/transfer.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -13,6 +16,9 @@
 namespace nexus::control {
 
 namespace {
+
+// A network that swallows what is sent ends the connection, not only the request: HTTP/2 would use it again.
+constexpr unsigned kUnacknowledgedMs = 5000;
 
 bool append(Transfer &transfer, const char *data, size_t size) {
     if (size > transfer.max_body - transfer.body_size) {
@@ -38,6 +44,18 @@ std::string_view trim(std::string_view text) {
                                            : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+void watch(Transfer &transfer, std::string connection) {
+    if (transfer.watch == nullptr) {
+        return;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (!transfer.connection.empty()) {
+        transfer.watch->ended(transfer.connection, false, now);  // libcurl moves to another one
+    }
+    transfer.watch->begun(connection, now);
+    transfer.connection = std::move(connection);
+}
+
 }  // namespace
 
 size_t on_body(char *data, size_t, size_t size, void *context) noexcept {
@@ -59,6 +77,9 @@ size_t on_header(char *data, size_t, size_t size, void *context) noexcept {
         if (line.starts_with("HTTP/")) {
             transfer.headers.clear();  // of a 1xx before this one
             transfer.has_whole_head = false;
+            if (transfer.watch != nullptr) {
+                transfer.watch->heard(transfer.connection, std::chrono::steady_clock::now());
+            }
             return size;
         }
         if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
@@ -80,13 +101,15 @@ curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address
         return CURL_SOCKET_BAD;
     }
     transfer.is_opened = true;
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const int made = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    ::setsockopt(made, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof kUnacknowledgedMs);
+    return made;
 }
 
 /// Asked before every request, also over a connection that was kept: whoever sits at its other end must be
 /// allowed. Asked once more when libcurl means to send a request again: a kept connection was closed before
 /// it answered, or HTTP/2 refused the stream.
-int on_connected(void *context, char *peer, char *, int, int) noexcept {
+int on_connected(void *context, char *peer, char *, int peer_port, int local_port) noexcept {
     auto &transfer = *static_cast<Transfer *>(context);
     const std::optional<net::IpLiteral> address = net::IpLiteral::parse(peer);
     if (!address || !transfer.guard->allows(address->address(), transfer.is_plain)) {
@@ -96,6 +119,12 @@ int on_connected(void *context, char *peer, char *, int, int) noexcept {
     }
     if (transfer.is_begun && transfer.is_single_shot) {
         return CURL_PREREQFUNC_ABORT;
+    }
+    try {
+        watch(transfer,
+              std::string(peer) + " " + std::to_string(peer_port) + " " + std::to_string(local_port));
+    } catch (...) {
+        return CURL_PREREQFUNC_ABORT;  // without memory
     }
     transfer.is_begun = true;
     return CURL_PREREQFUNC_OK;

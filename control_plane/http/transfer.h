@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "control_plane/http/connection_watch.h"
 #include "control_plane/http/egress_guard.h"
 #include "shared/secret.h"
 
@@ -15,6 +16,8 @@ namespace nexus::control {
 /// Everything the callbacks of one transfer touch.
 struct Transfer {
     const EgressGuard *guard = nullptr;
+    ConnectionWatch *watch = nullptr;  // nullptr: nobody else has the connection
+    std::string connection;            // for the watch; "" = not begun
     bool is_plain = false;
     bool is_denied = false;  // an address was
     bool is_opened = false;  // and another one was not
@@ -36,6 +39,6 @@ size_t on_header(char *data, size_t, size_t size, void *context) noexcept;
 /// For CURLOPT_OPENSOCKETFUNCTION.
 curl_socket_t on_open_socket(void *context, curlsocktype, curl_sockaddr *address) noexcept;
 /// For CURLOPT_PREREQFUNCTION.
-int on_connected(void *context, char *peer, char *, int, int) noexcept;
+int on_connected(void *context, char *peer, char *, int peer_port, int local_port) noexcept;
 
 }  // namespace nexus::control

@@ -1,10 +1,15 @@
 // What was sent, how often, and what is known of it when no answer comes: the same rules for every client.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <chrono>
+#include <future>
 #include <memory>
+#include <tuple>
 
 #include "control_plane/http/http_client.h"
+#include "control_plane/http/http_multi.h"
 #include "control_plane/http/transfer.h"
 #include "tests/unit/control_plane/http/connection_server.h"
 #include "tests/unit/control_plane/http/scripted_server.h"
@@ -50,14 +55,35 @@ private:
     HttpClient client_;
 };
 
+class Multi : public AnyClient {
+public:
+    explicit Multi(HttpClientOptions made) : client_(std::move(made)) {}
+    Result<HttpResponse> send(HttpRequest request) override {
+        std::promise<Result<HttpResponse>> answer;
+        client_.send(std::move(request),
+                     [&](Result<HttpResponse> response) { answer.set_value(std::move(response)); });
+        return answer.get_future().get();
+    }
+
+private:
+    HttpMulti client_;
+};
+
+std::unique_ptr<AnyClient> make_client(const std::string &name, HttpClientOptions made) {
+    if (name == "HttpMulti") {
+        return std::make_unique<Multi>(std::move(made));
+    }
+    return std::make_unique<Blocking>(std::move(made));
+}
+
 class SentOnceTest : public testing::TestWithParam<const char *> {
 protected:
     static std::unique_ptr<AnyClient> client(HttpClientOptions made = options()) {
-        return std::make_unique<Blocking>(std::move(made));
+        return make_client(GetParam(), std::move(made));
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(Clients, SentOnceTest, testing::Values("HttpClient"),
+INSTANTIATE_TEST_SUITE_P(Clients, SentOnceTest, testing::Values("HttpClient", "HttpMulti"),
                          [](const auto &test) { return std::string{test.param}; });
 
 // The second request of each connection is read, and the connection closed.
@@ -112,42 +138,62 @@ TEST(SingleShot, IsNotBegunTwice) {
     EXPECT_EQ(on_connected(&transfer, peer.data(), nullptr, 0, 0), CURL_PREREQFUNC_OK);
 }
 
+TEST(OpenedSocket, EndsWhenNobodyAcknowledges) {
+    const EgressGuard guard(*net::parse_cidr_list("127.0.0.1/32"));
+    Transfer transfer;
+    transfer.guard = &guard;
+    curl_sockaddr address{AF_INET, SOCK_STREAM, 0, sizeof(sockaddr_in), {}};
+    auto *loopback = reinterpret_cast<sockaddr_in *>(&address.addr);
+    loopback->sin_family = AF_INET;
+    loopback->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int opened = on_open_socket(&transfer, CURLSOCKTYPE_IPCXN, &address);
+    ASSERT_GE(opened, 0);
+    unsigned limit_ms = 0;
+    socklen_t size = sizeof limit_ms;
+    EXPECT_EQ(::getsockopt(opened, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, &size), 0);
+    EXPECT_EQ(limit_ms, 5000u);
+    ::close(opened);
+}
+
 struct Silence {
     const char *name;
     Reply reply;
 };
 
-class SilenceTest : public testing::TestWithParam<Silence> {};
+class SilenceTest : public testing::TestWithParam<std::tuple<const char *, Silence>> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Answers, SilenceTest,
-    testing::Values(
-        Silence{"CutBeforeAnyByte", {"", Then::kClose}},
-        Silence{"CutInTheStatusLine", {"HTTP/1.1 20", Then::kClose}},
-        Silence{"CutInTheHead", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kClose}},
-        Silence{"CutBeforeTheBlankLine", {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", Then::kClose}},
-        Silence{"CutAfterAnInterimHead", {"HTTP/1.1 100 Continue\r\n\r\n", Then::kClose}},
-        Silence{"CutInTheHeadAfterAnInterimOne",
-                {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n", Then::kClose}},
-        Silence{"CutBeforeTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Then::kClose}},
-        Silence{"CutInTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", Then::kClose}},
-        Silence{"CutInAChunk",
-                {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{}", Then::kClose}},
-        Silence{"CutBeforeTheLastChunk",
-                {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", Then::kClose}},
-        Silence{"NoHttp", {"+OK POP3 server ready\r\n", Then::kClose}},
-        Silence{"TooLarge",
-                {"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'x')}},
-        Silence{"StallsBeforeAnyByte", {"", Then::kStall}},
-        Silence{"StallsInTheHead", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kStall}},
-        Silence{"StallsInTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", Then::kStall}}),
-    [](const auto &test) { return std::string{test.param.name}; });
+    testing::Combine(
+        testing::Values("HttpClient", "HttpMulti"),
+        testing::Values(
+            Silence{"CutBeforeAnyByte", {"", Then::kClose}},
+            Silence{"CutInTheStatusLine", {"HTTP/1.1 20", Then::kClose}},
+            Silence{"CutInTheHead", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kClose}},
+            Silence{"CutBeforeTheBlankLine", {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", Then::kClose}},
+            Silence{"CutAfterAnInterimHead", {"HTTP/1.1 100 Continue\r\n\r\n", Then::kClose}},
+            Silence{"CutInTheHeadAfterAnInterimOne",
+                    {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n", Then::kClose}},
+            Silence{"CutBeforeTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", Then::kClose}},
+            Silence{"CutInTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", Then::kClose}},
+            Silence{"CutInAChunk",
+                    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{}", Then::kClose}},
+            Silence{"CutBeforeTheLastChunk",
+                    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", Then::kClose}},
+            Silence{"NoHttp", {"+OK POP3 server ready\r\n", Then::kClose}},
+            Silence{"TooLarge",
+                    {"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'x')}},
+            Silence{"StallsBeforeAnyByte", {"", Then::kStall}},
+            Silence{"StallsInTheHead", {"HTTP/1.1 200 OK\r\nContent-Le", Then::kStall}},
+            Silence{"StallsInTheBody", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", Then::kStall}})),
+    [](const auto &test) { return std::string(std::get<0>(test.param)) + std::get<1>(test.param).name; });
 
 TEST_P(SilenceTest, IsNoUnavailability) {
-    ConnectionServer server([](int, int) { return GetParam().reply; });
+    const auto &[name, silence] = GetParam();
+    ConnectionServer server([&reply = silence.reply](int, int) { return reply; });
     for (const bool is_single_shot : {true, false}) {
-        Blocking client(options(400ms));
-        const Result<HttpResponse> response = client.send(redemption(server.url(), is_single_shot));
+        const Result<HttpResponse> response =
+            make_client(name, options(400ms))->send(redemption(server.url(), is_single_shot));
         ASSERT_FALSE(response) << response->status;
         EXPECT_EQ(response.error().errc, Errc::kProviderSilent) << response.error().detail;
     }
