@@ -65,8 +65,9 @@ struct HttpResponse {
     Secret body;
 
     std::string_view header(std::string_view lower_name) const;  // "" if absent
-    /// Seconds of Retry-After (delta form, or HTTP date against `now_ms`), 0 if absent or unreadable, at most
-    /// a day.
+    /// Seconds of Retry-After (delta form, or HTTP date against `now_ms`); without one the end of the rate
+    /// limit's window, where it is used up (RateLimit-Reset, X-RateLimit-Reset: seconds from now, or of a
+    /// time). 0 if absent or unreadable, at most a day.
     int64_t retry_after_s(int64_t now_ms) const;
 };
 

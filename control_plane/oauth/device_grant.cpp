@@ -41,7 +41,7 @@ Result<DeviceAuthorization> TokenEndpoint::authorize_device(const OAuthClient &c
     }
     const TokenResponse answer =
         parse_token_response(response->status, response->body.view(), response->retry_after_s(clock_()));
-    const bool passing = answer.outcome == TokenOutcome::kTransient;
+    const bool passing = is_passing(answer.outcome);
     return fail(Error{passing ? Errc::kProviderUnavailable : Errc::kProviderError,
                       "the provider gave no device code: " + answer.reason, answer.reason,
                       answer.retry_after_s});

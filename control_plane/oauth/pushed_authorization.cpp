@@ -30,7 +30,7 @@ std::vector<FormField> fields_of(const OAuthClient &client, const QueryParams &p
 }
 
 tl::unexpected<Error> refused(const TokenResponse &answer) {
-    const bool passing = answer.outcome == TokenOutcome::kTransient;
+    const bool passing = is_passing(answer.outcome);
     return fail(Error{passing ? Errc::kProviderUnavailable : Errc::kProviderError,
                       "the provider did not take the pushed authorization request: " + answer.reason,
                       answer.reason, answer.retry_after_s});

@@ -45,8 +45,8 @@ public:
     /// Begins a device flow. errors as push_authorization
     Result<DeviceAuthorization> authorize_device(const OAuthClient &client,
                                                  const std::vector<std::string> &scopes) const;
-    /// Has the person agreed by now? Not yet: kTransient, "authorization_pending" or "slow_down". No, or too
-    /// late: kConfiguration, "access_denied" or "expired_token".
+    /// Has the person agreed by now? Not yet: is_passing(outcome), "authorization_pending" or "slow_down".
+    /// No, or too late: kConfiguration, "access_denied" or "expired_token".
     TokenResponse poll_device(const OAuthClient &client, const Secret &device_code) const;
     TokenResponse exchange_token(const OAuthClient &client, const SubjectToken &subject,
                                  const std::vector<std::string> &scopes) const;

@@ -19,38 +19,13 @@ constexpr size_t kMaxTokenBytes = 16 * 1024;
 constexpr size_t kMaxKeptBytes = 1024;
 constexpr int64_t kMaxExpiresInS = 10LL * 365 * 24 * 3600;
 
-bool is_transient_status(int status) {
-    return status == 408 || status == 425 || status == 429 || status >= 500;
-}
-
-TokenResponse failure(TokenOutcome outcome, std::string reason, int64_t retry_after_s = 0) {
+TokenResponse failed(TokenFailure failure, int64_t retry_after_s = 0) {
     TokenResponse out;
-    out.outcome = outcome;
-    out.reason = std::move(reason);
-    out.retry_after_s = retry_after_s;
+    out.outcome = failure.outcome;
+    out.reason = std::move(failure.reason);
+    out.may_be_redeemed = failure.may_be_redeemed;
+    out.retry_after_s = is_passing(out.outcome) ? retry_after_s : 0;
     return out;
-}
-
-// Codes of RFC 6749 section 5.2, and what some providers say in place of invalid_grant on refresh.
-TokenResponse from_error_code(std::string_view code, int64_t retry_after_s) {
-    constexpr std::array<std::string_view, 3> kDeadGrant{"invalid_grant", "bad_refresh_token",
-                                                         "bad_verification_code"};
-    constexpr std::array<std::string_view, 4> kLater{"temporarily_unavailable", "server_error", "slow_down",
-                                                     "authorization_pending"};
-    constexpr std::array<std::string_view, 10> kRefused{
-        "invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type",
-        "invalid_scope",   "invalid_target", "invalid_dpop_proof",  "use_dpop_nonce",
-        "access_denied",   "expired_token"};
-    if (std::find(kDeadGrant.begin(), kDeadGrant.end(), code) != kDeadGrant.end()) {
-        return failure(TokenOutcome::kInvalidGrant, "invalid_grant");
-    }
-    if (std::find(kLater.begin(), kLater.end(), code) != kLater.end()) {
-        return failure(TokenOutcome::kTransient, std::string{code}, retry_after_s);
-    }
-    if (std::find(kRefused.begin(), kRefused.end(), code) != kRefused.end()) {
-        return failure(TokenOutcome::kConfiguration, std::string{code});
-    }
-    return failure(TokenOutcome::kConfiguration, "unknown_error");
 }
 
 // A number, or a number in a string: both are met in the wild. Nonsense and negative values count as absent.
@@ -90,27 +65,19 @@ bool passes(const SuccessTest &test, const json::Value &object) {
     return !got.is_null() && (got.equals(test.equals) || scalar_text(got) == scalar_text(test.equals));
 }
 
-// What the answer complains of; nullopt = of nothing.
-std::optional<TokenResponse> complaint(const json::Value &object, const OAuthProfile &profile,
-                                       const ResponsePaths &paths, int64_t retry_after_s) {
-    bool passed = profile.success && passes(*profile.success, object);
+// The code of what the answer complains of, "" = it names none; nullopt = it complains of nothing.
+std::optional<std::string> complaint(const json::Value &answer, const OAuthProfile &profile,
+                                     const ResponsePaths &paths) {
+    const bool passed = profile.success && passes(*profile.success, answer);
     // A passed test leaves the standard's member only: the provider's own may say "success".
-    json::Value error = passed ? object.get("error") : at_path(object, paths.error);
+    json::Value error = passed ? answer.get("error") : at_path(answer, paths.error);
     if (is_no_error(error, passed)) {
-        error = object.get("error");
+        error = answer.get("error");
     }
     if (is_no_error(error, passed) && (passed || !profile.success)) {
         return std::nullopt;
     }
-    if (is_no_error(error, false)) {
-        return failure(TokenOutcome::kConfiguration, "not_successful");
-    }
-    std::string code = scalar_text(error);
-    const std::vector<std::string> &dead = profile.dead_grant_errors;
-    if (std::find(dead.begin(), dead.end(), code) != dead.end()) {
-        code = "invalid_grant";
-    }
-    return from_error_code(code, retry_after_s);
+    return scalar_text(error);
 }
 
 void read_scope(const json::Value &value, std::string_view separator, TokenResponse &out) {
@@ -149,47 +116,63 @@ void read_kept_fields(const json::Value &object, const OAuthProfile &profile, To
     }
 }
 
-}  // namespace
+TokenResponse refused(int status, const json::Value &answer, std::string_view code, int64_t retry_after_s,
+                      const OAuthProfile &profile, const ResponsePaths &paths) {
+    TokenResponse out = failed(refusal(status, answer, code, profile, paths.error), retry_after_s);
+    // An error at 200 beside a token: it is not used, and may have cost the old one.
+    out.may_be_redeemed = status >= 200 && status <= 299 && !at_path(answer, paths.access_token).is_null();
+    return out;
+}
 
-TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s,
-                                   const OAuthProfile &profile, const ResponsePaths &paths) {
-    if (is_transient_status(status)) {
-        return failure(TokenOutcome::kTransient, "status_" + std::to_string(status), retry_after_s);
+// A success without tokens: the error of a provider that says so in its own way, which its profile knows; or
+// no token answer at all.
+TokenResponse no_tokens(int status, const json::Value &answer, int64_t retry_after_s,
+                        const OAuthProfile &profile, const ResponsePaths &paths) {
+    if (std::optional<TokenFailure> known = known_refusal(status, answer, "", profile, paths.error)) {
+        return failed(std::move(*known), retry_after_s);
     }
-    Result<json::Value> object = json::parse_object(body);
-    if (!object) {
-        return failure(TokenOutcome::kConfiguration,
-                       status == 200 ? "malformed_answer" : "status_" + std::to_string(status));
-    }
-    bool ok = status >= 200 && status <= 299;
-    std::optional<TokenResponse> complained = complaint(*object, profile, paths, retry_after_s);
-    if (complained && (ok || complained->reason != "not_successful")) {
-        return std::move(*complained);
-    }
-    if (!ok) {
-        return failure(TokenOutcome::kConfiguration, "status_" + std::to_string(status));
-    }
-    json::Value access_token = at_path(*object, paths.access_token);
-    json::Value refresh_token = at_path(*object, paths.refresh_token);
-    json::Value id_token = at_path(*object, paths.id_token);
+    return failed({TokenOutcome::kConfiguration, "malformed_answer", true});
+}
+
+TokenResponse read_tokens(int status, const json::Value &answer, int64_t retry_after_s,
+                          const OAuthProfile &profile, const ResponsePaths &paths) {
+    json::Value access_token = at_path(answer, paths.access_token);
+    json::Value refresh_token = at_path(answer, paths.refresh_token);
+    json::Value id_token = at_path(answer, paths.id_token);
     if (access_token.as_string().empty() || !is_sane_token(access_token.as_string()) ||
         !is_sane_token(refresh_token.as_string()) || !is_sane_token(id_token.as_string())) {
-        return failure(TokenOutcome::kConfiguration, "malformed_answer");
+        return no_tokens(status, answer, retry_after_s, profile, paths);
     }
     TokenResponse out;
     out.outcome = TokenOutcome::kTokens;
     out.access_token = Secret{access_token.as_string()};
     out.refresh_token = Secret{refresh_token.as_string()};
     out.id_token = Secret{id_token.as_string()};
-    json::Value token_type = at_path(*object, paths.token_type);
+    json::Value token_type = at_path(answer, paths.token_type);
     out.token_type = read_token_type(token_type.as_string());
-    out.expires_in_s = read_expires_in(at_path(*object, paths.expires_in), paths.expires_in_ms);
+    out.expires_in_s = read_expires_in(at_path(answer, paths.expires_in), paths.expires_in_ms);
     if (!out.expires_in_s && profile.default_expires_in_s != 0) {
         out.expires_in_s = profile.default_expires_in_s;
     }
-    read_scope(at_path(*object, paths.scope), profile.scope_separator, out);
-    read_kept_fields(*object, profile, out);
+    read_scope(at_path(answer, paths.scope), profile.scope_separator, out);
+    read_kept_fields(answer, profile, out);
     return out;
+}
+
+}  // namespace
+
+TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s,
+                                   const OAuthProfile &profile, const ResponsePaths &paths) {
+    Result<json::Value> answer = json::parse(body);
+    if (!answer) {
+        return failed(unreadable(status, body), retry_after_s);
+    }
+    const bool ok = status >= 200 && status <= 299;
+    const std::optional<std::string> complained = complaint(*answer, profile, paths);
+    if (!ok || complained) {
+        return refused(status, *answer, complained.value_or(""), retry_after_s, profile, paths);
+    }
+    return read_tokens(status, *answer, retry_after_s, profile, paths);
 }
 
 TokenResponse parse_token_response(int status, std::string_view body, int64_t retry_after_s) {
@@ -198,14 +181,16 @@ TokenResponse parse_token_response(int status, std::string_view body, int64_t re
 }
 
 TokenResponse no_token_request(std::string reason) {
-    return failure(TokenOutcome::kConfiguration, std::move(reason));
+    return failed({TokenOutcome::kConfiguration, std::move(reason)});
 }
 
 TokenResponse no_token_response(const Error &error) {
     if (error.errc == Errc::kEgressDenied) {
-        return failure(TokenOutcome::kConfiguration, "egress_denied");
+        return failed({TokenOutcome::kConfiguration, "egress_denied"});
     }
-    return failure(TokenOutcome::kTransient, "unreachable", error.retry_after_s);
+    const bool is_silent = error.errc == Errc::kProviderSilent;
+    return failed({TokenOutcome::kOutage, is_silent ? "no_answer" : "unreachable", is_silent},
+                  error.retry_after_s);
 }
 
 }  // namespace nexus::control

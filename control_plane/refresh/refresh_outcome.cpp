@@ -18,8 +18,11 @@ Result<store::Connection> Refresher::apply(Attempt &attempt, TokenResponse respo
         case TokenOutcome::kTokens:
             return store_tokens(attempt, std::move(response), client);
         case TokenOutcome::kInvalidGrant:
-            return dead_grant(attempt);
+        case TokenOutcome::kUserAction:
+            return dead_grant(attempt, response.reason);
+        case TokenOutcome::kThrottled:
         case TokenOutcome::kTransient:
+        case TokenOutcome::kOutage:
             give_back(attempt);
             return later(attempt, response.reason, response.retry_after_s);
         case TokenOutcome::kConfiguration:
@@ -131,7 +134,7 @@ void Refresher::keep_id_token(const Attempt &attempt, const OAuthClient &client,
 }
 
 // invalid_grant counts only if the refresh token that was refused is still the newest one (field notes 2a).
-Result<store::Connection> Refresher::dead_grant(Attempt &attempt) {
+Result<store::Connection> Refresher::dead_grant(Attempt &attempt, const std::string &reason) {
     auto row = database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
         Result<store::Token> newest = store::tokens::get(sql, attempt.connection.id);
         if (newest && newest->version != attempt.token_version) {
@@ -142,16 +145,16 @@ Result<store::Connection> Refresher::dead_grant(Attempt &attempt) {
         }
         store::ConnectionChange change;
         change.state = connection::State::kAttention;
-        change.attention_reason = "invalid_grant";
+        change.attention_reason = reason;
         return store::commit_refresh(sql, attempt.connection.id, attempt.connection.generation, attempt.epoch,
-                                     change, refresh_event(audit::kTokenRefreshFatal, "invalid_grant"),
+                                     change, refresh_event(audit::kTokenRefreshFatal, reason),
                                      clock_());
     });
     if (!row && row.error().errc == Errc::kConflict) {
         return superseded(attempt);
     }
     if (row) {
-        log::warn("connection_attention", {{"connection_id", row->id}, {"reason", "invalid_grant"}});
+        log::warn("connection_attention", {{"connection_id", row->id}, {"reason", reason}});
         (void)drainer_.flush(redis::EventKind::kToken, row->id, row->generation);
     }
     return row;

@@ -65,7 +65,7 @@ private:
     Result<store::Connection> finish(const Attempt &attempt, const Result<store::Connection> &row);
     Result<store::Connection> store_or_keep(const Attempt &attempt, StoredCredentials credentials,
                                             const store::ConnectionChange &change);
-    Result<store::Connection> dead_grant(Attempt &attempt);
+    Result<store::Connection> dead_grant(Attempt &attempt, const std::string &reason);
     Result<store::Connection> superseded(const Attempt &attempt);
     tl::unexpected<Error> later(const Attempt &attempt, const std::string &reason, int64_t retry_after_s);
     tl::unexpected<Error> misconfigured(const Attempt &attempt, const std::string &reason);

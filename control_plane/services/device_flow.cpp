@@ -19,7 +19,7 @@ constexpr int64_t kSlowerByS = 5;      // slow_down
 constexpr int64_t kMaxIntervalS = 300;
 
 bool is_not_yet(const TokenResponse &response) {
-    return response.outcome == TokenOutcome::kTransient;
+    return is_passing(response.outcome);
 }
 
 // Transient errors but "not yet" are answered by asking less often (section 3.5).

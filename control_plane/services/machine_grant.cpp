@@ -15,7 +15,7 @@ namespace nexus::control {
 namespace {
 
 tl::unexpected<Error> refused(const TokenResponse &response) {
-    bool passing = response.outcome == TokenOutcome::kTransient;
+    bool passing = is_passing(response.outcome);
     Error error{passing ? Errc::kProviderUnavailable : Errc::kProviderError,
                 "the provider gave no token for a connection without a person", response.reason,
                 response.retry_after_s};

@@ -22,6 +22,37 @@ TEST(RetryAfter, ReadsBothForms) {
     EXPECT_EQ(HttpResponse().retry_after_s(0), 0);
 }
 
+TEST(RetryAfter, CountsAFractionAsAWholeSecond) {
+    EXPECT_EQ(retry_after("2.0"), 2);
+    EXPECT_EQ(retry_after("64.57"), 65);
+    EXPECT_EQ(retry_after("1.5s"), 0);
+}
+
+int64_t retry_after(int status, const std::vector<std::pair<std::string, std::string>> &headers) {
+    HttpResponse response;
+    response.status = status;
+    response.headers = headers;
+    return response.retry_after_s(1800000000000);
+}
+
+TEST(RetryAfter, IsTheWindowsEndWhereThereIsNone) {
+    EXPECT_EQ(retry_after(429, {{"ratelimit-reset", "17"}}), 17);
+    EXPECT_EQ(retry_after(429, {{"x-ratelimit-reset", "1800000042"}}), 42);
+    EXPECT_EQ(retry_after(429, {{"x-ratelimit-reset", "1800000042.5"}}), 43);
+    EXPECT_EQ(retry_after(429, {{"x-ratelimit-reset", "1800000042000"}}), 42) << "milliseconds";
+    EXPECT_EQ(retry_after(429, {{"x-rate-limit-reset", "1799999990"}}), 0) << "over";
+    EXPECT_EQ(retry_after(429, {{"x-ratelimit-reset", "1900000000"}}), 86400);
+    EXPECT_EQ(retry_after(429, {{"ratelimit-reset", "soon"}}), 0);
+    EXPECT_EQ(retry_after(429, {{"retry-after", "5"}, {"ratelimit-reset", "17"}}), 5);
+    EXPECT_EQ(retry_after(429, {{"retry-after", "soon"}, {"ratelimit-reset", "17"}}), 0);
+}
+
+TEST(RetryAfter, AWindowThatIsNotUsedUpIsOfNoInterest) {
+    EXPECT_EQ(retry_after(500, {{"x-ratelimit-reset", "1800000042"}}), 0);
+    EXPECT_EQ(retry_after(403, {{"x-ratelimit-remaining", "9"}, {"x-ratelimit-reset", "1800000042"}}), 0);
+    EXPECT_EQ(retry_after(403, {{"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "1800000042"}}), 42);
+}
+
 TEST(FormEncode, FollowsTheUrlStandard) {
     EXPECT_EQ(form_encode("a b&c=d+e%"), "a+b%26c%3Dd%2Be%25");
     EXPECT_EQ(form_encode("\xc3\xa9~*-._"), "%C3%A9%7E*-._");

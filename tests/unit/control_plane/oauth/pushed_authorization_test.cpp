@@ -122,7 +122,7 @@ TEST(DeviceAuthorization, OddAnswersAreRefused) {
 
 TEST(DeviceGrant, SaysWhyThereIsNoTokenYet) {
     for (const auto &[error, outcome] : {std::pair{"authorization_pending", TokenOutcome::kTransient},
-                                         std::pair{"slow_down", TokenOutcome::kTransient},
+                                         std::pair{"slow_down", TokenOutcome::kThrottled},
                                          std::pair{"access_denied", TokenOutcome::kConfiguration},
                                          std::pair{"expired_token", TokenOutcome::kConfiguration}}) {
         Scripted provider;

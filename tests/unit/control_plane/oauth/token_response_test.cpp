@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "malformed_answer"},
         AnswerCase{"TokenBreaksHeader", 200, R"({"access_token":"a\r\nX: y"})", TokenOutcome::kConfiguration,
                    "malformed_answer"},
-        AnswerCase{"Html", 200, "<html>", TokenOutcome::kConfiguration, "malformed_answer"},
+        AnswerCase{"Html", 200, "<html>", TokenOutcome::kOutage, "malformed_answer"},
         AnswerCase{"Array", 200, "[]", TokenOutcome::kConfiguration, "malformed_answer"},
         AnswerCase{"Dead", 400, R"({"error":"invalid_grant","error_description":"secret text"})",
                    TokenOutcome::kInvalidGrant, "invalid_grant"},
@@ -46,11 +46,11 @@ INSTANTIATE_TEST_SUITE_P(
                    "invalid_client"},
         AnswerCase{"Unknown", 400, R"({"error":"canary-token-value"})", TokenOutcome::kConfiguration,
                    "unknown_error"},
-        AnswerCase{"Forbidden", 403, "", TokenOutcome::kConfiguration, "status_403"},
-        AnswerCase{"Redirect", 302, "", TokenOutcome::kConfiguration, "status_302"},
+        AnswerCase{"Forbidden", 403, "", TokenOutcome::kOutage, "status_403"},
+        AnswerCase{"Redirect", 302, "", TokenOutcome::kOutage, "status_302"},
         AnswerCase{"Timeout", 408, "", TokenOutcome::kTransient, "status_408"},
-        AnswerCase{"Throttled", 429, R"({"error":"invalid_grant"})", TokenOutcome::kTransient, "status_429"},
-        AnswerCase{"Outage", 503, R"({"error":"invalid_grant"})", TokenOutcome::kTransient, "status_503"},
+        AnswerCase{"Throttled", 429, R"({"error":"invalid_grant"})", TokenOutcome::kThrottled, "status_429"},
+        AnswerCase{"Outage", 503, R"({"error":"invalid_grant"})", TokenOutcome::kOutage, "status_503"},
         AnswerCase{"SaysLater", 400, R"({"error":"temporarily_unavailable"})", TokenOutcome::kTransient,
                    "temporarily_unavailable"}),
     [](const auto &the_case) { return std::string{the_case.param.name}; });
@@ -90,10 +90,15 @@ TEST(TokenAnswer, ObeysRetryAfter) {
     EXPECT_EQ(parse_token_response(429, "", 33).retry_after_s, 33);
 }
 
-TEST(NoAnswer, IsTransientUnlessTheAddressIsForbidden) {
-    for (const Errc errc : {Errc::kProviderUnavailable, Errc::kProviderSilent}) {
-        EXPECT_EQ(no_token_response(Error{errc, "", "", 0}).outcome, TokenOutcome::kTransient);
-    }
+// Only what was sent can have redeemed anything.
+TEST(NoAnswer, IsAnOutageUnlessTheAddressIsForbidden) {
+    const TokenResponse unsent = no_token_response(Error{Errc::kProviderUnavailable, "", "", 30});
+    EXPECT_EQ(unsent.outcome, TokenOutcome::kOutage);
+    EXPECT_EQ(unsent.retry_after_s, 30);
+    EXPECT_FALSE(unsent.may_be_redeemed);
+    const TokenResponse silent = no_token_response(Error{Errc::kProviderSilent, "", "", 0});
+    EXPECT_EQ(silent.outcome, TokenOutcome::kOutage);
+    EXPECT_TRUE(silent.may_be_redeemed);
     EXPECT_EQ(no_token_response(Error{Errc::kEgressDenied, "", "", 0}).outcome, TokenOutcome::kConfiguration);
 }
 
