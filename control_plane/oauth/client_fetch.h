@@ -1,5 +1,5 @@
-// Sends a client's requests to its provider's endpoints, each with a DPoP proof where the client has a key
-// for it, and once more where the server wants its nonce in the proof (RFC 9449 section 8).
+// Sends a client's requests to its provider's endpoints, each with what client_proof adds to it, and waits
+// for the answers.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,8 @@
 
 #include "control_plane/http/http_client.h"
 #include "control_plane/oauth/client.h"
-#include "control_plane/oauth/dpop.h"
+#include "control_plane/oauth/client_proof.h"
+#include "control_plane/oauth/token_exchange.h"
 #include "shared/clock.h"
 
 namespace nexus::control {
@@ -26,9 +27,13 @@ public:
     /// errors  make's own, kInvalidKey and kCryptoFailure (the proof), fetch's own
     Result<HttpResponse> send(const OAuthClient &client, const Make &make) const;
 
-private:
-    Result<HttpResponse> send_once(const OAuthClient &client, const Make &make, std::string &url) const;
+    /// Goes through an exchange to its end.
+    TokenResponse run(TokenExchange exchange) const;
 
+    /// For exchanges that go their own way with the same servers.
+    const std::shared_ptr<DpopNonces> &nonces() const noexcept { return nonces_; }
+
+private:
     Fetch fetch_;
     Clock clock_;
     std::shared_ptr<DpopNonces> nonces_;  // shared by copies

@@ -51,8 +51,7 @@ TokenResponse TokenEndpoint::poll_device(const OAuthClient &client, const Secret
     std::vector<FormField> fields;
     fields.push_back(form_field("grant_type", "urn:ietf:params:oauth:grant-type:device_code"));
     fields.push_back(FormField{"device_code", device_code.clone()});
-    return first_grant(client,
-                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+    return ask(client, std::move(fields));
 }
 
 }  // namespace nexus::control

@@ -3,7 +3,6 @@
 
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/token_request.h"
-#include "shared/http1/syntax.h"
 
 namespace nexus::control {
 
@@ -11,34 +10,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kRevocationTimeout{3000};
 
-// The request could not be made, or nobody answered it.
-TokenResponse no_answer(const Error &error) {
-    switch (error.errc) {
-        case Errc::kInvalidKey:
-        case Errc::kCryptoFailure:
-            return no_token_request("invalid_client_key");
-        case Errc::kMissingFields:
-        case Errc::kInvalidRequest:
-            return no_token_request("missing_variable");
-        default:
-            return no_token_response(error);
-    }
-}
-
-// A server that does not know DPoP ignores the proof and gives a token that anybody can use (RFC 9449 section
-// 5): not what was asked for. And what is bound to no key of ours is of no use.
-TokenResponse bound_as_asked(const OAuthClient &client, TokenResponse response) {
-    if (response.outcome != TokenOutcome::kTokens) {
-        return response;
-    }
-    const bool is_bound = http1::equal_ignoring_case(response.token_type, "DPoP");
-    if (is_bound == client.dpop_key.empty()) {
-        return no_token_request(is_bound ? "dpop_not_asked_for" : "dpop_not_bound");
-    }
-    if (is_bound) {
-        response.token_type = "DPoP";
-    }
-    return response;
+// A client that outlives the exchange: its caller waits for the end.
+std::shared_ptr<const OAuthClient> borrowed(const OAuthClient &client) {
+    return std::shared_ptr<const OAuthClient>(std::shared_ptr<const OAuthClient>{}, &client);
 }
 
 }  // namespace
@@ -52,19 +26,22 @@ TokenResponse TokenEndpoint::exchange_code(const OAuthClient &client, std::strin
     if (client.profile.pkce) {
         fields.push_back(FormField{"code_verifier", code_verifier.clone()});
     }
-    return first_grant(client,
-                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+    return ask(client, std::move(fields));
 }
 
 TokenResponse TokenEndpoint::client_credentials(const OAuthClient &client,
                                                 const std::vector<std::string> &scopes) const {
+    return fetch_.run(begin_client_credentials(borrowed(client), scopes));
+}
+
+TokenExchange TokenEndpoint::begin_client_credentials(std::shared_ptr<const OAuthClient> client,
+                                                      const std::vector<std::string> &scopes) const {
     std::vector<FormField> fields;
     fields.push_back(form_field("grant_type", "client_credentials"));
     if (!scopes.empty()) {
-        fields.push_back(form_field("scope", join_scopes(scopes, client.profile.scope_separator)));
+        fields.push_back(form_field("scope", join_scopes(scopes, client->profile.scope_separator)));
     }
-    return first_grant(client,
-                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+    return begin_first(std::move(client), std::move(fields));
 }
 
 TokenResponse TokenEndpoint::exchange_token(const OAuthClient &client, const SubjectToken &subject,
@@ -76,96 +53,34 @@ TokenResponse TokenEndpoint::exchange_token(const OAuthClient &client, const Sub
     if (!scopes.empty()) {
         fields.push_back(form_field("scope", join_scopes(scopes, client.profile.scope_separator)));
     }
-    return first_grant(client,
-                       ask(client, client.token_endpoint, std::move(fields), client.profile.token_params));
+    return ask(client, std::move(fields));
 }
 
 TokenResponse TokenEndpoint::refresh(const OAuthClient &client, const Secret &refresh_token) const {
-    const bool by_access_token = client.profile.refresh_with_access_token;
+    return fetch_.run(begin_refresh(borrowed(client), refresh_token));
+}
+
+TokenExchange TokenEndpoint::begin_refresh(std::shared_ptr<const OAuthClient> client,
+                                           const Secret &refresh_token) const {
+    const OAuthProfile &profile = client->profile;
     std::vector<FormField> fields;
     fields.push_back(form_field("grant_type", "refresh_token"));
-    fields.push_back(FormField{by_access_token ? "access_token" : "refresh_token", refresh_token.clone()});
-    const std::string &url =
-        client.profile.refresh_url.empty() ? client.token_endpoint : client.refresh_endpoint;
-    TokenResponse response = ask(client, url, std::move(fields), client.profile.refresh_params);
-    const bool chained = client.profile.chain && client.profile.chain->on_refresh;
-    return finish(client, chained ? follow_chain(client, std::move(response)) : std::move(response));
+    fields.push_back(FormField{profile.refresh_with_access_token ? "access_token" : "refresh_token",
+                               refresh_token.clone()});
+    std::string url = profile.refresh_url.empty() ? client->token_endpoint : client->refresh_endpoint;
+    return TokenExchange(std::move(client), TokenExchange::Kind::kRefresh, std::move(url), std::move(fields),
+                         fetch_.nonces(), clock_);
 }
 
-// The variables that only the answer can give must be in the first one; a refresh that lacks them keeps the
-// old.
-TokenResponse TokenEndpoint::first_grant(const OAuthClient &client, TokenResponse response) const {
-    if (client.profile.chain) {
-        response = follow_chain(client, std::move(response));
-    }
-    if (response.outcome != TokenOutcome::kTokens) {
-        return response;
-    }
-    for (const OAuthVariable &variable : client.profile.variables) {
-        if (variable.from != OAuthVariable::From::kResponse || response.variables.contains(variable.name)) {
-            continue;
-        }
-        if (!variable.default_value) {
-            return no_token_request("missing_variable");
-        }
-        response.variables[variable.name] = *variable.default_value;
-    }
-    return finish(client, std::move(response));
+TokenResponse TokenEndpoint::ask(const OAuthClient &client, std::vector<FormField> fields) const {
+    return fetch_.run(begin_first(borrowed(client), std::move(fields)));
 }
 
-TokenResponse TokenEndpoint::finish(const OAuthClient &client, TokenResponse response) const {
-    if (response.outcome == TokenOutcome::kTokens && client.profile.refresh_with_access_token) {
-        response.refresh_token = response.access_token.clone();
-    }
-    return response;
-}
-
-// What the second answer does not say stays as the first one said it.
-TokenResponse TokenEndpoint::follow_chain(const OAuthClient &client, TokenResponse first) const {
-    if (first.outcome != TokenOutcome::kTokens) {
-        return first;
-    }
-    const TokenChain &chain = *client.profile.chain;
-    const auto make = [&] { return chain_request(client, chain, first.access_token, first.refresh_token); };
-    TokenResponse second = send(client, make, chain.response);
-    if (second.outcome != TokenOutcome::kTokens) {
-        return second;
-    }
-    if (second.refresh_token.empty()) {
-        second.refresh_token = std::move(first.refresh_token);
-    }
-    if (second.id_token.empty()) {
-        second.id_token = std::move(first.id_token);
-    }
-    if (!second.scope) {
-        second.scope = std::move(first.scope);
-    }
-    second.kept.insert(second.kept.begin(), first.kept.begin(), first.kept.end());
-    second.variables.merge(first.variables);
-    return second;
-}
-
-TokenResponse TokenEndpoint::ask(const OAuthClient &client, const std::string &url,
-                                 std::vector<FormField> fields, const NamedTexts &constants) const {
-    if (url.empty()) {
-        return no_token_request("missing_variable");
-    }
-    for (const std::string &resource : client.profile.resources) {
-        fields.push_back(form_field("resource", resource));
-    }
-    const auto make = [&] { return token_request(client, url, clone_fields(fields), constants, clock_()); };
-    return send(client, make, client.profile.response);
-}
-
-TokenResponse TokenEndpoint::send(const OAuthClient &client, const ClientFetch::Make &make,
-                                  const ResponsePaths &paths) const {
-    Result<HttpResponse> response = fetch_.send(client, make);
-    if (!response) {
-        return no_answer(response.error());
-    }
-    return bound_as_asked(client,
-                          parse_token_response(response->status, response->body.view(),
-                                               response->retry_after_s(clock_()), client.profile, paths));
+TokenExchange TokenEndpoint::begin_first(std::shared_ptr<const OAuthClient> client,
+                                         std::vector<FormField> fields) const {
+    std::string url = client->token_endpoint;
+    return TokenExchange(std::move(client), TokenExchange::Kind::kFirst, std::move(url), std::move(fields),
+                         fetch_.nonces(), clock_);
 }
 
 Result<void> TokenEndpoint::revoke(const OAuthClient &client, const Secret &token,

@@ -1,9 +1,11 @@
 // Talks to a provider's token and revocation endpoints, in the way its profile wants: code exchange (RFC 6749
 // section 4.1.3, RFC 7636 section 4.5), client credentials (section 4.4), refresh (section 6), revocation
 // (RFC 7009), device codes (RFC 8628), token exchange (RFC 8693), pushed authorization requests (RFC 9126).
-// How one request is put together is token_request.h's business.
+// How one request is put together is token_request.h's business, what follows from the answers
+// token_exchange.h's.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "control_plane/oauth/client.h"
 #include "control_plane/oauth/client_fetch.h"
 #include "control_plane/oauth/device_authorization.h"
+#include "control_plane/oauth/token_exchange.h"
 #include "control_plane/oauth/token_response.h"
 #include "control_plane/url/url.h"
 #include "shared/clock.h"
@@ -42,6 +45,12 @@ public:
     ///                TokenResponse::refresh_token
     TokenResponse refresh(const OAuthClient &client, const Secret &refresh_token) const;
 
+    /// The two above for whoever sends the requests itself. With `refresh_token_use: single_use` the refresh
+    /// is a single shot (http_client.h).
+    TokenExchange begin_client_credentials(std::shared_ptr<const OAuthClient> client,
+                                           const std::vector<std::string> &scopes) const;
+    TokenExchange begin_refresh(std::shared_ptr<const OAuthClient> client, const Secret &refresh_token) const;
+
     /// Begins a device flow. errors as push_authorization
     Result<DeviceAuthorization> authorize_device(const OAuthClient &client,
                                                  const std::vector<std::string> &scopes) const;
@@ -57,13 +66,10 @@ public:
     Result<void> revoke(const OAuthClient &client, const Secret &token, std::string_view hint) const;
 
 private:
-    TokenResponse ask(const OAuthClient &client, const std::string &url, std::vector<FormField> fields,
-                      const NamedTexts &constants) const;
-    TokenResponse follow_chain(const OAuthClient &client, TokenResponse first) const;
-    TokenResponse finish(const OAuthClient &client, TokenResponse response) const;
-    TokenResponse first_grant(const OAuthClient &client, TokenResponse response) const;
-    TokenResponse send(const OAuthClient &client, const ClientFetch::Make &make,
-                       const ResponsePaths &paths) const;
+    /// For a connection's first tokens, or new ones of a machine's.
+    TokenResponse ask(const OAuthClient &client, std::vector<FormField> fields) const;
+    TokenExchange begin_first(std::shared_ptr<const OAuthClient> client, std::vector<FormField> fields) const;
+
     ClientFetch fetch_;
     Clock clock_;
 };
