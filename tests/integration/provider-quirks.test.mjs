@@ -336,7 +336,7 @@ test('200 with an error body is a failure, at the exchange and at the refresh (D
   odd.answer = () => ({ ok: true, access_token: 'good', refresh_token: 'rt' });
   const { id } = await broker.connect(provider);
   odd.answer = () => ({ ok: false, error: 'ratelimited' });
-  assert.equal((await broker.refresh(id)).status, 502);
+  assert.equal((await broker.refresh(id)).status, 503);
   assert.equal((await broker.token(id)).json.access_token, 'good', 'the good token is not overwritten');
 });
 
