@@ -62,8 +62,8 @@ export async function runOracle(t, {
     outages, connections: final, classes, limits: broker.limits,
   });
   log(JSON.stringify(result.counts));
-  for (const lost of result.verdicts.filter(({ verdict }) => verdict === 'lost').slice(0, EXPLAINED)) {
-    log(`lost: ${JSON.stringify(lost)}`);
+  for (const one of result.verdicts.filter(({ sends }) => sends).slice(0, EXPLAINED)) {
+    log(`${one.verdict}: ${JSON.stringify(one)}`);
   }
   return result;
 }

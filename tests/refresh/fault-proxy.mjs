@@ -23,11 +23,14 @@ const counts = { exchanges: 0, faults: {} };
 let faultsOn = false;
 let slow = { ms: 0, until: 0 };
 
-function forward(request, body) {
+function forward(request, body, received) {
   return new Promise((resolve, reject) => {
     const outgoing = http.request({
       agent, host: '127.0.0.1', port: config.upstreamPort, path: request.url, method: request.method,
-      headers: { 'content-type': request.headers['content-type'] ?? 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) },
+      headers: {
+        'content-type': request.headers['content-type'] ?? 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body),
+        'x-received-at': String(received),
+      },
     }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
@@ -62,8 +65,12 @@ async function exchange(request, response, body) {
 
   const send = async () => {
     entry.forwarded = Date.now();
-    const answer = await forward(request, body);
+    const answer = await forward(request, body, fault === 'late' ? entry.forwarded : entry.received);
     entry.status = answer.status;
+    // The answer is slow, not the request: one that comes late may come behind its own repetition (fault-plan.mjs).
+    if (entry.forwarded < slow.until) {
+      await delay(slow.ms);
+    }
     return answer;
   };
   const cut = () => {
@@ -77,9 +84,6 @@ async function exchange(request, response, body) {
     }
   };
 
-  if (Date.now() < slow.until) {
-    await delay(slow.ms);
-  }
   switch (fault) {
     case 'cut_before': return cut();
     case 'cut_after': await send(); return cut();

@@ -9,6 +9,8 @@ const OF_THE_WAY = new Set(['kill', 'pause', 'refuse', 'slow', 'database_restart
 const STORING_MS = 1000;
 /** From a dead owner's last act another takes over within the lease and so much more, ms. */
 const TAKING_OVER_MS = 5000;
+/** A flag that comes later than this is told about, ms. */
+const SLOW_FLAG_MS = 3000;
 /** A door that closes cuts requests that nobody has seen yet, ms. */
 const CLOSING_MS = 500;
 
@@ -30,13 +32,14 @@ export function judge({ ledger, exchanges, outages, connections, classes, limits
       sends: sends.get(connection.family) ?? [], redemptions: redemptions.get(connection.family) ?? [], rules: classes[connection.class],
     };
     const judged = judgeConnection(connection, own, context);
-    // What is lost has to be explained: with everything that is known of it.
-    return { ...connection, ...judged, ...(judged.verdict === 'lost' ? { sends: own.sends, redemptions: own.redemptions } : {}) };
+    // What ought not to be has to be explained: with everything that is known of it.
+    const isOdd = judged.verdict === 'lost' || judged.flaggedAfter > SLOW_FLAG_MS || own.redemptions.some(({ outcome }) => outcome === Outcome.reuse);
+    return { ...connection, ...judged, ...(isOdd ? { sends: own.sends, redemptions: own.redemptions } : {}) };
   });
   const count = (verdict) => verdicts.filter((one) => one.verdict === verdict).length;
   const strict = verdicts.filter((one) => isStrict(classes[one.class]));
   const certain = strict.filter((one) => one.lostAt !== undefined);
-  const flaggedAfter = certain.filter((one) => one.verdict === 'flagged').map((one) => Math.max(0, one.since - one.lostAt));
+  const flaggedAfter = certain.filter((one) => one.verdict === 'flagged').map((one) => one.flaggedAfter);
   const healing = verdicts.flatMap((one) => one.healing);
   const outcomes = countBy(ledger, 'outcome');
   return {
@@ -72,9 +75,11 @@ function judgeConnection(connection, { sends, redemptions, rules }, context) {
   const last = unknown.at(-1);
   const graced = rules.rotates && rules.grace_s > 0;
   const disturbed = (send) => isDisturbed(send, sends, rules, context);
+  const lostAt = isStrict(rules) && last ? certainSince(last, context) : undefined;
   return {
+    flaggedAfter: Math.max(0, connection.since - lostAt),
+    lostAt,
     verdict: verdictOf(connection, { rules, last, isExcused: graced && last !== undefined && disturbed(firstOf(unknown, last.seq)), context }),
-    lostAt: isStrict(rules) && last ? certainSince(last, context) : undefined,
     // The newest token was never redeemed: the provider would still have taken it.
     unspent: last !== undefined && !redemptions.some(({ seq, outcome }) => seq === last.seq && isGood(outcome)),
     resends: sends.filter((send, i) => sends.slice(0, i).some((before) => before.seq === send.seq && before.answered === null)).length,

@@ -8,14 +8,21 @@
 //   refresh(id)          somebody asks for a new token now; whether one was handed out
 //   states()             Map of id -> {state, reason, since}: `state` "active" or another word, since Unix ms
 //   fault(name, random)  does one fault from its begin to its end: {name, node?, from, to}
+import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startControlPlane } from '../../support/control-plane.mjs';
 import { expectStatus } from '../../support/line.mjs';
+import { built } from '../../support/paths.mjs';
 import { between } from '../random.mjs';
 
 const IMPORTED_AT_ONCE = 100;
 
 export class NexusBroker {
+  /** The schedule came with the configuration of its journal. */
+  get refreshesByItself() {
+    return execFileSync(built('control_plane/nexusd'), ['--help'], { encoding: 'utf8' }).includes('REFRESH_JOURNAL_DIR');
+  }
+
   limits = { leaseMs: Number(process.env.NEXUS_ORACLE_LEASE_MS ?? 12500), sendMs: 10000 };
 
   async start(t, { nodes, database, durable, classes, tokenUrl, env = {} }) {
