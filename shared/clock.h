@@ -11,5 +11,7 @@ using UnixMs = int64_t;
 using Clock = std::function<UnixMs()>;
 
 UnixMs system_now_ms() noexcept;
+/// Milliseconds that only grow, from an arbitrary start.
+int64_t steady_now_ms() noexcept;
 
 }  // namespace nexus
