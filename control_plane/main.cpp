@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -110,6 +111,10 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
         !loaded) {
         return fail_start("ENCRYPTION_KEY", loaded.error());
     }
+    if (::access(config.refresh_journal_folder.c_str(), W_OK | X_OK) != 0) {
+        return fail_start("REFRESH_JOURNAL_DIR", Error{Errc::kInternal, "the folder cannot be written to",
+                                                       config.refresh_journal_folder, 0});
+    }
     Process process(config, metrics, std::move(database), std::move(*signer));
     process.drainer.start();
     Server server(server_options(config), make_router(process.context, process.gate), &metrics);
@@ -117,6 +122,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
         return fail_start("listen", started.error());
     }
     process.keeper.start();
+    process.scheduler.start();
     log::info("started", {{"version", kVersion},
                           {"address", config.listen},
                           {"port", server.port()},
@@ -133,6 +139,8 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     } while (signal == SIGHUP);  // nothing to reload: configuration is read once
     log::info("stopping", {{"signal", signal}});
     server.stop(std::chrono::seconds(config.shutdown_grace_s));
+    process.scheduler.stop();
+    process.engine.stop(std::chrono::seconds(config.shutdown_grace_s));
     process.keeper.stop();
     process.drainer.stop();
     process.audit.stop();

@@ -241,6 +241,12 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     config.request_timeout_s = in.number("REQUEST_TIMEOUT_S", 1, 300);
     config.keepalive_timeout_s = in.number("KEEPALIVE_TIMEOUT_S", 1, 3600);
     config.shutdown_grace_s = in.number("SHUTDOWN_GRACE_S", 0, 600);
+    config.refresh_journal_folder = in.text("REFRESH_JOURNAL_DIR");
+    if (config.refresh_journal_folder.empty()) {
+        const size_t slash = config.database.path.rfind('/');
+        config.refresh_journal_folder =
+            slash == std::string::npos ? "." : config.database.path.substr(0, std::max<size_t>(slash, 1));
+    }
     config.oidc_mode = in.text("OIDC_MODE");
     if (config.oidc_mode != "verified" && config.oidc_mode != "opaque") {
         in.refuse("OIDC_MODE", "must be verified or opaque");

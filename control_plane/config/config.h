@@ -111,6 +111,7 @@ struct Config {
     std::vector<net::Cidr> egress_allowed_cidrs;
     std::string egress_ca_file;          // "" = the system's
     std::string oidc_mode = "verified";  // or "opaque": of providers that do not say
+    std::string refresh_journal_folder = ".";
     std::string log_level = "info";
     unsigned audit_retention_days = 0;  // 0 = audit rows are kept for ever
     unsigned worker_threads = 64;       // they wait for providers, so many more than cores

@@ -67,6 +67,10 @@ constexpr std::array kVariables{
     Variable{"EGRESS_CA_FILE", "", "CA bundle (PEM) for outgoing TLS instead of the system's", false, false},
     Variable{"AUDIT_RETENTION_DAYS", "0",
              "Audit rows older than this are removed; 0 keeps all, at most 36500", false, false},
+    Variable{"REFRESH_JOURNAL_DIR", "",
+             "Folder for refreshed tokens that the database could not take, sealed (default: SQLite's folder, or"
+             " the working one)",
+             false, false},
     Variable{"OIDC_MODE", "verified",
              "What happens to id_tokens where a provider's oidc_mode does not say: verified, or opaque (not "
              "asked for, not kept)",

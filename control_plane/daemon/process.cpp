@@ -16,8 +16,18 @@ HttpClientOptions http_options(const Config &config) {
     return options;
 }
 
-RefresherOptions refresher_options(const Config &config) {
-    RefresherOptions options;
+constexpr size_t kMostRefreshRequests = 2048;
+
+// Requests that refresh tokens are left running beyond their attempts' deadlines.
+HttpClientOptions patient_options(const Config &config) {
+    HttpClientOptions options = http_options(config);
+    options.total_timeout = RefreshOptions{}.patience;
+    return options;
+}
+
+RefreshOptions refresh_options(const Config &config) {
+    RefreshOptions options;
+    options.journal_folder = config.refresh_journal_folder;
     options.oidc_mode = config.oidc_mode;
     return options;
 }
@@ -45,7 +55,12 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       audit(*database, clock, &metrics),
       refusals(audit, clock, &metrics),
       janitor(*database, clock, std::chrono::minutes{10}, config.audit_retention_days * kDayMs, &metrics),
-      refresher(*database, vault, discovery, endpoint, drainer, clock, &metrics, refresher_options(config)),
+      engine(
+          *database, vault, discovery, endpoint,
+          [this](HttpRequest request, HttpMulti::Done done) { multi.send(std::move(request), std::move(done)); },
+          drainer, clock, &metrics, refresh_options(config)),
+      scheduler(*database, engine, clock, &metrics),
+      multi(patient_options(config), &the_metrics, kMostRefreshRequests),
       providers(*database, vault, drainer, EgressGuard(config.egress_allowed_cidrs), clock),
       consents(*database, vault, discovery, signer, endpoint, drainer, config, clock, &metrics),
       callbacks(*database, vault, discovery,
@@ -55,7 +70,7 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
                 ClientFetch(fetch, clock), signer, endpoint, drainer, config, clock, &metrics),
       captures(*database, vault, signer, drainer, config, clock),
       connects(*database, vault, discovery, signer, endpoint, callbacks, consents, captures, config, clock),
-      tokens(*database, records, refresher, audit, clock, &metrics),
+      tokens(*database, records, engine, audit, clock, &metrics),
       agents(*database, drainer, clock),
       connections(*database, vault, UpstreamRevoker(vault, discovery, endpoint), drainer, clock),
       control_keys(*database, clock),

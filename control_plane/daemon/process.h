@@ -3,9 +3,12 @@
 #pragma once
 
 #include "control_plane/api/api.h"
+#include "control_plane/http/http_multi.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oidc/document_keeper.h"
+#include "control_plane/refresh/scheduler.h"
 #include "control_plane/services/janitor.h"
+#include "shared/forward_clock.h"
 
 namespace nexus::control {
 
@@ -18,7 +21,8 @@ struct Process {
     Process &operator=(const Process &) = delete;
 
     const Config &config;
-    Clock clock = system_now_ms;
+    ForwardClock time;
+    Clock clock = [this] { return time.now(); };
     Metrics &metrics;
     std::unique_ptr<store::Database> database;
     StateSigner signer;
@@ -35,7 +39,9 @@ struct Process {
     AuditQueue audit;
     RefusalAudit refusals;
     Janitor janitor;
-    Refresher refresher;
+    RefreshEngine engine;
+    Scheduler scheduler;
+    HttpMulti multi;  // behind the engine: it ends first, and with it what the engine waits for
     ProviderService providers;
     ConsentService consents;
     CallbackService callbacks;

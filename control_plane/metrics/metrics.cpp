@@ -125,6 +125,15 @@ struct Metrics::Impl {
         make.counter("token_refresh_total", {"provider", "result"}, "Token refreshes");
     Series<Histogram> refresh_seconds = make.histogram("token_refresh_duration_seconds", {"provider"},
                                                        "Duration of requests that refresh a token");
+    Histogram &lag = make.histogram("nexus_refresh_lag_seconds",
+                                    "From when a token was due to be refreshed until the new one was stored");
+    Gauge &overdue =
+        make.gauge("nexus_refresh_overdue_seconds", "Age of the oldest row of the refresh queue that is due");
+    Gauge &refreshes_in_flight = make.gauge("nexus_refreshes_in_flight", "Refreshes that have begun");
+    Gauge &journal = make.gauge("nexus_refresh_journal_answers",
+                                "Answers of providers that the database has not taken yet");
+    Series<Counter> lane_blocks = make.counter("nexus_refresh_lane_blocks_total", {"reason"},
+                                               "Times that a provider was left alone for a while");
 
     Series<Counter> cache_writes =
         make.counter("nexus_cache_writes_total", {"kind", "result"}, "Records sent to Redis");
@@ -236,6 +245,22 @@ void Metrics::token_refresh(std::string_view provider, std::string_view result, 
     const std::string_view name = impl_->providers.label(provider);
     impl_->refreshes.at({name, result}).Increment();
     impl_->refresh_seconds.at({name}).Observe(seconds);
+}
+
+void Metrics::refresh_lag(double seconds) {
+    impl_->lag.Observe(seconds);
+}
+void Metrics::refresh_overdue(double seconds) {
+    impl_->overdue.Set(seconds);
+}
+void Metrics::refreshes_in_flight(size_t count) {
+    impl_->refreshes_in_flight.Set(static_cast<double>(count));
+}
+void Metrics::refresh_journal(size_t answers) {
+    impl_->journal.Set(static_cast<double>(answers));
+}
+void Metrics::refresh_lane_blocked(std::string_view reason) {
+    impl_->lane_blocks.at({reason}).Increment();
 }
 
 void Metrics::cache_write(std::string_view kind, std::string_view result) {

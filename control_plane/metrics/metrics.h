@@ -50,6 +50,11 @@ public:
     void oidc_verification(std::string_view result, std::string_view reason, double seconds);
     // token_refresh_total{provider,result}, token_refresh_duration_seconds{provider}
     void token_refresh(std::string_view provider, std::string_view result, double seconds);
+    void refresh_lag(double seconds);          // nexus_refresh_lag_seconds: from when it was due until it was stored
+    void refresh_overdue(double seconds);      // nexus_refresh_overdue_seconds: of the oldest row that is due
+    void refreshes_in_flight(size_t count);    // nexus_refreshes_in_flight
+    void refresh_journal(size_t answers);      // nexus_refresh_journal_answers: that the database has not taken yet
+    void refresh_lane_blocked(std::string_view reason);  // nexus_refresh_lane_blocks_total{reason}
 
     // nexus_cache_writes_total{kind,result}; kind: token, agent; result: written, refused, error
     void cache_write(std::string_view kind, std::string_view result);

@@ -17,6 +17,15 @@ audit::Event refresh_event(std::string_view type, std::string_view reason) {
     return event;
 }
 
+audit::Event refresh_event_of(const store::Connection &connection, std::string_view type,
+                              std::string_view reason) {
+    audit::Event event = refresh_event(type, reason);
+    event.connection_id = connection.id;
+    event.workspace_id = connection.workspace_id;
+    event.provider_id = connection.provider_id;
+    return event;
+}
+
 Error token_unavailable(int64_t retry_after_s) {
     return Error{Errc::kTokenUnavailable,
                  "the token cannot be refreshed right now",

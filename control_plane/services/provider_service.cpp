@@ -9,6 +9,7 @@
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/transition.h"
+#include "control_plane/store/refresh_lanes.h"
 #include "shared/crypto/random.h"
 
 namespace nexus::control {
@@ -179,6 +180,9 @@ Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, c
     Result<void> done = database_.transact([&](store::Transaction &sql) -> Result<void> {
         if (Result<void> replaced = store::providers::replace(sql, next, stored.revision); !replaced) {
             return replaced;
+        }
+        if (Result<void> cleared = store::lanes::clear(sql, next.id); !cleared) {
+            return cleared;  // what was wrong with the old profile is not held against the new one
         }
         return store::audit_log::append(sql, event_about(caller, audit::kProviderUpdated, next),
                                         next.updated_at);

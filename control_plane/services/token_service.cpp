@@ -75,7 +75,7 @@ Result<store::Connection> TokenService::make_usable(const store::Connection &con
     if (decide_refresh(connection, wish, clock_()) == RefreshDecision::kServe) {
         return connection;
     }
-    Result<store::Connection> row = refresher_.refresh(connection.id, wish);
+    Result<store::Connection> row = engine_.refresh(connection.id, wish);
     if (!row && !wish.forced && is_passing_failure(row.error()) && !is_expired(connection, clock_())) {
         return connection;
     }

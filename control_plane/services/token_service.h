@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "control_plane/refresh/refresher.h"
+#include "control_plane/refresh/refresh_engine.h"
 #include "control_plane/services/audit_queue.h"
 #include "control_plane/services/caller.h"
 #include "control_plane/services/record_builder.h"
@@ -14,11 +14,11 @@ class Metrics;
 
 class TokenService {
 public:
-    TokenService(store::Database &database, const RecordBuilder &records, Refresher &refresher,
+    TokenService(store::Database &database, const RecordBuilder &records, RefreshEngine &engine,
                  AuditQueue &audit, Clock clock, Metrics *metrics)
         : database_(database),
           records_(records),
-          refresher_(refresher),
+          engine_(engine),
           audit_(audit),
           clock_(std::move(clock)),
           metrics_(metrics) {}
@@ -53,7 +53,7 @@ private:
 
     store::Database &database_;
     const RecordBuilder &records_;
-    Refresher &refresher_;
+    RefreshEngine &engine_;
     AuditQueue &audit_;
     Clock clock_;
     Metrics *metrics_;

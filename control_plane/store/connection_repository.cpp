@@ -1,4 +1,4 @@
-// Connections: create, read, list, change. Flows are connection_flow.cpp's, leases connection_refresh.cpp's.
+// Connections: create, read, list, change. Flows are connection_flow.cpp's.
 #include "control_plane/store/connection_repository.h"
 
 #include <algorithm>
@@ -30,9 +30,6 @@ Result<Connection> read_connection(const Row &row) {
     connection.attention_reason = in.text();
     connection.expires_at = in.integer();
     connection.refreshable = in.boolean();
-    connection.refresh_epoch = in.integer();
-    connection.refresh_lease_until = in.integer();
-    connection.refresh_owner = in.text();
     connection.last_refreshed_at = in.integer();
     connection.created_at = in.integer();
     connection.updated_at = in.integer();
@@ -98,7 +95,7 @@ Result<void> create(Executor &sql, const Connection &c) {
         sql.execute("INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS
                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                     "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
-                    "$26, $27, $28, $29, $30, $31)",
+                    "$26, $27, $28)",
                     {c.id,
                      c.workspace_id,
                      c.user_id,
@@ -116,9 +113,6 @@ Result<void> create(Executor &sql, const Connection &c) {
                      c.attention_reason,
                      c.expires_at,
                      flag(c.refreshable),
-                     c.refresh_epoch,
-                     c.refresh_lease_until,
-                     c.refresh_owner,
                      c.last_refreshed_at,
                      c.created_at,
                      c.updated_at,
@@ -197,13 +191,13 @@ Result<ConnectionPage> list(Executor &sql, const ConnectionFilter &filter, int64
                                               [](const Connection &connection) { return connection.id; });
 }
 
-Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation,
-                                int64_t epoch, const ConnectionChange &change, UnixMs now) {
+Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
+                          const ConnectionChange &change, UnixMs now) {
     Result<Connection> before = get(sql, id);
     if (!before) {
         return before;
     }
-    if (before->generation != expected_generation || (epoch != 0 && before->refresh_epoch != epoch)) {
+    if (before->generation != expected_generation) {
         return fail(Errc::kConflict, "the connection was changed meanwhile");
     }
     const connection::State to = change.state.value_or(before->state);
@@ -214,18 +208,14 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
 
     // The row may have changed since it was read: the WHERE decides.
     Result<Rows> rows = sql.execute(
-        "UPDATE connections SET state = $4, attention_reason = COALESCE($5, attention_reason), "
-        "expires_at = COALESCE($6, expires_at), refreshable = COALESCE($7, refreshable), "
-        "account_subject = COALESCE($8, account_subject), scopes = COALESCE($9, scopes), "
-        "last_refreshed_at = COALESCE($10, last_refreshed_at), labels = COALESCE($12, labels), "
-        "metadata = COALESCE($13, metadata), variables = COALESCE($14, variables), updated_at = $11, "
-        "deleted_at = COALESCE($15, deleted_at), "
-        "generation = generation + 1, "
-        "refresh_lease_until = CASE WHEN refresh_epoch = $3 THEN 0 ELSE refresh_lease_until END, "
-        "refresh_owner = CASE WHEN refresh_epoch = $3 THEN '' ELSE refresh_owner END "
-        "WHERE id = $1 AND generation = $2 AND ($3 = 0 OR refresh_epoch = $3) "
-        "RETURNING " NEXUS_CONNECTION_COLUMNS,
-        {text(id), expected_generation, epoch, text(to_string(to)), unless_unset(reason_for(change)),
+        "UPDATE connections SET state = $3, attention_reason = COALESCE($4, attention_reason), "
+        "expires_at = COALESCE($5, expires_at), refreshable = COALESCE($6, refreshable), "
+        "account_subject = COALESCE($7, account_subject), scopes = COALESCE($8, scopes), "
+        "last_refreshed_at = COALESCE($9, last_refreshed_at), labels = COALESCE($11, labels), "
+        "metadata = COALESCE($12, metadata), variables = COALESCE($13, variables), updated_at = $10, "
+        "deleted_at = COALESCE($14, deleted_at), generation = generation + 1 "
+        "WHERE id = $1 AND generation = $2 RETURNING " NEXUS_CONNECTION_COLUMNS,
+        {text(id), expected_generation, text(to_string(to)), unless_unset(reason_for(change)),
          unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
          unless_unset(change.account_subject), list_unless_unset(change.scopes),
          unless_unset(change.last_refreshed_at), now, unless_unset(change.labels),
@@ -237,11 +227,6 @@ Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t e
         return fail(Errc::kConflict, "the connection was changed meanwhile");
     }
     return read_connection(rows->rows.front());
-}
-
-Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
-                          const ConnectionChange &change, UnixMs now) {
-    return write_change(sql, id, expected_generation, 0, change, now);
 }
 
 }  // namespace connections

@@ -45,9 +45,6 @@ struct Connection {
     std::string variables = "{}";  // JSON object of strings: values for the templates in the profile's URLs
     int64_t token_version = 0;     // of the newest box in `tokens`; an older one there was put back
 
-    int64_t refresh_epoch = 0;  // grows with each lease
-    UnixMs refresh_lease_until = 0;
-    std::string refresh_owner;
     UnixMs last_refreshed_at = 0;
 
     UnixMs created_at = 0;
@@ -120,17 +117,6 @@ Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_vie
 /// transition)
 Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
                           const ConnectionChange &change, UnixMs now);
-
-/// Takes the refresh lease of an active connection if nobody holds one that is still good.
-/// returns the new epoch, or nullopt: somebody else refreshes (or the connection is gone or not active)
-Result<std::optional<int64_t>> claim_refresh_lease(Executor &sql, std::string_view id, std::string_view owner,
-                                                   UnixMs now, int64_t lease_ms);
-/// As change, and only while the lease of `epoch` has not been superseded; gives the lease back.
-/// errors as change; kConflict also for a lost lease
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
-                                  int64_t epoch, const ConnectionChange &change, UnixMs now);
-/// Gives the lease back after a refresh that changed nothing. A lost lease is no error.
-Result<void> release_refresh_lease(Executor &sql, std::string_view id, int64_t epoch, UnixMs now);
 
 /// token_version of each of these that exists, at most 1000.
 Result<std::map<std::string, int64_t>> token_versions(Executor &sql, std::span<const std::string> ids);

@@ -7,7 +7,7 @@
     "id, workspace_id, user_id, provider_id, state, generation, scopes, return_url, flow_id, "            \
     "flow_expires_at, "                                                                                   \
     "code_verifier_box, nonce, flow_scopes, account_subject, attention_reason, expires_at, refreshable, " \
-    "refresh_epoch, refresh_lease_until, refresh_owner, last_refreshed_at, created_at, updated_at, "      \
+    "last_refreshed_at, created_at, updated_at, "      \
     "labels, metadata, variables, flow_variables, flow_allows_other_account, code_verifier_key_id, "      \
     "token_version, deleted_at"
 #define NEXUS_SELECT_CONNECTION "SELECT " NEXUS_CONNECTION_COLUMNS " FROM connections "
@@ -17,11 +17,4 @@ namespace nexus::control::store {
 Result<Connection> read_connection(const Row &row);
 tl::unexpected<Error> connection_not_found();
 
-namespace connections {
-
-/// change and commit_refresh: epoch 0 = whatever the lease, else only under that lease, which is given back.
-Result<Connection> write_change(Transaction &sql, std::string_view id, int64_t expected_generation,
-                                int64_t epoch, const ConnectionChange &change, UnixMs now);
-
-}  // namespace connections
 }  // namespace nexus::control::store

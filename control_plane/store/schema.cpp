@@ -253,11 +253,53 @@ ALTER TABLE connections ADD COLUMN flow_poll_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE connections ADD COLUMN flow_poll_interval_s BIGINT NOT NULL DEFAULT 0;
 )sql";
 
+// The refresh engine (issue 5): a due queue of its own, narrow and with few indexes, because its rows change
+// at every refresh; the fleet's limits and breakers. What connections kept of leases moves there.
+constexpr std::string_view kRefresh = R"sql(
+CREATE TABLE refreshes (
+    connection_id TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    provider_id TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    wanted_at BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    owner TEXT NOT NULL,
+    token_epoch BIGINT NOT NULL,
+    sent_at BIGINT NOT NULL,
+    rate_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE INDEX refreshes_due ON refreshes (provider_id, due_at) WHERE due_at > 0;
+INSERT INTO refreshes (connection_id, provider_id, workspace_id, due_at, wanted_at, epoch, lease_until, owner,
+                       token_epoch, sent_at, rate_at, attempts, reason)
+SELECT id, provider_id, workspace_id,
+       CASE WHEN state <> 'active' OR expires_at = 0 THEN 0
+            WHEN expires_at > 300000 THEN expires_at - 300000 ELSE 1 END,
+       CASE WHEN state <> 'active' OR expires_at = 0 THEN 0
+            WHEN expires_at > 300000 THEN expires_at - 300000 ELSE 1 END,
+       refresh_epoch + 1, 0, '', refresh_epoch + 1, 0, 0, 0, ''
+FROM connections WHERE refreshable <> 0 AND deleted_at = 0;
+ALTER TABLE connections DROP COLUMN refresh_epoch;
+ALTER TABLE connections DROP COLUMN refresh_lease_until;
+ALTER TABLE connections DROP COLUMN refresh_owner;
+
+CREATE TABLE refresh_lanes (
+    lane TEXT PRIMARY KEY,
+    slot_us BIGINT NOT NULL,
+    blocked_until BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    reason TEXT NOT NULL
+);
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial},
     Migration{2, "broker", kBroker},
     Migration{3, "vault", kVault},
     Migration{4, "oidc", kOidc},
+    Migration{5, "refresh", kRefresh},
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include "control_plane/json/json.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/outbox_repository.h"
+#include "control_plane/store/refresh_repository.h"
 #include "control_plane/store/workspace_repository.h"
+#include "shared/connection/refresh_due.h"
 
 namespace nexus::control::store {
 
@@ -20,27 +22,26 @@ std::string with_token_version(const std::string &data, const Connection &connec
     return object ? object->set("token_version", connection.token_version).dump_text() : data;
 }
 
-Result<void> record(Transaction &sql, const Connection &connection, audit::Event event, UnixMs now) {
-    if (Result<void> queued =
-            outbox::enqueue(sql, redis::EventKind::kToken, connection.id, connection.generation, now);
-        !queued) {
-        return queued;
-    }
+audit::Event event_of(const Connection &connection, audit::Event event) {
     event.connection_id = connection.id;
     event.workspace_id = connection.workspace_id;
     event.provider_id = connection.provider_id;
     event.data = with_token_version(event.data, connection);
-    return audit_log::append(sql, event, now);
+    return event;
 }
 
-Result<Connection> recorded(Transaction &sql, Result<Connection> changed, audit::Event event, UnixMs now) {
-    if (!changed) {
-        return changed;
+Result<void> record(Transaction &sql, const Connection &connection, audit::Event event, UnixMs now) {
+    return outbox::enqueue(sql, redis::EventKind::kToken, connection.id, connection.generation, now)
+        .and_then([&] { return audit_log::append(sql, event_of(connection, std::move(event)), now); });
+}
+
+// What becomes active has a new grant; what is no longer active has none to refresh.
+Result<void> requeue(Executor &sql, const Connection &connection, UnixMs now) {
+    if (connection.state == connection::State::kActive && connection.refreshable) {
+        return refreshes::begin(sql, connection,
+                                connection::refresh_due_at(connection.id, now, connection.expires_at));
     }
-    if (Result<void> done = record(sql, *changed, std::move(event), now); !done) {
-        return fail(done.error());
-    }
-    return changed;
+    return refreshes::rest(sql, connection.id);
 }
 
 }  // namespace
@@ -58,15 +59,30 @@ Result<void> create_connection(Transaction &sql, const Connection &connection, a
 
 Result<Connection> change_connection(Transaction &sql, std::string_view id, int64_t expected_generation,
                                      const ConnectionChange &change, audit::Event event, UnixMs now) {
-    return recorded(sql, connections::change(sql, id, expected_generation, change, now), std::move(event),
-                    now);
+    Result<Connection> changed = connections::change(sql, id, expected_generation, change, now);
+    if (!changed) {
+        return changed;
+    }
+    Result<void> recorded = change.state ? requeue(sql, *changed, now) : Result<void>{};
+    if (recorded) {
+        recorded = record(sql, *changed, std::move(event), now);
+    }
+    return recorded ? std::move(changed) : fail(recorded.error());
 }
 
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
-                                  int64_t epoch, const ConnectionChange &change, audit::Event event,
-                                  UnixMs now) {
-    return recorded(sql, connections::commit_refresh(sql, id, expected_generation, epoch, change, now),
-                    std::move(event), now);
+Result<Connection> change_refreshed(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                    const ConnectionChange &change, audit::Event &event, UnixMs now) {
+    Result<Connection> changed = connections::change(sql, id, expected_generation, change, now);
+    if (!changed) {
+        return changed;
+    }
+    if (Result<void> queued =
+            outbox::enqueue(sql, redis::EventKind::kToken, changed->id, changed->generation, now);
+        !queued) {
+        return fail(queued.error());
+    }
+    event = event_of(*changed, std::move(event));
+    return changed;
 }
 
 Result<void> publish_agent(Transaction &sql, const Agent &agent, audit::Event event, UnixMs now) {

@@ -14,14 +14,16 @@ namespace nexus::control::store {
 Result<void> create_connection(Transaction &sql, const Connection &connection, audit::Event event,
                                UnixMs now);
 
-/// connections::change + outbox + audit. errors as connections::change
+/// connections::change + refresh queue (where the state is set: active = a new grant) + outbox + audit.
+/// errors as connections::change
 Result<Connection> change_connection(Transaction &sql, std::string_view id, int64_t expected_generation,
                                      const ConnectionChange &change, audit::Event event, UnixMs now);
 
-/// connections::commit_refresh + outbox + audit. errors as connections::commit_refresh
-Result<Connection> commit_refresh(Transaction &sql, std::string_view id, int64_t expected_generation,
-                                  int64_t epoch, const ConnectionChange &change, audit::Event event,
-                                  UnixMs now);
+/// What a refresh does to a connection: connections::change + outbox. Its row in the refresh queue is the
+/// caller's to settle, and `event`, filled in, the caller's to append: many refreshes share a transaction,
+/// and the audit chain is locked last. errors as connections::change
+Result<Connection> change_refreshed(Transaction &sql, std::string_view id, int64_t expected_generation,
+                                    const ConnectionChange &change, audit::Event &event, UnixMs now);
 
 /// Outbox rows for all keys of the agent + audit, after agents::update, revoke, add_key or revoke_key.
 Result<void> publish_agent(Transaction &sql, const Agent &agent, audit::Event event, UnixMs now);

@@ -60,7 +60,7 @@ for (const database of ['sqlite', 'postgres']) {
     // Each refresh hands out a token too.
     assert.equal(await count("SELECT count(*) FROM audit_events WHERE event_type = 'token_retrieved'"), reads + REFRESHES);
     assert.equal(await count('SELECT count(*) FROM cache_outbox'), 0);
-    assert.equal(await count("SELECT count(*) FROM connections WHERE refresh_lease_until > 0 AND refresh_owner <> ''"), 0);
+    assert.equal(await count("SELECT count(*) FROM refreshes WHERE lease_until > 0 OR owner <> ''"), 0);
 
     await line.nexusd.start();
     assert.equal((await line.call(agent, connections[0])).status, 200);

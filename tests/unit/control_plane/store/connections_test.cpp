@@ -189,41 +189,6 @@ TEST_P(ConnectionsTest, ADeviceFlowIsAskedForInTurns) {
     EXPECT_EQ(claim("flow-2", 46000), 0) << "a new flow begins anew";
 }
 
-TEST_P(ConnectionsTest, OneHoldsTheRefreshLease) {
-    const Connection active = activate(add_connection());
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "a", 10000, 500), 1);
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10499, 500), std::nullopt);
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10500, 500), 2);
-
-    ConnectionChange refreshed;
-    refreshed.expires_at = 90000;
-    const auto commit = [&](int64_t epoch) {
-        return database_->transact([&](Transaction &sql) {
-            return connections::commit_refresh(sql, active.id, 2, epoch, refreshed, 10600);
-        });
-    };
-    EXPECT_EQ(commit(1).error().errc, Errc::kConflict);  // the late one
-    const Result<Connection> done = commit(2);
-    ASSERT_TRUE(done);
-    EXPECT_EQ(done->expires_at, 90000);
-    EXPECT_EQ(done->refresh_lease_until, 0);
-    EXPECT_EQ(commit(2).error().errc, Errc::kConflict);
-}
-
-TEST_P(ConnectionsTest, ALeaseIsGivenBackByItsHolderOnly) {
-    const Connection active = activate(add_connection());
-    ASSERT_EQ(*connections::claim_refresh_lease(*database_, active.id, "a", 10000, 500), 1);
-    ASSERT_TRUE(connections::release_refresh_lease(*database_, active.id, 7, 10001));
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10002, 500), std::nullopt);
-    ASSERT_TRUE(connections::release_refresh_lease(*database_, active.id, 1, 10003));
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, active.id, "b", 10004, 500), 2);
-}
-
-TEST_P(ConnectionsTest, OnlyActiveOnesAreRefreshed) {
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, add_connection().id, "a", 1, 500), std::nullopt);
-    EXPECT_EQ(*connections::claim_refresh_lease(*database_, "none", "a", 1, 500), std::nullopt);
-}
-
 TEST_P(ConnectionsTest, ATransitionWritesAuditAndOutboxOrNothing) {
     const Connection made = add_connection();
     ConnectionChange to_active;

@@ -1,0 +1,62 @@
+// When a provider may be asked: its profile's rate limits, kept by the whole fleet (GCRA in the database),
+// and a breaker for what is wrong with the provider or with our registration there, rather than with a
+// connection.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control_plane/oauth/profile.h"
+#include "control_plane/oauth/token_response.h"
+#include "control_plane/store/database.h"
+#include "control_plane/store/refresh_lanes.h"
+#include "shared/clock.h"
+
+namespace nexus::control {
+
+/// How many requests may go, and when each.
+struct Admission {
+    std::vector<int64_t> slots_us;  // Unix microseconds, one for each that may go; none = not now
+    UnixMs retry_at = 0;            // none may go: ask again then
+    std::string reason;             // why, as token_response.h names it, or "rate_limited"
+};
+
+class Metrics;
+
+class LaneGate {
+public:
+    LaneGate(store::Database &database, Clock clock, Metrics *metrics)
+        : database_(database), clock_(std::move(clock)), metrics_(metrics) {}
+
+    /// wanted      how many there are to send
+    /// horizon_ms  how far ahead slots may lie
+    Result<Admission> admit(const std::string &provider_id, const std::vector<RateLimit> &limits,
+                            int64_t wanted, int64_t horizon_ms);
+    /// What an answer says of the provider as a whole.
+    void answered(const std::string &provider_id, const TokenResponse &response);
+
+private:
+    Result<std::optional<Admission>> blocked(const std::string &provider_id);
+    void count(const std::string &provider_id, const TokenResponse &response);
+
+    store::Database &database_;
+    Clock clock_;
+    Metrics *metrics_;
+    std::mutex mutex_;
+    std::set<std::string> ailing_;  // lanes with failures, as this process knows
+};
+
+/// GCRA of "requests per window" that no window exceeds: burst at once, the rest evenly.
+struct Pace {
+    int64_t interval_us = 0;
+    int64_t burst = 1;
+};
+Pace pace_of(const RateLimit &limit) noexcept;
+
+/// How long a lane is left alone after so many failures in a row; 0 = not yet.
+int64_t block_ms(const TokenResponse &response, int64_t failures) noexcept;
+
+}  // namespace nexus::control

@@ -1,0 +1,108 @@
+// The rules of redeeming a refresh token exactly once: see redemption.h.
+#include "control_plane/refresh/redemption.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace nexus::control {
+
+namespace {
+
+using Use = RefreshReuse::Use;
+
+constexpr int64_t kUsualDeadlineMs = 10 * 1000;
+constexpr int64_t kCommitMs = 2 * 1000;  // of the lease, for what follows the answer
+constexpr int64_t kFirstPauseMs = 1000;
+constexpr int64_t kLastPauseMs = 60 * 1000;
+constexpr int64_t kLongestRetryAfterS = 3600;
+
+bool is_within_grace(const RefreshReuse &reuse, UnixMs sent_at, UnixMs now) noexcept {
+    return reuse.grace_s > 0 && now < sent_at + reuse.grace_s * 1000;
+}
+
+Verdict later(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response, UnixMs now) {
+    Verdict verdict{Verdict::Ending::kLater, response.reason, claimed};
+    verdict.row.sent_at = sent_at;
+    verdict.row.attempts = claimed.attempts + 1;
+    verdict.row.reason = response.reason;
+    verdict.row.due_at =
+        now + retry_pause_ms(claimed.connection_id, verdict.row.attempts, response.retry_after_s);
+    return verdict;
+}
+
+// Sent, and the answer is lost.
+Verdict ambiguous(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response,
+                  const RefreshReuse &reuse, UnixMs now) {
+    if (reuse.use != Use::kSingleUse) {
+        return later(claimed, sent_at, response, now);
+    }
+    if (!is_within_grace(reuse, sent_at, now)) {
+        return {Verdict::Ending::kAttention, std::string{kLostRotation}, {}};
+    }
+    Verdict verdict{Verdict::Ending::kAgain, response.reason, claimed};
+    verdict.row.sent_at = sent_at;
+    verdict.row.reason = response.reason;
+    verdict.row.due_at = now;
+    return verdict;
+}
+
+}  // namespace
+
+AttemptTimes attempt_times(const RefreshReuse &reuse) noexcept {
+    if (reuse.use != Use::kSingleUse || reuse.grace_s == 0) {
+        return {kUsualDeadlineMs + kCommitMs, kUsualDeadlineMs};
+    }
+    // Somebody else must find the lease free while the grace still lasts.
+    const int64_t lease = std::min(kUsualDeadlineMs + kCommitMs, reuse.grace_s * 1000 * 7 / 10);
+    return {lease, std::min(kUsualDeadlineMs, lease * 3 / 4)};
+}
+
+Plan plan_redemption(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs now) noexcept {
+    const bool may_be_used_up = claimed.sent_at != 0 && reuse.use == Use::kSingleUse;
+    return may_be_used_up && !is_within_grace(reuse, claimed.sent_at, now) ? Plan::kLost : Plan::kSend;
+}
+
+Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response,
+                     const RefreshReuse &reuse, UnixMs now) {
+    const UnixMs first_sent_at = claimed.sent_at != 0 ? claimed.sent_at : sent_at;
+    switch (response.outcome) {
+        case TokenOutcome::kTokens:
+            return {Verdict::Ending::kStore, {}, {}};
+        case TokenOutcome::kInvalidGrant:
+            // Dead after a redemption whose answer nobody saw: that one has used it up.
+            return {Verdict::Ending::kAttention,
+                    claimed.sent_at != 0 ? std::string{kLostRotation} : response.reason,
+                    {}};
+        case TokenOutcome::kUserAction:
+            return {Verdict::Ending::kAttention, response.reason, {}};
+        default:
+            break;
+    }
+    if (response.may_be_redeemed) {
+        return ambiguous(claimed, first_sent_at, response, reuse, now);
+    }
+    return later(claimed, claimed.sent_at, response, now);  // an answer, and not redeemed by this attempt
+}
+
+bool may_store(const store::Refresh &row, const store::Connection &connection, int64_t epoch) noexcept {
+    const bool waits_for_this =
+        connection.state == connection::State::kActive ||
+        (connection.state == connection::State::kAttention && connection.attention_reason == kLostRotation);
+    return waits_for_this && connection.deleted_at == 0 && row.token_epoch < epoch;
+}
+
+bool may_give_up(const store::Refresh &row, const store::Connection &connection,
+                 const store::Refresh &claimed) noexcept {
+    return connection.state == connection::State::kActive && connection.deleted_at == 0 &&
+           row.epoch == claimed.epoch && row.token_epoch == claimed.token_epoch;
+}
+
+int64_t retry_pause_ms(std::string_view connection_id, int64_t attempts, int64_t retry_after_s) noexcept {
+    const int64_t doubled = kFirstPauseMs << std::clamp<int64_t>(attempts - 1, 0, 10);
+    const int64_t pause = std::min(doubled, kLastPauseMs);
+    const auto spread = static_cast<uint64_t>(pause / 4) + 1;
+    const auto jitter = static_cast<int64_t>(std::hash<std::string_view>{}(connection_id) % spread);
+    return std::max(pause - jitter, std::min(retry_after_s, kLongestRetryAfterS) * 1000);
+}
+
+}  // namespace nexus::control

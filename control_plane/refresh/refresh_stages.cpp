@@ -1,0 +1,435 @@
+// The stages of an attempt: see refresh_engine.h. A stage runs where the one before it ended: on a thread of
+// the stages, on that of the group commits (short ones only), or on the transport's.
+#include <utility>
+
+#include "control_plane/log/log.h"
+#include "control_plane/metrics/metrics.h"
+#include "control_plane/refresh/refresh_engine.h"
+#include "control_plane/refresh/refresh_words.h"
+#include "control_plane/store/refresh_repository.h"
+#include "control_plane/store/transition.h"
+
+namespace nexus::control {
+
+namespace {
+
+constexpr int64_t kLeastToSendMs = 200;  // with less before its deadline, a request is not begun
+constexpr int64_t kAgainMs = 150;
+constexpr int kStoreTries = 5;
+
+using Events = std::vector<store::audit_log::Pending>;
+
+// Given back as if nothing had been tried.
+store::Refresh untouched(const store::Refresh &claimed, UnixMs now) {
+    store::Refresh row = claimed;
+    row.due_at = row.sent_at != 0 || row.attempts != 0 ? now : row.wanted_at;
+    return row;
+}
+
+Error error_of(const TokenResponse &response, const store::Refresh &row, UnixMs now) {
+    if (response.outcome == TokenOutcome::kConfiguration) {
+        return Error{Errc::kProviderError, "the provider refused the refresh request", response.reason, 0};
+    }
+    return token_unavailable((row.due_at - now + 999) / 1000);
+}
+
+}  // namespace
+
+void RefreshEngine::in_stage(const AttemptPtr &attempt, void (RefreshEngine::*stage)(const AttemptPtr &)) {
+    const bool is_taken = stages_->submit([this, attempt, stage] {
+        try {
+            (this->*stage)(attempt);
+        } catch (const std::exception &) {
+            log::error("refresh_stage_failed", {{"connection_id", attempt->claimed.connection_id}});
+            end(attempt, fail(Errc::kInternal, "the refresh did not finish"));
+        }
+    });
+    if (!is_taken) {
+        end(attempt, fail(token_unavailable(1)));
+    }
+}
+
+void RefreshEngine::prepare(const AttemptPtr &attempt) {
+    settle_journal(attempt->claimed.connection_id);
+    if (attempt->provider.id.empty()) {
+        Result<store::Provider> provider = store::providers::get(database_, attempt->claimed.provider_id);
+        if (!provider) {
+            return not_prepared(attempt, provider.error());
+        }
+        attempt->provider = std::move(*provider);
+    }
+    Result<Redeemer::Prepared> prepared = redeemer_.prepare(*attempt);
+    if (!prepared) {
+        return not_prepared(attempt, prepared.error());
+    }
+    switch (*prepared) {
+        case Redeemer::Prepared::kNothing:
+            return nothing_to_do(attempt);
+        case Redeemer::Prepared::kLost:
+            return give_up(attempt, std::string{kLostRotation});
+        case Redeemer::Prepared::kTooSoon: {
+            store::Refresh row = attempt->claimed;
+            row.due_at = attempt->rate_at;
+            row.attempts = std::max<int64_t>(1, row.attempts);  // whoever comes before then is told so
+            row.reason = "rate_limited";
+            return give_back(attempt, row, token_unavailable((row.due_at - clock_() + 999) / 1000), {});
+        }
+        case Redeemer::Prepared::kReady:
+            break;
+    }
+    if (attempt->send_at_us <= clock_() * 1000) {
+        return intend(attempt);
+    }
+    const Pace pace = attempt->client->profile.rate_limits.empty()
+                          ? Pace{}
+                          : pace_of(attempt->client->profile.rate_limits.front());
+    slots_->put(attempt->provider.id, attempt->send_at_us - clock_() * 1000, pace.interval_us * 97 / 100,
+                [this, attempt] { intend(attempt); });
+}
+
+void RefreshEngine::intend(const AttemptPtr &attempt) {
+    attempt->sent_at = clock_();
+    auto is_marked = std::make_shared<bool>(false);
+    commits_->submit(
+        [this, attempt, is_marked](store::Transaction &sql, Events &) {
+            return store::refreshes::mark_sent(sql, attempt->claimed, attempt->sent_at, attempt->rate_at)
+                .map([&](bool marked) { *is_marked = marked; });
+        },
+        [this, attempt, is_marked](const Result<void> &done) {
+            if (!done) {
+                return end(attempt, fail(done.error()));  // the lease runs out by itself
+            }
+            *is_marked ? send(attempt) : superseded(attempt);
+        });
+}
+
+// From here on the token may be used up, whatever becomes of us.
+void RefreshEngine::send(const AttemptPtr &attempt) {
+    if (attempt->deadline_at - clock_() < kLeastToSendMs) {
+        if (attempt->is_judged.exchange(true)) {
+            return;
+        }
+        return give_back(attempt, untouched(attempt->claimed, clock_()), token_unavailable(1), {});
+    }
+    HttpRequest request = std::move(*attempt->request);
+    attempt->request.reset();
+    request.total_timeout = options_.patience;
+    if (attempt->started == std::chrono::steady_clock::time_point{}) {
+        attempt->started = std::chrono::steady_clock::now();
+        slots_->put({}, (attempt->deadline_at - clock_()) * 1000, 0, [this, attempt] { overdue(attempt); });
+        log::debug("refresh_started",
+                   {{"connection_id", attempt->connection.id}, {"epoch", attempt->claimed.epoch}});
+    }
+    transport_(std::move(request),
+               [this, attempt](Result<HttpResponse> response) { answered(attempt, std::move(response)); });
+}
+
+void RefreshEngine::answered(const AttemptPtr &attempt, Result<HttpResponse> response) {
+    attempt->exchange->answer(std::move(response));
+    attempt->request = attempt->exchange->next();
+    if (attempt->request) {
+        return send(attempt);
+    }
+    if (attempt->is_judged.exchange(true)) {
+        static_cast<void>(stages_->submit([this, attempt] { take_late(attempt); }));
+        return;
+    }
+    attempt->response = attempt->exchange->take_result();
+    in_stage(attempt, &RefreshEngine::conclude);
+}
+
+// The deadline has passed: for the attempt that is no answer. The request is left running, because an answer
+// that comes after all may hold the only copy of a token (also to a process that was stopped meanwhile).
+void RefreshEngine::overdue(const AttemptPtr &attempt) {
+    if (attempt->is_judged.exchange(true)) {
+        return;
+    }
+    attempt->response.outcome = TokenOutcome::kOutage;
+    attempt->response.reason = "no_answer_in_time";
+    attempt->response.may_be_redeemed = true;
+    in_stage(attempt, &RefreshEngine::conclude);
+}
+
+void RefreshEngine::take_late(const AttemptPtr &attempt) {
+    TokenResponse response = attempt->exchange->take_result();
+    if (response.outcome != TokenOutcome::kTokens) {
+        return;
+    }
+    std::shared_ptr<const Answer> answer = redeemer_.take_answer(*attempt, std::move(response), 0);
+    commits_->submit(
+        [this, answer](store::Transaction &sql, Events &events) {
+            return store_answer(sql, events, vault_, *answer, clock_()).map([](const store::Connection &) {});
+        },
+        [this, answer](const Result<void> &done) {
+            const Errc errc = done ? Errc::kInvalidState : done.error().errc;
+            if (done) {
+                log::info("late_answer_stored", {{"connection_id", answer->connection_id}});
+                drainer_.notify();
+            } else if (errc != Errc::kInvalidState && errc != Errc::kConnectionNotFound) {
+                journal_.keep(answer);
+            }
+        });
+}
+
+void RefreshEngine::count(const AttemptPtr &attempt, const TokenResponse &response) {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - attempt->started;
+    slowness_.record(attempt->provider.id, static_cast<int64_t>(took.count() * 1000));
+    gate_.answered(attempt->provider.id, response);
+    if (metrics_ != nullptr) {
+        const bool is_success = response.outcome == TokenOutcome::kTokens;
+        metrics_->token_refresh(attempt->provider.name, is_success ? "success" : response.reason,
+                                took.count());
+    }
+}
+
+void RefreshEngine::conclude(const AttemptPtr &attempt) {
+    TokenResponse response = std::move(attempt->response);
+    if (response.outcome == TokenOutcome::kTokens) {  // before anything else: it exists nowhere but here
+        attempt->answer =
+            redeemer_.take_answer(*attempt, std::move(response), slowness_.p99_ms(attempt->provider.id));
+        store(attempt);
+        TokenResponse good;
+        good.outcome = TokenOutcome::kTokens;
+        return count(attempt, good);
+    }
+    count(attempt, response);
+    if (!response.refresh_token.empty()) {  // what failed came after it
+        attempt->answer = redeemer_.take_refresh_token(*attempt, std::move(response));
+        return store(attempt);
+    }
+    Verdict verdict = judge_answer(attempt->claimed, attempt->sent_at, response, attempt->reuse, clock_());
+    switch (verdict.ending) {
+        case Verdict::Ending::kAttention:
+            return give_up(attempt, verdict.reason);
+        case Verdict::Ending::kAgain:
+            return again(attempt, std::move(verdict.row));
+        default:
+            return give_back(attempt, verdict.row, error_of(response, verdict.row, clock_()), verdict.reason);
+    }
+}
+
+void RefreshEngine::store(const AttemptPtr &attempt) {
+    auto row = std::make_shared<store::Connection>();
+    commits_->submit(
+        [this, attempt, row](store::Transaction &sql, Events &events) {
+            return store_answer(sql, events, vault_, *attempt->answer, clock_())
+                .map([&](store::Connection connection) { *row = std::move(connection); });
+        },
+        [this, attempt, row](const Result<void> &done) {
+            stored(attempt, done ? Result<store::Connection>{std::move(*row)} : fail(done.error()));
+        });
+}
+
+void RefreshEngine::stored(const AttemptPtr &attempt, const Result<store::Connection> &row) {
+    if (row) {
+        return finish(attempt, *row);
+    }
+    switch (row.error().errc) {
+        case Errc::kInvalidState:
+        case Errc::kConnectionNotFound:
+        case Errc::kNoRefreshToken:  // the connection was deleted with all its rows
+            return superseded(attempt);
+        case Errc::kConflict:
+            if (++attempt->stores_tried < kStoreTries) {
+                return store(attempt);
+            }
+            break;
+        default:
+            break;
+    }
+    const bool is_kept = journal_.keep(attempt->answer);
+    log::error(
+        "refresh_not_stored",
+        {{"connection_id", attempt->connection.id}, {"reason", row.error().message}, {"journal", is_kept}});
+    end(attempt, fail(row.error()));
+}
+
+void RefreshEngine::finish(const AttemptPtr &attempt, store::Connection row) {
+    const bool is_refreshed = row.state == connection::State::kActive;
+    if (is_refreshed) {
+        log::info("token_refreshed", {{"connection_id", row.id}, {"generation", row.generation}});
+        if (metrics_ != nullptr && attempt->is_scheduled && attempt->claimed.wanted_at != 0) {
+            metrics_->refresh_lag(static_cast<double>(clock_() - attempt->claimed.wanted_at) / 1000);
+        }
+    } else {
+        log::warn("connection_attention", {{"connection_id", row.id}, {"reason", row.attention_reason}});
+    }
+    const bool is_taken = stages_->submit([this, attempt, row] {
+        (void)drainer_.flush(redis::EventKind::kToken, row.id, row.generation);
+        end(attempt, row);
+    });
+    if (!is_taken) {
+        end(attempt, row);
+    }
+}
+
+void RefreshEngine::give_up(const AttemptPtr &attempt, const std::string &reason) {
+    auto row = std::make_shared<store::Connection>();
+    commits_->submit(
+        [this, attempt, reason, row](store::Transaction &sql, Events &events) -> Result<void> {
+            const std::string &id = attempt->claimed.connection_id;
+            Result<store::Connection> connection = store::connections::get(sql, id);
+            if (!connection) {
+                return fail(connection.error());
+            }
+            Result<store::Refresh> queued = store::refreshes::get(sql, id);
+            if (!queued) {
+                return fail(queued.error());
+            }
+            if (!may_give_up(*queued, *connection, attempt->claimed)) {
+                return fail(Errc::kInvalidState, "the connection has gone on");
+            }
+            store::ConnectionChange change;
+            change.state = connection::State::kAttention;
+            change.attention_reason = reason;
+            audit::Event event = refresh_event(audit::kTokenRefreshFatal, reason);
+            Result<store::Connection> changed =
+                store::change_refreshed(sql, id, connection->generation, change, event, clock_());
+            if (!changed) {
+                return fail(changed.error());
+            }
+            *row = std::move(*changed);
+            events.push_back({std::move(event), clock_()});
+            queued->due_at = queued->sent_at = queued->attempts = 0;
+            queued->reason = reason;
+            return store::refreshes::give_back(sql, *queued);
+        },
+        [this, attempt, row, reason](const Result<void> &done) {
+            if (done) {
+                return finish(attempt, std::move(*row));
+            }
+            const Errc errc = done.error().errc;
+            if (errc == Errc::kConflict && ++attempt->stores_tried < kStoreTries) {
+                return give_up(attempt, reason);
+            }
+            errc == Errc::kStoreUnavailable ? end(attempt, fail(done.error())) : superseded(attempt);
+        });
+}
+
+// Somebody else changed the row while the provider answered: the row as it is now is the truth.
+void RefreshEngine::superseded(const AttemptPtr &attempt) {
+    log::info("refresh_superseded",
+              {{"connection_id", attempt->claimed.connection_id}, {"epoch", attempt->claimed.epoch}});
+    nothing_to_do(attempt);
+}
+
+void RefreshEngine::nothing_to_do(const AttemptPtr &attempt) {
+    commits_->submit(
+        [attempt](store::Transaction &sql, Events &) -> Result<void> {
+            Result<store::Refresh> row = store::refreshes::get(sql, attempt->claimed.connection_id);
+            if (!row || row->epoch != attempt->claimed.epoch) {
+                return {};
+            }
+            row->due_at = row->wanted_at;
+            return store::refreshes::give_back(sql, *row);
+        },
+        [this, attempt](const Result<void> &) { in_stage(attempt, &RefreshEngine::tell_row); });
+}
+
+void RefreshEngine::tell_row(const AttemptPtr &attempt) {
+    end(attempt, store::connections::get(database_, attempt->claimed.connection_id));
+}
+
+void RefreshEngine::not_prepared(const AttemptPtr &attempt, const Error &error) {
+    TokenResponse response;
+    response.retry_after_s = error.retry_after_s;
+    switch (error.errc) {
+        case Errc::kProviderUnavailable:
+        case Errc::kProviderSilent:
+            response.outcome = TokenOutcome::kOutage;
+            response.reason = "discovery_unavailable";
+            break;
+        case Errc::kProviderError:
+        case Errc::kEgressDenied:
+            response.outcome = TokenOutcome::kConfiguration;
+            response.reason = "discovery_failed";
+            break;
+        default:  // our own store or vault, or nothing to refresh with: nobody else's business
+            response.outcome = TokenOutcome::kTransient;
+            break;
+    }
+    // Sent nothing: what was unknown before is so still.
+    const Verdict verdict = judge_answer(attempt->claimed, clock_(), response, attempt->reuse, clock_());
+    store::Refresh row = verdict.row;
+    if (error.errc == Errc::kNoRefreshToken || error.errc == Errc::kStaticToken ||
+        error.errc == Errc::kConnectionNotFound || error.errc == Errc::kProviderNotFound) {
+        row.due_at = row.attempts = 0;
+    }
+    give_back(attempt, row, response.reason.empty() ? error : error_of(response, row, clock_()),
+              response.reason);
+}
+
+// Asked once more within the provider's grace, under an epoch of its own.
+void RefreshEngine::again(const AttemptPtr &attempt, store::Refresh row) {
+    commits_->submit(
+        [row](store::Transaction &sql, Events &) { return store::refreshes::give_back(sql, row); },
+        [this, attempt](const Result<void> &done) {
+            if (!done) {
+                return end(attempt, fail(done.error()));
+            }
+            slots_->put({}, kAgainMs * 1000, 0,
+                        [this, attempt] { in_stage(attempt, &RefreshEngine::claim_again); });
+        });
+}
+
+void RefreshEngine::claim_again(const AttemptPtr &attempt) {
+    const UnixMs now = clock_();
+    Result<std::optional<store::Refresh>> claimed = store::refreshes::claim(
+        database_, attempt->claimed.connection_id, owner_, now, lease_ms(attempt->reuse));
+    if (!claimed || !*claimed) {  // somebody else is at it
+        return end(attempt, claimed ? fail(token_unavailable(1)) : fail(claimed.error()));
+    }
+    // A new one, because an answer to the old one may still come.
+    auto next = std::make_shared<Attempt>();
+    next->claimed = std::move(**claimed);
+    next->wish = attempt->wish;
+    next->is_scheduled = attempt->is_scheduled;
+    next->reuse = attempt->reuse;
+    next->provider = attempt->provider;
+    next->flight = attempt->flight;
+    next->deadline_at = now + attempt_times(next->reuse).deadline_ms;
+    prepare(next);
+}
+
+/// reason  for the audit and the log; "" = it is no failure
+void RefreshEngine::give_back(const AttemptPtr &attempt, store::Refresh row, const Error &error,
+                              std::string_view reason) {
+    if (!reason.empty()) {
+        log::warn("refresh_failed", {{"connection_id", row.connection_id}, {"reason", reason}});
+    }
+    commits_->submit(
+        [this, row = std::move(row), attempt, why = std::string{reason}](store::Transaction &sql,
+                                                                         Events &events) {
+            if (!why.empty()) {
+                audit::Event event = refresh_event_of(attempt->connection, audit::kTokenRefreshFailed, why);
+                events.push_back({std::move(event), clock_()});
+            }
+            return store::refreshes::give_back(sql, row);
+        },
+        [this, attempt, error](const Result<void> &done) {
+            if (!done) {  // it runs out by itself
+                log::warn("lease_not_released", {{"connection_id", attempt->claimed.connection_id}});
+            }
+            end(attempt, fail(error));
+        });
+}
+
+void RefreshEngine::end(const AttemptPtr &attempt, RefreshOutcome outcome) {
+    if (attempt->flight) {
+        flights_.land(attempt->flight, std::move(outcome));
+    }
+    {
+        const std::scoped_lock lock(mutex_);
+        --in_flight_;
+        const auto found = of_provider_.find(attempt->claimed.provider_id);
+        if (found != of_provider_.end() && --found->second == 0) {
+            of_provider_.erase(found);
+        }
+    }
+    idle_.notify_all();
+    if (is_room_wanted_.exchange(false)) {
+        has_room_();
+    }
+}
+
+}  // namespace nexus::control
