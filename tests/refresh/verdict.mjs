@@ -83,7 +83,7 @@ function judgeConnection(connection, { sends, redemptions, rules }, context) {
     // The newest token was never redeemed: the provider would still have taken it.
     unspent: last !== undefined && !redemptions.some(({ seq, outcome }) => seq === last.seq && isGood(outcome)),
     resends: sends.filter((send, i) => sends.slice(0, i).some((before) => before.seq === send.seq && before.answered === null)).length,
-    healing: graced ? unknown.filter((send) => LOSES_COMMITTED.has(send.fault) && !disturbed(send)).map((send) => isHealed(send, redemptions)) : [],
+    healing: graced ? healingOf(unknown, redemptions, disturbed) : [],
   };
 }
 
@@ -121,7 +121,13 @@ function certainSince({ received, cut, gone }, { owners, limits: { leaseMs, send
   return overlaps(owners, received, end) ? Math.max(end, received + leaseMs) : end;
 }
 
-/** After an answer that was lost behind the commit: did the broker get a later one? */
+/** One boolean for each answer that was lost behind the commit; where it is not healed, and was not to be, none. */
+function healingOf(unknown, redemptions, disturbed) {
+  return unknown.filter(({ fault }) => LOSES_COMMITTED.has(fault)).map((send) => isHealed(send, redemptions) || (disturbed(send) ? undefined : false))
+    .filter((healed) => healed !== undefined);
+}
+
+/** Did the broker get a later answer? */
 const isHealed = ({ seq, received }, redemptions) => redemptions.some((one) =>
   one.received > received && (one.seq > seq || (one.seq === seq && one.outcome === Outcome.replayed)) && isGood(one.outcome));
 
