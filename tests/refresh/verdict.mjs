@@ -39,7 +39,7 @@ export function judge({ ledger, exchanges, outages, connections, classes, limits
   const count = (verdict) => verdicts.filter((one) => one.verdict === verdict).length;
   const strict = verdicts.filter((one) => isStrict(classes[one.class]));
   const certain = strict.filter((one) => one.lostAt !== undefined);
-  const flaggedAfter = certain.filter((one) => one.verdict === 'flagged').map((one) => one.flaggedAfter);
+  const flaggedAfter = strict.filter(({ verdict }) => verdict === 'flagged' || verdict === 'flagged_unseen').map((one) => one.flaggedAfter);
   const healing = verdicts.flatMap((one) => one.healing);
   const outcomes = countBy(ledger, 'outcome');
   return {
@@ -76,10 +76,13 @@ function judgeConnection(connection, { sends, redemptions, rules }, context) {
   const graced = rules.rotates && rules.grace_s > 0;
   const disturbed = (send) => isDisturbed(send, sends, rules, context);
   const lostAt = isStrict(rules) && last ? certainSince(last, context) : undefined;
+  const newest = sends.at(-1);
+  // Answered, but its owner died before that was stored.
+  const isUnstored = newest !== undefined && newest.answered !== null && overlaps(context.owners, newest.received, newest.answered);
   return {
-    flaggedAfter: Math.max(0, connection.since - lostAt),
     lostAt,
-    verdict: verdictOf(connection, { rules, last, isExcused: graced && last !== undefined && disturbed(firstOf(unknown, last.seq)), context }),
+    flaggedAfter: Math.max(0, connection.since - (lostAt ?? (isUnstored ? newest.received + context.limits.leaseMs : connection.since))),
+    verdict: verdictOf(connection, { rules, last, isUnstored, isExcused: graced && last !== undefined && disturbed(firstOf(unknown, last.seq)), context }),
     // The newest token was never redeemed: the provider would still have taken it.
     unspent: last !== undefined && !redemptions.some(({ seq, outcome }) => seq === last.seq && isGood(outcome)),
     resends: sends.filter((send, i) => sends.slice(0, i).some((before) => before.seq === send.seq && before.answered === null)).length,
@@ -87,7 +90,7 @@ function judgeConnection(connection, { sends, redemptions, rules }, context) {
   };
 }
 
-function verdictOf(connection, { rules, last, isExcused, context: { owners, closings, limits } }) {
+function verdictOf(connection, { rules, last, isUnstored, isExcused, context: { owners, closings, limits } }) {
   if (connection.good && connection.state === 'active') {
     return 'healthy';
   }
@@ -99,7 +102,7 @@ function verdictOf(connection, { rules, last, isExcused, context: { owners, clos
   }
   // An intent is written before the request is sent, and an answer is stored after it came: a kill leaves both unknown.
   const since = connection.since - limits.leaseMs - TAKING_OVER_MS;
-  const isOwnersEnd = owners.some(({ from, to }) => to >= since && from <= connection.since);
+  const isOwnersEnd = isUnstored || owners.some(({ from, to }) => to >= since && from <= connection.since);
   if (isStrict(rules)) {
     return isOwnersEnd || closings.some(({ from, to }) => connection.since >= from && connection.since <= to) ? 'flagged_unseen' : 'lost';
   }

@@ -31,6 +31,11 @@ test('a loss is certain when the sender gives up, and with a dead owner when its
   assert.equal(verdict(killed).flagged_within_ms, 300);
 });
 
+test('an answer that died with its owner is flagged, unseen, however late; how late is measured', () => {
+  const result = verdict({ connection: attention('strict', 90000), exchanges: [sent(1, 1000)], outages: [{ name: 'kill', from: 1500, to: 1600 }] });
+  assert.deepEqual([result.verdict, result.flagged_within_ms, result.flagged_share], ['flagged_unseen', 69000, null]);
+});
+
 test('a strict provider asked again is counted, whatever comes of it', () => {
   const exchanges = [cut(1, 1000, 'cut_before'), sent(1, 2000)];
   const { strict_resends: resends, flagged_share: share } = verdict({ connection: healthy('strict'), ledger: [redeemed(1, 2000)], exchanges });
