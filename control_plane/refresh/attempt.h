@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/oauth/token_exchange.h"
@@ -41,6 +42,12 @@ struct Attempt {
     TokenResponse response;
     std::shared_ptr<const Answer> answer;
     int stores_tried = 0;
+
+    // Where nothing is stored.
+    store::Refresh back;  // as it is given back
+    std::string why;      // for the audit; "" = it is no failure
+    RefreshOutcome outcome = fail(Errc::kInternal, "the refresh did not finish");
+    int backs_tried = 0;
 };
 
 using AttemptPtr = std::shared_ptr<Attempt>;

@@ -39,7 +39,7 @@ Pace pace_of(const RateLimit &limit) noexcept {
 
 int64_t block_ms(const TokenResponse &response, int64_t failures) noexcept {
     if (is_about_the_client(response)) {
-        return doubled(30 * 1000, failures - 1, 15 * 60 * 1000);
+        return doubled(2000, failures - 1, 15 * 60 * 1000);
     }
     switch (response.outcome) {
         case TokenOutcome::kThrottled:

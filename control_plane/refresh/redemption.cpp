@@ -12,12 +12,15 @@ using Use = RefreshReuse::Use;
 
 constexpr int64_t kUsualDeadlineMs = 10 * 1000;
 constexpr int64_t kCommitMs = 2 * 1000;  // of the lease, for what follows the answer
+constexpr int64_t kLeastToSendMs = 200;  // with less before its deadline, a request is not begun
 constexpr int64_t kFirstPauseMs = 1000;
 constexpr int64_t kLastPauseMs = 60 * 1000;
 constexpr int64_t kLongestRetryAfterS = 3600;
 
+// With a fifth of it left (at most a second), because a request takes time to arrive.
 bool is_within_grace(const RefreshReuse &reuse, UnixMs sent_at, UnixMs now) noexcept {
-    return reuse.grace_s > 0 && now < sent_at + reuse.grace_s * 1000;
+    const int64_t grace_ms = reuse.grace_s * 1000;
+    return now < sent_at + grace_ms - std::min<int64_t>(1000, grace_ms / 5);
 }
 
 Verdict later(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response, UnixMs now) {
@@ -52,14 +55,19 @@ AttemptTimes attempt_times(const RefreshReuse &reuse) noexcept {
     if (reuse.use != Use::kSingleUse || reuse.grace_s == 0) {
         return {kUsualDeadlineMs + kCommitMs, kUsualDeadlineMs};
     }
-    // Somebody else must find the lease free while the grace still lasts.
-    const int64_t lease = std::min(kUsualDeadlineMs + kCommitMs, reuse.grace_s * 1000 * 7 / 10);
+    // Somebody else must find the lease free while there is grace enough left to ask again.
+    const int64_t lease = std::min(kUsualDeadlineMs + kCommitMs, reuse.grace_s * 1000 * 2 / 5);
     return {lease, std::min(kUsualDeadlineMs, lease * 3 / 4)};
 }
 
 Plan plan_redemption(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs now) noexcept {
     const bool may_be_used_up = claimed.sent_at != 0 && reuse.use == Use::kSingleUse;
     return may_be_used_up && !is_within_grace(reuse, claimed.sent_at, now) ? Plan::kLost : Plan::kSend;
+}
+
+bool may_send_now(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at,
+                  UnixMs now) noexcept {
+    return now + kLeastToSendMs <= deadline_at && plan_redemption(claimed, reuse, now) == Plan::kSend;
 }
 
 Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response,

@@ -36,6 +36,10 @@ enum class Plan : uint8_t {
 };
 Plan plan_redemption(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs now) noexcept;
 
+/// The same at the last moment, when a request is about to go: a process may have been stopped since.
+bool may_send_now(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at,
+                  UnixMs now) noexcept;
+
 /// What becomes of an attempt whose request was sent.
 struct Verdict {
     enum class Ending : uint8_t {

@@ -263,8 +263,12 @@ void RefreshEngine::replay(const std::shared_ptr<const Answer> &answer,
 }
 
 void RefreshEngine::replay_journal() {
+    if (replays_ > 0) {
+        return;  // the last round has not ended: the database is slow to refuse
+    }
     for (const std::shared_ptr<const Answer> &answer : journal_.waiting()) {
-        replay(answer, [](bool) {});
+        ++replays_;
+        replay(answer, [this](bool) { --replays_; });
     }
 }
 

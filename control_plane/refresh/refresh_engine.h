@@ -104,6 +104,7 @@ private:
     void again(const AttemptPtr &attempt, store::Refresh row);
     void give_back(const AttemptPtr &attempt, store::Refresh row, const Error &error,
                    std::string_view reason);
+    void write_back(const AttemptPtr &attempt);
     void not_prepared(const AttemptPtr &attempt, const Error &error);
     void nothing_to_do(const AttemptPtr &attempt);
     void tell_row(const AttemptPtr &attempt);
@@ -129,6 +130,7 @@ private:
     Flights flights_;
     std::function<void()> has_room_ = [] {};
     std::atomic<bool> is_room_wanted_ = false;
+    std::atomic<size_t> replays_ = 0;  // of the journal, that were handed in
     std::atomic<size_t> in_flight_ = 0;
     mutable std::mutex mutex_;  // of of_provider_
     std::condition_variable idle_;

@@ -13,9 +13,10 @@ namespace nexus::control {
 
 namespace {
 
-constexpr int64_t kLeastToSendMs = 200;  // with less before its deadline, a request is not begun
 constexpr int64_t kAgainMs = 150;
 constexpr int kStoreTries = 5;
+constexpr int kBackTries = 20;
+constexpr int64_t kBackPauseMs = 500;
 
 using Events = std::vector<store::audit_log::Pending>;
 
@@ -96,8 +97,8 @@ void RefreshEngine::intend(const AttemptPtr &attempt) {
                 .map([&](bool marked) { *is_marked = marked; });
         },
         [this, attempt, is_marked](const Result<void> &done) {
-            if (!done) {
-                return end(attempt, fail(done.error()));  // the lease runs out by itself
+            if (!done) {  // it may be there all the same
+                return give_back(attempt, untouched(attempt->claimed, clock_()), done.error(), {});
             }
             *is_marked ? send(attempt) : superseded(attempt);
         });
@@ -105,7 +106,7 @@ void RefreshEngine::intend(const AttemptPtr &attempt) {
 
 // From here on the token may be used up, whatever becomes of us.
 void RefreshEngine::send(const AttemptPtr &attempt) {
-    if (attempt->deadline_at - clock_() < kLeastToSendMs) {
+    if (!may_send_now(attempt->claimed, attempt->reuse, attempt->deadline_at, clock_())) {
         if (attempt->is_judged.exchange(true)) {
             return;
         }
@@ -397,20 +398,35 @@ void RefreshEngine::give_back(const AttemptPtr &attempt, store::Refresh row, con
     if (!reason.empty()) {
         log::warn("refresh_failed", {{"connection_id", row.connection_id}, {"reason", reason}});
     }
+    attempt->outcome = fail(error);
+    attempt->back = std::move(row);
+    attempt->why = std::string{reason};
+    write_back(attempt);
+}
+
+// What is known must not be lost: without it, whoever comes next must think that the token may be used up. So
+// it is tried for about as long as a lease lasts.
+void RefreshEngine::write_back(const AttemptPtr &attempt) {
     commits_->submit(
-        [this, row = std::move(row), attempt, why = std::string{reason}](store::Transaction &sql,
-                                                                         Events &events) {
-            if (!why.empty()) {
-                audit::Event event = refresh_event_of(attempt->connection, audit::kTokenRefreshFailed, why);
+        [this, attempt](store::Transaction &sql, Events &events) {
+            if (!attempt->why.empty()) {
+                audit::Event event =
+                    refresh_event_of(attempt->connection, audit::kTokenRefreshFailed, attempt->why);
                 events.push_back({std::move(event), clock_()});
             }
-            return store::refreshes::give_back(sql, row);
+            return store::refreshes::give_back(sql, attempt->back);
         },
-        [this, attempt, error](const Result<void> &done) {
+        [this, attempt](const Result<void> &done) {
+            if (!done && ++attempt->backs_tried < kBackTries) {
+                if (attempt->flight) {  // nobody needs to wait for that
+                    flights_.land(attempt->flight, attempt->outcome);
+                }
+                return slots_->put({}, kBackPauseMs * 1000, 0, [this, attempt] { write_back(attempt); });
+            }
             if (!done) {  // it runs out by itself
                 log::warn("lease_not_released", {{"connection_id", attempt->claimed.connection_id}});
             }
-            end(attempt, fail(error));
+            end(attempt, attempt->outcome);
         });
 }
 

@@ -125,6 +125,7 @@ void Scheduler::serve(const std::string &provider_id, Round &round) {
     if (!profile) {
         return;
     }
+    settle_open(*provider, *profile);
     Result<Admission> admission = engine_.gate().admit(
         provider_id, profile->rate_limits, std::min(room, options_.round), options_.slot_horizon_ms);
     if (!admission) {
@@ -146,41 +147,67 @@ void Scheduler::serve(const std::string &provider_id, Round &round) {
     }
 }
 
+// What may have been used up at a provider that takes a token once is decided at once, past its lane: as lost,
+// which needs no asking, or by asking again while the grace lasts.
+void Scheduler::settle_open(const store::Provider &provider, const OAuthProfile &profile) {
+    if (profile.reuse.use != RefreshReuse::Use::kSingleUse) {
+        return;
+    }
+    Result<std::vector<store::DueRow>> rows =
+        store::refreshes::open_rows(database_, provider.id, clock_(), options_.round);
+    if (rows && !rows->empty()) {
+        claim(provider, profile, *rows, {});
+    }
+}
+
+/// slots_us  one for each row; none = at once
+/// returns   how many were claimed; nullopt: the database is away
+std::optional<size_t> Scheduler::claim(const store::Provider &provider, const OAuthProfile &profile,
+                                       const std::vector<store::DueRow> &rows,
+                                       const std::vector<int64_t> &slots_us) {
+    std::vector<std::string> ids;
+    for (const store::DueRow &row : rows) {
+        ids.push_back(row.connection_id);
+    }
+    const UnixMs now = clock_();
+    Result<std::vector<store::Refresh>> claimed = store::refreshes::claim_due(
+        database_, ids, engine_.owner(), now, engine_.lease_ms(profile.reuse));
+    if (!claimed) {
+        return std::nullopt;
+    }
+    for (size_t i = 0; i < claimed->size(); ++i) {
+        auto attempt = std::make_shared<Attempt>();
+        attempt->claimed = std::move((*claimed)[i]);
+        attempt->is_scheduled = true;
+        attempt->reuse = profile.reuse;
+        attempt->provider = provider;
+        attempt->deadline_at = now + attempt_times(profile.reuse).deadline_ms + engine_.slot_wait_ms();
+        attempt->send_at_us = slots_us.empty() ? 0 : slots_us[i];
+        engine_.begin(attempt);
+    }
+    return claimed->size();
+}
+
 /// returns how many were claimed
 int64_t Scheduler::begin_some(const store::Provider &provider, const OAuthProfile &profile,
                               const Admission &admission, UnixMs now) {
     const size_t count = admission.slots_us.size();
     const auto window = static_cast<int64_t>(count) * kWindow;
-    Result<std::vector<store::DueRow>> rows = store::refreshes::due_rows(database_, provider.id, now, window);
+    Result<std::vector<store::DueRow>> rows =
+        store::refreshes::due_rows(database_, provider.id, now, window);
     if (!rows) {
         return 0;
     }
     const bool is_crowded = rows->size() == static_cast<size_t>(window);
     FairPick pick = pick_fairly(std::move(*rows), count);
-    std::vector<std::string> ids;
-    for (const store::DueRow &row : pick.taken) {
-        ids.push_back(row.connection_id);
-    }
-    Result<std::vector<store::Refresh>> claimed =
-        store::refreshes::claim_due(database_, ids, engine_.owner(), now, engine_.lease_ms(profile.reuse));
+    const std::optional<size_t> claimed = claim(provider, profile, pick.taken, admission.slots_us);
     if (!claimed) {
         return 0;
     }
-    size_t slot = 0;
-    for (store::Refresh &row : *claimed) {
-        auto attempt = std::make_shared<Attempt>();
-        attempt->claimed = std::move(row);
-        attempt->is_scheduled = true;
-        attempt->reuse = profile.reuse;
-        attempt->provider = provider;
-        attempt->deadline_at = now + attempt_times(profile.reuse).deadline_ms + engine_.slot_wait_ms();
-        attempt->send_at_us = admission.slots_us[slot++];
-        engine_.begin(attempt);
-    }
     if (is_crowded && has_client_limit(profile)) {
-        make_way(std::move(pick.left), profile, claimed->size(), now);
+        make_way(std::move(pick.left), profile, *claimed, now);
     }
-    return static_cast<int64_t>(claimed->size());
+    return static_cast<int64_t>(*claimed);
 }
 
 // There is more due than may go: what cannot be served for a while is moved to about when it can, so that the

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -43,6 +44,9 @@ private:
     };
     void run() noexcept;
     void serve(const std::string &provider_id, Round &round);
+    void settle_open(const store::Provider &provider, const OAuthProfile &profile);
+    std::optional<size_t> claim(const store::Provider &provider, const OAuthProfile &profile,
+                                const std::vector<store::DueRow> &rows, const std::vector<int64_t> &slots_us);
     int64_t begin_some(const store::Provider &provider, const OAuthProfile &profile,
                        const Admission &admission, UnixMs now);
     void make_way(std::vector<store::DueRow> left, const OAuthProfile &profile, size_t taken, UnixMs now);

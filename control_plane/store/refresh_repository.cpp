@@ -191,11 +191,9 @@ Result<std::vector<DueProvider>> due_providers(Executor &sql) {
     return out;
 }
 
-Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs now, int64_t limit) {
-    Result<Rows> rows = sql.execute(
-        "SELECT connection_id, workspace_id, due_at FROM refreshes WHERE provider_id = $1 AND due_at > 0 AND "
-        "due_at <= $2 ORDER BY due_at LIMIT $3",
-        {text(provider_id), now, limit});
+namespace {
+
+Result<std::vector<DueRow>> read_due(const Result<Rows> &rows) {
     if (!rows) {
         return fail(rows.error());
     }
@@ -212,6 +210,23 @@ Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id
         out.push_back(std::move(one));
     }
     return out;
+}
+
+#define NEXUS_SELECT_DUE                                                                               \
+    "SELECT connection_id, workspace_id, due_at FROM refreshes WHERE provider_id = $1 AND due_at > 0 " \
+    "AND due_at <= $2 "
+
+}  // namespace
+
+Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs now, int64_t limit) {
+    return read_due(
+        sql.execute(NEXUS_SELECT_DUE "ORDER BY due_at LIMIT $3", {text(provider_id), now, limit}));
+}
+
+Result<std::vector<DueRow>> open_rows(Executor &sql, std::string_view provider_id, UnixMs now,
+                                      int64_t limit) {
+    return read_due(sql.execute(NEXUS_SELECT_DUE "AND sent_at > 0 ORDER BY due_at LIMIT $3",
+                                {text(provider_id), now, limit}));
 }
 
 Result<void> postpone(Executor &sql, std::span<const std::string> connection_ids, UnixMs now, UnixMs due_at) {

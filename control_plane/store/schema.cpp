@@ -272,6 +272,7 @@ CREATE TABLE refreshes (
     reason TEXT NOT NULL
 );
 CREATE INDEX refreshes_due ON refreshes (provider_id, due_at) WHERE due_at > 0;
+CREATE INDEX refreshes_open ON refreshes (provider_id, due_at) WHERE due_at > 0 AND sent_at > 0;
 INSERT INTO refreshes (connection_id, provider_id, workspace_id, due_at, wanted_at, epoch, lease_until, owner,
                        token_epoch, sent_at, rate_at, attempts, reason)
 SELECT id, provider_id, workspace_id,

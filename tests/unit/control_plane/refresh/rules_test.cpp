@@ -21,7 +21,7 @@ TEST(AttemptTimes, TheDeadlineIsBeforeTheLeasesEndAndBothWithinTheGrace) {
         EXPECT_LT(times.deadline_ms, times.lease_ms);
         EXPECT_GT(times.deadline_ms, 0);
         if (reuse.grace_s > 0) {
-            EXPECT_LT(times.lease_ms, reuse.grace_s * 1000);
+            EXPECT_LE(times.lease_ms, reuse.grace_s * 1000 / 2) << "time is left for whoever takes over";
         }
     }
 }
@@ -62,8 +62,8 @@ TokenResponse failed(TokenOutcome outcome, std::string reason, int64_t retry_aft
 
 TEST(BlockMs, OurOwnRegistrationIsLeftAloneAtOnceOutagesAfterAFew) {
     const TokenResponse refused = failed(TokenOutcome::kConfiguration, "invalid_client");
-    EXPECT_EQ(block_ms(refused, 1), 30'000);
-    EXPECT_EQ(block_ms(refused, 2), 60'000);
+    EXPECT_EQ(block_ms(refused, 1), 2000);
+    EXPECT_EQ(block_ms(refused, 2), 4000);
     EXPECT_EQ(block_ms(refused, 20), 900'000);
     EXPECT_EQ(block_ms(failed(TokenOutcome::kConfiguration, "invalid_scope"), 9), 0)
         << "one connection's matter";

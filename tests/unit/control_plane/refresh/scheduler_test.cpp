@@ -87,16 +87,40 @@ TEST_F(SchedulerTest, ARefusedRegistrationIsOneBreakerAndNoDeadConnection) {
     now_ = queued().due_at;
     run(*refresh, scheduler);
     EXPECT_EQ(calls_, 1);
-    now_ += 20'000;
+    now_ += 1500;
     run(*refresh, scheduler);
     EXPECT_EQ(calls_, 1) << "left alone";
-    now_ += 15'000;
+    now_ += 1000;
     status_ = 200;
     body_ = R"({"access_token":"a2","refresh_token":"r2","expires_in":3600})";
     run(*refresh, scheduler);
     EXPECT_EQ(calls_, 2) << "one finds out";
     EXPECT_EQ(stored().refresh_token.view(), "r2");
     EXPECT_EQ(store::lanes::get(*database_, row().provider_id)->failures, 0);
+}
+
+// What is left of a dead process's attempt is decided at once, whatever the provider's state: a strict
+// provider needs no asking, and a grace does not wait.
+TEST_F(SchedulerTest, OpenQuestionsDoNotWaitForALane) {
+    for (const bool has_grace : {false, true}) {
+        SCOPED_TRACE(has_grace);
+        give_profile(has_grace ? R"({"refresh_token_use":"single_use","reuse_grace_s":5})"
+                               : R"({"refresh_token_use":"single_use"})");
+        const std::string provider = row().provider_id;
+        ASSERT_TRUE(store::lanes::count_failure(*database_, provider, "unreachable"));
+        ASSERT_TRUE(store::lanes::block(*database_, provider, now_ + 60'000));
+        ASSERT_TRUE(store::refreshes::begin(*database_, row(), now_));
+        const store::Refresh claimed = **store::refreshes::claim(*database_, kConnection, "dead", now_, 1000);
+        ASSERT_TRUE(*store::refreshes::mark_sent(*database_, claimed, now_, 0));
+        now_ += 1001;
+        calls_ = 0;
+        auto refresh = engine();
+        Scheduler scheduler(*database_, *refresh, clock());
+        run(*refresh, scheduler);
+        EXPECT_EQ(calls_, has_grace ? 1 : 0);
+        EXPECT_EQ(row().state, has_grace ? State::kActive : State::kAttention);
+        ASSERT_TRUE(database_->execute("UPDATE connections SET state = 'active', attention_reason = ''"));
+    }
 }
 
 TEST_F(SchedulerTest, RetryAfterIsObeyed) {
