@@ -6,11 +6,9 @@
 
 namespace nexus::control {
 
-FairPick pick_fairly(std::vector<store::DueRow> rows, size_t count) {
-    FairPick out;
+std::vector<store::DueRow> pick_fairly(std::vector<store::DueRow> rows, size_t count) {
     if (rows.size() <= count) {
-        out.taken = std::move(rows);
-        return out;
+        return rows;
     }
     // The n-th row of its workspace goes in turn n; the sort keeps the order of age within a turn.
     std::map<std::string, size_t> seen;
@@ -19,14 +17,13 @@ FairPick pick_fairly(std::vector<store::DueRow> rows, size_t count) {
         order.emplace_back(seen[rows[i].workspace_id]++, i);
     }
     std::ranges::sort(order);
-    std::vector<bool> is_taken(rows.size());
-    for (size_t i = 0; i < count; ++i) {
-        is_taken[order[i].second] = true;
+    order.resize(count);
+    std::ranges::sort(order, {}, &std::pair<size_t, size_t>::second);
+    std::vector<store::DueRow> taken;
+    for (const auto &[turn, index] : order) {
+        taken.push_back(std::move(rows[index]));
     }
-    for (size_t i = 0; i < rows.size(); ++i) {
-        (is_taken[i] ? out.taken : out.left).push_back(std::move(rows[i]));
-    }
-    return out;
+    return taken;
 }
 
 }  // namespace nexus::control

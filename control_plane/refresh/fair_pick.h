@@ -8,12 +8,8 @@
 
 namespace nexus::control {
 
-struct FairPick {
-    std::vector<store::DueRow> taken;
-    std::vector<store::DueRow> left;  // in their order
-};
-
-/// rows  the oldest first
-FairPick pick_fairly(std::vector<store::DueRow> rows, size_t count);
+/// rows     the oldest first
+/// returns  `count` of them, in their order
+std::vector<store::DueRow> pick_fairly(std::vector<store::DueRow> rows, size_t count);
 
 }  // namespace nexus::control

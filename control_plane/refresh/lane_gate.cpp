@@ -37,6 +37,16 @@ Pace pace_of(const RateLimit &limit) noexcept {
     return {(window_us + spread - 1) / spread, burst};
 }
 
+int64_t slot_gap_us(const std::vector<RateLimit> &limits) noexcept {
+    int64_t gap_us = 0;
+    for (const RateLimit &limit : limits) {
+        if (limit.per == RateLimit::Per::kClient && pace_of(limit).burst == 1) {
+            gap_us = std::max(gap_us, pace_of(limit).interval_us);
+        }
+    }
+    return gap_us;
+}
+
 int64_t block_ms(const TokenResponse &response, int64_t failures) noexcept {
     if (is_about_the_client(response)) {
         return doubled(2000, failures - 1, 15 * 60 * 1000);

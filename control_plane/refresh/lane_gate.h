@@ -56,6 +56,9 @@ struct Pace {
 };
 Pace pace_of(const RateLimit &limit) noexcept;
 
+/// The least time between two requests of the client; 0 = there is no such limit.
+int64_t slot_gap_us(const std::vector<RateLimit> &limits) noexcept;
+
 /// How long a lane is left alone after so many failures in a row; 0 = not yet.
 int64_t block_ms(const TokenResponse &response, int64_t failures) noexcept;
 

@@ -93,6 +93,7 @@ private:
     // The stages of an attempt (refresh_stages.cpp). Each hands it to the next, or ends it.
     void prepare(const AttemptPtr &attempt);
     void intend(const AttemptPtr &attempt);
+    void send_in_turn(const AttemptPtr &attempt);
     void send(const AttemptPtr &attempt);
     void answered(const AttemptPtr &attempt, Result<HttpResponse> response);
     void overdue(const AttemptPtr &attempt);

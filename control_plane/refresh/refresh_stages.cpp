@@ -14,6 +14,7 @@ namespace nexus::control {
 namespace {
 
 constexpr int64_t kAgainMs = 150;
+constexpr int64_t kIntentLeadMs = 50;
 constexpr int kStoreTries = 5;
 constexpr int kBackTries = 20;
 constexpr int64_t kBackPauseMs = 500;
@@ -78,14 +79,12 @@ void RefreshEngine::prepare(const AttemptPtr &attempt) {
         case Redeemer::Prepared::kReady:
             break;
     }
-    if (attempt->send_at_us <= clock_() * 1000) {
+    // The intent is written shortly before the slot: whoever dies in between has not used the token.
+    const int64_t early_us = attempt->send_at_us - clock_() * 1000 - kIntentLeadMs * 1000;
+    if (early_us <= 0) {
         return intend(attempt);
     }
-    const Pace pace = attempt->client->profile.rate_limits.empty()
-                          ? Pace{}
-                          : pace_of(attempt->client->profile.rate_limits.front());
-    slots_->put(attempt->provider.id, attempt->send_at_us - clock_() * 1000, pace.interval_us * 97 / 100,
-                [this, attempt] { intend(attempt); });
+    slots_->put({}, early_us, 0, [this, attempt] { intend(attempt); });
 }
 
 void RefreshEngine::intend(const AttemptPtr &attempt) {
@@ -100,8 +99,17 @@ void RefreshEngine::intend(const AttemptPtr &attempt) {
             if (!done) {  // it may be there all the same
                 return give_back(attempt, untouched(attempt->claimed, clock_()), done.error(), {});
             }
-            *is_marked ? send(attempt) : superseded(attempt);
+            *is_marked ? send_in_turn(attempt) : superseded(attempt);
         });
+}
+
+void RefreshEngine::send_in_turn(const AttemptPtr &attempt) {
+    const int64_t gap_us = slot_gap_us(attempt->client->profile.rate_limits);
+    if (gap_us == 0) {
+        return send(attempt);
+    }
+    slots_->put(attempt->provider.id, attempt->send_at_us - clock_() * 1000, gap_us,
+                [this, attempt] { send(attempt); });
 }
 
 // From here on the token may be used up, whatever becomes of us.

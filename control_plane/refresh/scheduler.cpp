@@ -2,6 +2,8 @@
 #include "control_plane/refresh/scheduler.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
@@ -12,20 +14,7 @@ namespace nexus::control {
 namespace {
 
 constexpr int64_t kWindow = 4;  // rows that are looked at for each that may go
-
-bool has_client_limit(const OAuthProfile &profile) {
-    return std::ranges::any_of(profile.rate_limits,
-                               [](const RateLimit &limit) { return limit.per == RateLimit::Per::kClient; });
-}
-
-int64_t slowest_interval_us(const OAuthProfile &profile) {
-    int64_t slowest = 0;
-    for (const RateLimit &limit : profile.rate_limits) {
-        slowest =
-            limit.per == RateLimit::Per::kClient ? std::max(slowest, pace_of(limit).interval_us) : slowest;
-    }
-    return slowest;
-}
+constexpr double kGoldenRatio = 0.6180339887498949;  // its multiples spread evenly
 
 }  // namespace
 
@@ -135,8 +124,9 @@ void Scheduler::serve(const std::string &provider_id, Round &round) {
         round.next_at = std::min(round.next_at, std::max(admission->retry_at, now + 1));
         return;
     }
-    const int64_t begun = begin_some(*provider, *profile, *admission, now);
-    if (begun < static_cast<int64_t>(admission->slots_us.size())) {
+    const size_t begun = begin_some(*provider, *profile, *admission, now);
+    if (begun < admission->slots_us.size()) {  // the next ones of a provider that has some are not far
+        round.next_at = std::min(round.next_at, now + options_.pause.count());
         return;
     }
     const UnixMs last_slot = admission->slots_us.back() / 1000;
@@ -189,43 +179,32 @@ std::optional<size_t> Scheduler::claim(const store::Provider &provider, const OA
 }
 
 /// returns how many were claimed
-int64_t Scheduler::begin_some(const store::Provider &provider, const OAuthProfile &profile,
-                              const Admission &admission, UnixMs now) {
+size_t Scheduler::begin_some(const store::Provider &provider, const OAuthProfile &profile,
+                             const Admission &admission, UnixMs now) {
     const size_t count = admission.slots_us.size();
-    const auto window = static_cast<int64_t>(count) * kWindow;
-    Result<std::vector<store::DueRow>> rows =
-        store::refreshes::due_rows(database_, provider.id, now, window);
-    if (!rows) {
-        return 0;
-    }
-    const bool is_crowded = rows->size() == static_cast<size_t>(window);
-    FairPick pick = pick_fairly(std::move(*rows), count);
-    const std::optional<size_t> claimed = claim(provider, profile, pick.taken, admission.slots_us);
-    if (!claimed) {
-        return 0;
-    }
-    if (is_crowded && has_client_limit(profile)) {
-        make_way(std::move(pick.left), profile, *claimed, now);
-    }
-    return static_cast<int64_t>(*claimed);
+    return claim(provider, profile, pick_fairly(candidates(provider.id, now, count), count),
+                 admission.slots_us)
+        .value_or(0);
 }
 
-// There is more due than may go: what cannot be served for a while is moved to about when it can, so that the
-// window shows whoever else is waiting.
-void Scheduler::make_way(std::vector<store::DueRow> left, const OAuthProfile &profile, size_t taken,
-                         UnixMs now) {
-    const int64_t interval_us = slowest_interval_us(profile);
-    const size_t step = std::max<size_t>(taken, 1);
-    for (size_t first = 0; first < left.size(); first += step) {
-        std::vector<std::string> ids;
-        for (size_t i = first; i < std::min(first + step, left.size()); ++i) {
-            ids.push_back(std::move(left[i].connection_id));
-        }
-        const auto ahead = static_cast<int64_t>(first + step);
-        if (!store::refreshes::postpone(database_, ids, now, now + ahead * interval_us / 1000)) {
-            return;
-        }
+// The oldest that are due; where there are more than that, also those from some moment between then and now on,
+// another one each time, so that whoever came behind a workspace with very many is seen too.
+std::vector<store::DueRow> Scheduler::candidates(const std::string &provider_id, UnixMs now, size_t count) {
+    const auto window = static_cast<int64_t>(count) * kWindow;
+    Result<std::vector<store::DueRow>> oldest =
+        store::refreshes::due_rows(database_, provider_id, 1, now, window);
+    if (!oldest || oldest->size() < static_cast<size_t>(window)) {
+        return oldest ? std::move(*oldest) : std::vector<store::DueRow>{};
     }
+    const UnixMs first = oldest->back().due_at + 1;
+    look_ = std::fmod(look_ + kGoldenRatio, 1.0);
+    const UnixMs from = first + static_cast<int64_t>(look_ * static_cast<double>(std::max<int64_t>(0, now - first)));
+    Result<std::vector<store::DueRow>> later =
+        store::refreshes::due_rows(database_, provider_id, from, now, window);
+    if (later) {
+        std::ranges::move(*later, std::back_inserter(*oldest));
+    }
+    return std::move(*oldest);
 }
 
 void Scheduler::report(const std::vector<store::DueProvider> &providers, UnixMs now) {

@@ -16,6 +16,7 @@ namespace nexus::control {
 
 struct SchedulerOptions {
     std::chrono::milliseconds longest_sleep{1000};  // rows of other processes, and of new connections
+    std::chrono::milliseconds pause{50};            // after some of a provider's were due
     std::chrono::milliseconds shortest_sleep{10};   // between rounds while there is more to do
     int64_t round = static_cast<int64_t>(store::refreshes::kMaxClaims);  // claims of a provider in one round
     int64_t slot_horizon_ms = 250;
@@ -47,9 +48,9 @@ private:
     void settle_open(const store::Provider &provider, const OAuthProfile &profile);
     std::optional<size_t> claim(const store::Provider &provider, const OAuthProfile &profile,
                                 const std::vector<store::DueRow> &rows, const std::vector<int64_t> &slots_us);
-    int64_t begin_some(const store::Provider &provider, const OAuthProfile &profile,
-                       const Admission &admission, UnixMs now);
-    void make_way(std::vector<store::DueRow> left, const OAuthProfile &profile, size_t taken, UnixMs now);
+    size_t begin_some(const store::Provider &provider, const OAuthProfile &profile,
+                      const Admission &admission, UnixMs now);
+    std::vector<store::DueRow> candidates(const std::string &provider_id, UnixMs now, size_t count);
     void report(const std::vector<store::DueProvider> &providers, UnixMs now);
 
     store::Database &database_;
@@ -57,7 +58,8 @@ private:
     Clock clock_;
     Metrics *metrics_;
     const SchedulerOptions options_;
-    size_t first_ = 0;  // whose turn it is to be served first
+    size_t first_ = 0;   // whose turn it is to be served first
+    double look_ = 0.5;  // of the time between the oldest due row and now, where to look as well
     std::mutex mutex_;
     std::condition_variable wake_;
     bool is_notified_ = false;

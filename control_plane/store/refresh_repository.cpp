@@ -218,32 +218,16 @@ Result<std::vector<DueRow>> read_due(const Result<Rows> &rows) {
 
 }  // namespace
 
-Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs now, int64_t limit) {
-    return read_due(
-        sql.execute(NEXUS_SELECT_DUE "ORDER BY due_at LIMIT $3", {text(provider_id), now, limit}));
+Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs from, UnixMs now,
+                                     int64_t limit) {
+    return read_due(sql.execute(NEXUS_SELECT_DUE "AND due_at >= $3 ORDER BY due_at LIMIT $4",
+                                {text(provider_id), now, from, limit}));
 }
 
 Result<std::vector<DueRow>> open_rows(Executor &sql, std::string_view provider_id, UnixMs now,
                                       int64_t limit) {
     return read_due(sql.execute(NEXUS_SELECT_DUE "AND sent_at > 0 ORDER BY due_at LIMIT $3",
                                 {text(provider_id), now, limit}));
-}
-
-Result<void> postpone(Executor &sql, std::span<const std::string> connection_ids, UnixMs now, UnixMs due_at) {
-    for (; !connection_ids.empty();
-         connection_ids = connection_ids.subspan(std::min(connection_ids.size(), kMaxClaims))) {
-        std::vector<Value> parameters{now, due_at};
-        const std::string places =
-            bind_ids(connection_ids.first(std::min(connection_ids.size(), kMaxClaims)), parameters);
-        Result<Rows> moved =
-            sql.execute("UPDATE refreshes SET due_at = $2 WHERE connection_id IN (" + places +
-                            ") AND lease_until <= $1 AND due_at > 0 AND due_at <= $1",
-                        parameters);
-        if (!moved) {
-            return fail(moved.error());
-        }
-    }
-    return {};
 }
 
 }  // namespace nexus::control::store::refreshes

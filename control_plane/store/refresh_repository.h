@@ -79,12 +79,11 @@ Result<void> give_back(Executor &sql, const Refresh &row);
 
 /// Every provider that has rows in the queue, with its first due one: one step of an index each.
 Result<std::vector<DueProvider>> due_providers(Executor &sql);
-/// A provider's rows that are due, the oldest first.
-Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs now, int64_t limit);
+/// A provider's rows that became due from `from` (at least 1) until now, the oldest first.
+Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs from, UnixMs now,
+                                     int64_t limit);
 /// Of these, those whose token may have been used up (sent_at): whoever worked on them has gone.
 Result<std::vector<DueRow>> open_rows(Executor &sql, std::string_view provider_id, UnixMs now, int64_t limit);
-/// Makes these, if they are due and free, due later.
-Result<void> postpone(Executor &sql, std::span<const std::string> connection_ids, UnixMs now, UnixMs due_at);
 
 }  // namespace refreshes
 }  // namespace nexus::control::store
