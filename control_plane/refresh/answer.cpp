@@ -57,7 +57,7 @@ Result<store::Connection> store_answer(store::Transaction &sql,
     change.state = connection::State::kActive;
     audit::Event event = refresh_event(audit::kTokenRefreshed, {});
     Result<store::Connection> changed =
-        store::change_refreshed(sql, connection->id, connection->generation, change, event, now);
+        store::change_refreshed(sql, *connection, change, event, now);
     if (!changed) {
         return changed;
     }

@@ -16,6 +16,7 @@ namespace nexus::control {
 
 namespace {
 
+constexpr unsigned kCommitThreads = 2;
 constexpr unsigned kStageQueue = 100000;  // far above what may be in flight
 
 int64_t seconds_up(int64_t ms) {
@@ -50,7 +51,8 @@ RefreshEngine::RefreshEngine(store::Database &database, const Vault &vault, Disc
       redeemer_(database, vault, discovery, std::move(endpoint), clock, metrics, options_.oidc_mode),
       gate_(database, clock, metrics),
       journal_(options_.journal_folder, vault),
-      commits_(std::make_unique<store::GroupCommit>(database)),
+      commits_(std::make_unique<store::GroupCommit>(database, kCommitThreads)),
+      intents_(std::make_unique<store::GroupCommit>(database)),
       slots_(std::make_unique<SlotQueue>()),
       stages_(std::make_unique<WorkerPool>(
           WorkerPoolSizes{options_.stage_threads + 4, options_.stage_threads, kStageQueue})) {}

@@ -138,6 +138,7 @@ private:
     std::map<std::string, size_t> of_provider_;
     // Last, so that they end first: what they run uses all of the above.
     std::unique_ptr<store::GroupCommit> commits_;
+    std::unique_ptr<store::GroupCommit> intents_;  // apart, because what waits for a slot must not wait for answers
     std::unique_ptr<SlotQueue> slots_;
     std::unique_ptr<WorkerPool> stages_;
 };

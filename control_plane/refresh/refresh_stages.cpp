@@ -14,7 +14,7 @@ namespace nexus::control {
 namespace {
 
 constexpr int64_t kAgainMs = 150;
-constexpr int64_t kIntentLeadMs = 50;
+constexpr int64_t kIntentLeadMs = 100;
 constexpr int kStoreTries = 5;
 constexpr int kBackTries = 20;
 constexpr int64_t kBackPauseMs = 500;
@@ -90,7 +90,7 @@ void RefreshEngine::prepare(const AttemptPtr &attempt) {
 void RefreshEngine::intend(const AttemptPtr &attempt) {
     attempt->sent_at = clock_();
     auto is_marked = std::make_shared<bool>(false);
-    commits_->submit(
+    intents_->submit(
         [this, attempt, is_marked](store::Transaction &sql, Events &) {
             return store::refreshes::mark_sent(sql, attempt->claimed, attempt->sent_at, attempt->rate_at)
                 .map([&](bool marked) { *is_marked = marked; });
@@ -293,7 +293,7 @@ void RefreshEngine::give_up(const AttemptPtr &attempt, const std::string &reason
             change.attention_reason = reason;
             audit::Event event = refresh_event(audit::kTokenRefreshFatal, reason);
             Result<store::Connection> changed =
-                store::change_refreshed(sql, id, connection->generation, change, event, clock_());
+                store::change_refreshed(sql, *connection, change, event, clock_());
             if (!changed) {
                 return fail(changed.error());
             }

@@ -200,9 +200,14 @@ Result<Connection> change(Transaction &sql, std::string_view id, int64_t expecte
     if (before->generation != expected_generation) {
         return fail(Errc::kConflict, "the connection was changed meanwhile");
     }
-    const connection::State to = change.state.value_or(before->state);
-    if (!connection::is_transition(before->state, to)) {
-        return fail(Errc::kConflict, "a connection cannot go from " + std::string(to_string(before->state)) +
+    return change_from(sql, *before, change, now);
+}
+
+Result<Connection> change_from(Transaction &sql, const Connection &before, const ConnectionChange &change,
+                               UnixMs now) {
+    const connection::State to = change.state.value_or(before.state);
+    if (!connection::is_transition(before.state, to)) {
+        return fail(Errc::kConflict, "a connection cannot go from " + std::string(to_string(before.state)) +
                                          " to " + std::string(to_string(to)));
     }
 
@@ -215,7 +220,7 @@ Result<Connection> change(Transaction &sql, std::string_view id, int64_t expecte
         "metadata = COALESCE($12, metadata), variables = COALESCE($13, variables), updated_at = $10, "
         "deleted_at = COALESCE($14, deleted_at), generation = generation + 1 "
         "WHERE id = $1 AND generation = $2 RETURNING " NEXUS_CONNECTION_COLUMNS,
-        {text(id), expected_generation, text(to_string(to)), unless_unset(reason_for(change)),
+        {before.id, before.generation, text(to_string(to)), unless_unset(reason_for(change)),
          unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
          unless_unset(change.account_subject), list_unless_unset(change.scopes),
          unless_unset(change.last_refreshed_at), now, unless_unset(change.labels),

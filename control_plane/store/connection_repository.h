@@ -118,6 +118,10 @@ Result<Connection> peek_flow(Executor &sql, std::string_view id, std::string_vie
 Result<Connection> change(Transaction &sql, std::string_view id, int64_t expected_generation,
                           const ConnectionChange &change, UnixMs now);
 
+/// The same of a connection that was read in this transaction. errors kConflict
+Result<Connection> change_from(Transaction &sql, const Connection &before, const ConnectionChange &change,
+                               UnixMs now);
+
 /// token_version of each of these that exists, at most 1000.
 Result<std::map<std::string, int64_t>> token_versions(Executor &sql, std::span<const std::string> ids);
 

@@ -28,7 +28,7 @@ struct GroupCommit::Impl {
     std::condition_variable called;
     std::deque<Item> queue;
     bool is_ending = false;
-    std::thread thread;
+    std::vector<std::thread> threads;
 };
 
 /// failed  the index of the work that failed; group.size() = none of them did
@@ -84,9 +84,11 @@ void GroupCommit::Impl::run() noexcept {
     }
 }
 
-GroupCommit::GroupCommit(Database &database, size_t max_group)
+GroupCommit::GroupCommit(Database &database, unsigned threads, size_t max_group)
     : impl_(std::make_unique<Impl>(database, max_group)) {
-    impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+    for (unsigned i = 0; i < (database.kind() == DatabaseKind::kSqlite ? 1 : threads); ++i) {
+        impl_->threads.emplace_back([impl = impl_.get()] { impl->run(); });
+    }
 }
 
 GroupCommit::~GroupCommit() {
@@ -94,8 +96,10 @@ GroupCommit::~GroupCommit() {
         const std::scoped_lock lock(impl_->mutex);
         impl_->is_ending = true;
     }
-    impl_->called.notify_one();
-    impl_->thread.join();
+    impl_->called.notify_all();
+    for (std::thread &thread : impl_->threads) {
+        thread.join();
+    }
 }
 
 void GroupCommit::submit(Work work, Done done) {

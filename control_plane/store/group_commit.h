@@ -17,10 +17,11 @@ public:
     /// May run more than once: no effect but through `sql` and `events`. A failure undoes and fails this work
     /// only, unless it is kStoreUnavailable, which fails the group.
     using Work = std::function<Result<void>(Transaction &sql, std::vector<audit_log::Pending> &events)>;
-    /// Called once, on the writer's thread, when the work is committed or has failed. Must not throw.
+    /// Called once, on a writer's thread, when the work is committed or has failed. Must not throw.
     using Done = std::function<void(Result<void>)>;
 
-    explicit GroupCommit(Database &database, size_t max_group = 64);
+    /// threads  groups at a time: one is put together while another waits for the disk. SQLite has one writer
+    explicit GroupCommit(Database &database, unsigned threads = 1, size_t max_group = 64);
     ~GroupCommit();  // commits what was handed in, then ends
     GroupCommit(const GroupCommit &) = delete;
     GroupCommit &operator=(const GroupCommit &) = delete;
