@@ -56,8 +56,7 @@ Result<store::Connection> store_answer(store::Transaction &sql,
     store::ConnectionChange change = answer.change;
     change.state = connection::State::kActive;
     audit::Event event = refresh_event(audit::kTokenRefreshed, {});
-    Result<store::Connection> changed =
-        store::change_refreshed(sql, *connection, change, event, now);
+    Result<store::Connection> changed = store::change_refreshed(sql, *connection, change, event, now);
     if (!changed) {
         return changed;
     }

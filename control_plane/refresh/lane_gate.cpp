@@ -88,7 +88,7 @@ Result<std::optional<Admission>> LaneGate::blocked(const std::string &provider_i
 }
 
 Result<Admission> LaneGate::admit(const std::string &provider_id, const std::vector<RateLimit> &limits,
-                                  int64_t wanted, int64_t horizon_ms) {
+                                  int64_t wanted, int64_t lead_ms, int64_t horizon_ms) {
     Result<std::optional<Admission>> held = blocked(provider_id);
     if (!held) {
         return fail(held.error());
@@ -96,7 +96,9 @@ Result<Admission> LaneGate::admit(const std::string &provider_id, const std::vec
     if (*held) {
         return std::move(**held);
     }
-    const int64_t now_us = clock_() * 1000;
+    const bool is_limited = std::ranges::any_of(
+        limits, [](const RateLimit &limit) { return limit.per == RateLimit::Per::kClient; });
+    const int64_t now_us = (clock_() + (is_limited ? lead_ms : 0)) * 1000;
     std::vector<int64_t> slots(static_cast<size_t>(wanted), now_us);
     // First what all limits allow, then each is told: what one would have allowed more is not lost to it.
     for (const bool reserves : {false, true}) {

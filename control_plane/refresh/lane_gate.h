@@ -32,9 +32,10 @@ public:
         : database_(database), clock_(std::move(clock)), metrics_(metrics) {}
 
     /// wanted      how many there are to send
+    /// lead_ms     before a slot there is so much to do: no slot is sooner than that
     /// horizon_ms  how far ahead slots may lie
     Result<Admission> admit(const std::string &provider_id, const std::vector<RateLimit> &limits,
-                            int64_t wanted, int64_t horizon_ms);
+                            int64_t wanted, int64_t lead_ms, int64_t horizon_ms);
     /// What an answer says of the provider as a whole.
     void answered(const std::string &provider_id, const TokenResponse &response);
 

@@ -16,6 +16,7 @@ namespace nexus::control {
 
 namespace {
 
+constexpr int64_t kSoonMs = 20;  // from a claim to its request, when somebody waits
 constexpr unsigned kCommitThreads = 2;
 constexpr unsigned kStageQueue = 100000;  // far above what may be in flight
 
@@ -194,7 +195,7 @@ Result<AttemptPtr> RefreshEngine::claim(const store::Connection &connection, con
     attempt->provider = std::move(*provider);
     attempt->deadline_at = now + attempt_times(profile->reuse).deadline_ms + options_.slot_wait_ms;
     Result<Admission> admission =
-        gate_.admit(attempt->provider.id, profile->rate_limits, 1, options_.slot_wait_ms);
+        gate_.admit(attempt->provider.id, profile->rate_limits, 1, kSoonMs, options_.slot_wait_ms);
     if (admission && !admission->slots_us.empty()) {
         attempt->send_at_us = admission->slots_us.front();
         return attempt;

@@ -85,7 +85,6 @@ private:
     Result<store::Connection> expire(const store::Connection &connection);
     Result<store::Connection> wait_for_other(const store::Connection &seen);
     Result<AttemptPtr> claim(const store::Connection &connection, const RefreshWish &wish);
-    Result<void> admit(const AttemptPtr &attempt);
     /// returns whether an answer of this connection was stored just now
     bool settle_journal(const std::string &connection_id);
     void replay(const std::shared_ptr<const Answer> &answer, std::function<void(bool)> done);
@@ -94,6 +93,7 @@ private:
     void prepare(const AttemptPtr &attempt);
     void intend(const AttemptPtr &attempt);
     void send_in_turn(const AttemptPtr &attempt);
+    void take_new_slot(const AttemptPtr &attempt);
     void send(const AttemptPtr &attempt);
     void answered(const AttemptPtr &attempt, Result<HttpResponse> response);
     void overdue(const AttemptPtr &attempt);
@@ -138,7 +138,8 @@ private:
     std::map<std::string, size_t> of_provider_;
     // Last, so that they end first: what they run uses all of the above.
     std::unique_ptr<store::GroupCommit> commits_;
-    std::unique_ptr<store::GroupCommit> intents_;  // apart, because what waits for a slot must not wait for answers
+    std::unique_ptr<store::GroupCommit>
+        intents_;  // apart, because what waits for a slot must not wait for answers
     std::unique_ptr<SlotQueue> slots_;
     std::unique_ptr<WorkerPool> stages_;
 };

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kAgainMs = 150;
 constexpr int64_t kIntentLeadMs = 100;
+constexpr int64_t kLatestMs = 15;
 constexpr int kStoreTries = 5;
 constexpr int kBackTries = 20;
 constexpr int64_t kBackPauseMs = 500;
@@ -108,8 +109,22 @@ void RefreshEngine::send_in_turn(const AttemptPtr &attempt) {
     if (gap_us == 0) {
         return send(attempt);
     }
-    slots_->put(attempt->provider.id, attempt->send_at_us - clock_() * 1000, gap_us,
-                [this, attempt] { send(attempt); });
+    slots_->put(attempt->provider.id, attempt->send_at_us - clock_() * 1000, gap_us, [this, attempt] {
+        const bool is_late = clock_() * 1000 - attempt->send_at_us > kLatestMs * 1000;
+        is_late ? in_stage(attempt, &RefreshEngine::take_new_slot) : send(attempt);
+    });
+}
+
+// A slot that was missed is gone: what is sent late stands beside what others send in time, and the provider
+// sees both.
+void RefreshEngine::take_new_slot(const AttemptPtr &attempt) {
+    Result<Admission> admission = gate_.admit(attempt->provider.id, attempt->client->profile.rate_limits, 1,
+                                              1, attempt->deadline_at - clock_());
+    if (!admission || admission->slots_us.empty()) {
+        return give_back(attempt, untouched(attempt->claimed, clock_()), token_unavailable(1), {});
+    }
+    attempt->send_at_us = admission->slots_us.front();
+    send_in_turn(attempt);
 }
 
 // From here on the token may be used up, whatever becomes of us.

@@ -13,7 +13,7 @@ namespace nexus::control {
 
 namespace {
 
-constexpr int64_t kWindow = 4;  // rows that are looked at for each that may go
+constexpr int64_t kWindow = 4;                       // rows that are looked at for each that may go
 constexpr double kGoldenRatio = 0.6180339887498949;  // its multiples spread evenly
 
 }  // namespace
@@ -115,8 +115,9 @@ void Scheduler::serve(const std::string &provider_id, Round &round) {
         return;
     }
     settle_open(*provider, *profile);
-    Result<Admission> admission = engine_.gate().admit(
-        provider_id, profile->rate_limits, std::min(room, options_.round), options_.slot_horizon_ms);
+    Result<Admission> admission =
+        engine_.gate().admit(provider_id, profile->rate_limits, std::min(room, options_.round),
+                             options_.slot_lead_ms, options_.slot_horizon_ms);
     if (!admission) {
         return;
     }
@@ -137,8 +138,8 @@ void Scheduler::serve(const std::string &provider_id, Round &round) {
     }
 }
 
-// What may have been used up at a provider that takes a token once is decided at once, past its lane: as lost,
-// which needs no asking, or by asking again while the grace lasts.
+// What may have been used up at a provider that takes a token once is decided at once, past its lane: as
+// lost, which needs no asking, or by asking again while the grace lasts.
 void Scheduler::settle_open(const store::Provider &provider, const OAuthProfile &profile) {
     if (profile.reuse.use != RefreshReuse::Use::kSingleUse) {
         return;
@@ -160,8 +161,8 @@ std::optional<size_t> Scheduler::claim(const store::Provider &provider, const OA
         ids.push_back(row.connection_id);
     }
     const UnixMs now = clock_();
-    Result<std::vector<store::Refresh>> claimed = store::refreshes::claim_due(
-        database_, ids, engine_.owner(), now, engine_.lease_ms(profile.reuse));
+    Result<std::vector<store::Refresh>> claimed =
+        store::refreshes::claim_due(database_, ids, engine_.owner(), now, engine_.lease_ms(profile.reuse));
     if (!claimed) {
         return std::nullopt;
     }
@@ -187,8 +188,8 @@ size_t Scheduler::begin_some(const store::Provider &provider, const OAuthProfile
         .value_or(0);
 }
 
-// The oldest that are due; where there are more than that, also those from some moment between then and now on,
-// another one each time, so that whoever came behind a workspace with very many is seen too.
+// The oldest that are due; where there are more than that, also those from some moment between then and now
+// on, another one each time, so that whoever came behind a workspace with very many is seen too.
 std::vector<store::DueRow> Scheduler::candidates(const std::string &provider_id, UnixMs now, size_t count) {
     const auto window = static_cast<int64_t>(count) * kWindow;
     Result<std::vector<store::DueRow>> oldest =
@@ -198,7 +199,8 @@ std::vector<store::DueRow> Scheduler::candidates(const std::string &provider_id,
     }
     const UnixMs first = oldest->back().due_at + 1;
     look_ = std::fmod(look_ + kGoldenRatio, 1.0);
-    const UnixMs from = first + static_cast<int64_t>(look_ * static_cast<double>(std::max<int64_t>(0, now - first)));
+    const UnixMs from =
+        first + static_cast<int64_t>(look_ * static_cast<double>(std::max<int64_t>(0, now - first)));
     Result<std::vector<store::DueRow>> later =
         store::refreshes::due_rows(database_, provider_id, from, now, window);
     if (later) {

@@ -19,6 +19,7 @@ struct SchedulerOptions {
     std::chrono::milliseconds pause{50};            // after some of a provider's were due
     std::chrono::milliseconds shortest_sleep{10};   // between rounds while there is more to do
     int64_t round = static_cast<int64_t>(store::refreshes::kMaxClaims);  // claims of a provider in one round
+    int64_t slot_lead_ms = 150;  // from a claim to its request, with room
     int64_t slot_horizon_ms = 250;
 };
 

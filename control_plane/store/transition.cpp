@@ -70,8 +70,8 @@ Result<Connection> change_connection(Transaction &sql, std::string_view id, int6
     return recorded ? std::move(changed) : fail(recorded.error());
 }
 
-Result<Connection> change_refreshed(Transaction &sql, const Connection &before, const ConnectionChange &change,
-                                    audit::Event &event, UnixMs now) {
+Result<Connection> change_refreshed(Transaction &sql, const Connection &before,
+                                    const ConnectionChange &change, audit::Event &event, UnixMs now) {
     Result<Connection> changed = connections::change_from(sql, before, change, now);
     if (!changed) {
         return changed;

@@ -19,11 +19,11 @@ Result<void> create_connection(Transaction &sql, const Connection &connection, a
 Result<Connection> change_connection(Transaction &sql, std::string_view id, int64_t expected_generation,
                                      const ConnectionChange &change, audit::Event event, UnixMs now);
 
-/// What a refresh does to a connection: connections::change_from + outbox. Its row in the refresh queue is the
-/// caller's to settle, and `event`, filled in, the caller's to append: many refreshes share a transaction,
-/// and the audit chain is locked last. errors as connections::change
-Result<Connection> change_refreshed(Transaction &sql, const Connection &before, const ConnectionChange &change,
-                                    audit::Event &event, UnixMs now);
+/// What a refresh does to a connection: connections::change_from + outbox. Its row in the refresh queue is
+/// the caller's to settle, and `event`, filled in, the caller's to append: many refreshes share a
+/// transaction, and the audit chain is locked last. errors as connections::change
+Result<Connection> change_refreshed(Transaction &sql, const Connection &before,
+                                    const ConnectionChange &change, audit::Event &event, UnixMs now);
 
 /// Outbox rows for all keys of the agent + audit, after agents::update, revoke, add_key or revoke_key.
 Result<void> publish_agent(Transaction &sql, const Agent &agent, audit::Event event, UnixMs now);

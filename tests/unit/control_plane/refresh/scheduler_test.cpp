@@ -153,15 +153,15 @@ TEST_F(SchedulerTest, ALimitOfTheClientSpreads) {
     LaneGate gate(*database_, clock(), nullptr);
     const std::vector<RateLimit> limits{{10, 10, RateLimit::Per::kClient, 0}};
     const std::string provider = row().provider_id;
-    const Admission first = *gate.admit(provider, limits, 50, 3000);
+    const Admission first = *gate.admit(provider, limits, 50, 0, 3000);
     ASSERT_EQ(first.slots_us.size(), 4U) << "three seconds ahead, one a second";
     EXPECT_EQ(first.slots_us[1] - first.slots_us[0], 1'000'000);
-    const Admission second = *gate.admit(provider, limits, 50, 3000);
+    const Admission second = *gate.admit(provider, limits, 50, 0, 3000);
     EXPECT_TRUE(second.slots_us.empty());
     EXPECT_EQ(second.reason, "rate_limited");
     EXPECT_GT(second.retry_at, now_);
     now_ += 2000;
-    EXPECT_EQ(gate.admit(provider, limits, 50, 3000)->slots_us.size(), 2U);
+    EXPECT_EQ(gate.admit(provider, limits, 50, 0, 3000)->slots_us.size(), 2U);
 }
 
 // Clock jumps of ten minutes: what is due by the wrong clock is refreshed once, and no more.
