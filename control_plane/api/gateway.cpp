@@ -15,8 +15,37 @@ Response token_response(json::Value body) {
     return Response::json(200, body).with("Cache-Control", "no-store");
 }
 
+/// ?auto_refresh=true: as POST /v1/refresh/{id} first. errors kInvalidRequest
+Result<bool> wants_refresh(const Request &request) {
+    Result<std::optional<std::string>> wish = request.query_parameter("auto_refresh");
+    if (!wish) {
+        return fail(wish.error());
+    }
+    if (!*wish || **wish == "false") {
+        return false;
+    }
+    return **wish == "true"
+               ? Result<bool>{true}
+               : fail(Errc::kInvalidRequest, "auto_refresh must be true or false", "auto_refresh");
+}
+
+Result<record::TokenRecord> read_or_refresh(ApiContext &context, const Request &request,
+                                            const Caller &caller) {
+    Result<bool> refreshes = wants_refresh(request);
+    if (!refreshes) {
+        return fail(refreshes.error());
+    }
+    if (!*refreshes) {
+        return context.tokens.read(caller, connection_id(request));
+    }
+    if (!caller.may(record::Grant::kTokenRead)) {
+        return fail(Errc::kInsufficientGrant, "this needs the grant token:read");
+    }
+    return context.tokens.refresh(caller, connection_id(request));
+}
+
 Result<Response> token(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<record::TokenRecord> record = context.tokens.read(caller, connection_id(request));
+    Result<record::TokenRecord> record = read_or_refresh(context, request, caller);
     if (!record) {
         return token_error(record.error(), request, context.links);
     }

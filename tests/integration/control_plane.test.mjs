@@ -359,6 +359,22 @@ test('an expired token is refreshed for whoever reads it, and without a refresh 
   assert.equal((await plain.call('GET', `/v1/check-connection/${other.id}`)).json.status, 'expired');
 });
 
+test('auto_refresh=true reads a token that was refreshed first', async (t) => {
+  const cp = await start(t);
+  const { id } = await cp.connect(await cp.register());
+  const first = (await cp.call('GET', `/connections/${id}/token`)).json.access_token;
+  assert.equal((await cp.call('GET', `/connections/${id}/token?auto_refresh=false`)).json.access_token, first);
+  const second = await cp.call('GET', `/connections/${id}/token?auto_refresh=true`);
+  assert.equal(second.status, 200, second.text);
+  assert.notEqual(second.json.access_token, first);
+  assert.equal(second.json.refresh_token, undefined);
+  const joined = await cp.call('GET', `/connections/${id}/token?auto_refresh=true`);
+  assert.equal(joined.json.access_token, second.json.access_token, 'joins the one that has just ended');
+  const refused = await cp.call('GET', `/connections/${id}/token?auto_refresh=yes`);
+  assert.equal(refused.status, 400, refused.text);
+  assert.equal(refused.json.error, 'invalid_request');
+});
+
 test('nexusd says what it is for and refuses a wrong start', async (t) => {
   const cp = await start(t);
   assert.equal((await request(`${cp.baseUrl}/health`)).json.status, 'healthy');
