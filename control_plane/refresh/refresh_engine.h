@@ -89,7 +89,7 @@ private:
     bool settle_journal(const std::string &connection_id);
     void replay(const std::shared_ptr<const Answer> &answer, std::function<void(bool)> done);
 
-    // The stages of an attempt (refresh_stages.cpp). Each hands it to the next, or ends it.
+    // The stages of an attempt (refresh_stages.cpp, refresh_endings.cpp). Each hands it to the next, or ends it.
     void prepare(const AttemptPtr &attempt);
     void intend(const AttemptPtr &attempt);
     void send_in_turn(const AttemptPtr &attempt);

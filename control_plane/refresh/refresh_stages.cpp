@@ -1,5 +1,6 @@
 // The stages of an attempt: see refresh_engine.h. A stage runs where the one before it ended: on a thread of
-// the stages, on that of the group commits (short ones only), or on the transport's.
+// the stages, on that of the group commits (short ones only), or on the transport's. How attempts end is in
+// refresh_endings.cpp.
 #include <utility>
 
 #include "control_plane/log/log.h"
@@ -16,9 +17,6 @@ namespace {
 constexpr int64_t kAgainMs = 150;
 constexpr int64_t kIntentLeadMs = 100;
 constexpr int64_t kLatestMs = 15;
-constexpr int kStoreTries = 5;
-constexpr int kBackTries = 20;
-constexpr int64_t kBackPauseMs = 500;
 
 using Events = std::vector<store::audit_log::Pending>;
 
@@ -232,128 +230,6 @@ void RefreshEngine::conclude(const AttemptPtr &attempt) {
     }
 }
 
-void RefreshEngine::store(const AttemptPtr &attempt) {
-    auto row = std::make_shared<store::Connection>();
-    commits_->submit(
-        [this, attempt, row](store::Transaction &sql, Events &events) {
-            return store_answer(sql, events, vault_, *attempt->answer, clock_())
-                .map([&](store::Connection connection) { *row = std::move(connection); });
-        },
-        [this, attempt, row](const Result<void> &done) {
-            stored(attempt, done ? Result<store::Connection>{std::move(*row)} : fail(done.error()));
-        });
-}
-
-void RefreshEngine::stored(const AttemptPtr &attempt, const Result<store::Connection> &row) {
-    if (row) {
-        return finish(attempt, *row);
-    }
-    switch (row.error().errc) {
-        case Errc::kInvalidState:
-        case Errc::kConnectionNotFound:
-        case Errc::kNoRefreshToken:  // the connection was deleted with all its rows
-            return superseded(attempt);
-        case Errc::kConflict:
-            if (++attempt->stores_tried < kStoreTries) {
-                return store(attempt);
-            }
-            break;
-        default:
-            break;
-    }
-    const bool is_kept = journal_.keep(attempt->answer);
-    log::error(
-        "refresh_not_stored",
-        {{"connection_id", attempt->connection.id}, {"reason", row.error().message}, {"journal", is_kept}});
-    end(attempt, fail(row.error()));
-}
-
-void RefreshEngine::finish(const AttemptPtr &attempt, store::Connection row) {
-    const bool is_refreshed = row.state == connection::State::kActive;
-    if (is_refreshed) {
-        log::info("token_refreshed", {{"connection_id", row.id}, {"generation", row.generation}});
-        if (metrics_ != nullptr && attempt->is_scheduled && attempt->claimed.wanted_at != 0) {
-            metrics_->refresh_lag(static_cast<double>(clock_() - attempt->claimed.wanted_at) / 1000);
-        }
-    } else {
-        log::warn("connection_attention", {{"connection_id", row.id}, {"reason", row.attention_reason}});
-    }
-    const bool is_taken = stages_->submit([this, attempt, row] {
-        (void)drainer_.flush(redis::EventKind::kToken, row.id, row.generation);
-        end(attempt, row);
-    });
-    if (!is_taken) {
-        end(attempt, row);
-    }
-}
-
-void RefreshEngine::give_up(const AttemptPtr &attempt, const std::string &reason) {
-    auto row = std::make_shared<store::Connection>();
-    commits_->submit(
-        [this, attempt, reason, row](store::Transaction &sql, Events &events) -> Result<void> {
-            const std::string &id = attempt->claimed.connection_id;
-            Result<store::Connection> connection = store::connections::get(sql, id);
-            if (!connection) {
-                return fail(connection.error());
-            }
-            Result<store::Refresh> queued = store::refreshes::get(sql, id);
-            if (!queued) {
-                return fail(queued.error());
-            }
-            if (!may_give_up(*queued, *connection, attempt->claimed)) {
-                return fail(Errc::kInvalidState, "the connection has gone on");
-            }
-            store::ConnectionChange change;
-            change.state = connection::State::kAttention;
-            change.attention_reason = reason;
-            audit::Event event = refresh_event(audit::kTokenRefreshFatal, reason);
-            Result<store::Connection> changed =
-                store::change_refreshed(sql, *connection, change, event, clock_());
-            if (!changed) {
-                return fail(changed.error());
-            }
-            *row = std::move(*changed);
-            events.push_back({std::move(event), clock_()});
-            queued->due_at = queued->sent_at = queued->attempts = 0;
-            queued->reason = reason;
-            return store::refreshes::give_back(sql, *queued);
-        },
-        [this, attempt, row, reason](const Result<void> &done) {
-            if (done) {
-                return finish(attempt, std::move(*row));
-            }
-            const Errc errc = done.error().errc;
-            if (errc == Errc::kConflict && ++attempt->stores_tried < kStoreTries) {
-                return give_up(attempt, reason);
-            }
-            errc == Errc::kStoreUnavailable ? end(attempt, fail(done.error())) : superseded(attempt);
-        });
-}
-
-// Somebody else changed the row while the provider answered: the row as it is now is the truth.
-void RefreshEngine::superseded(const AttemptPtr &attempt) {
-    log::info("refresh_superseded",
-              {{"connection_id", attempt->claimed.connection_id}, {"epoch", attempt->claimed.epoch}});
-    nothing_to_do(attempt);
-}
-
-void RefreshEngine::nothing_to_do(const AttemptPtr &attempt) {
-    commits_->submit(
-        [attempt](store::Transaction &sql, Events &) -> Result<void> {
-            Result<store::Refresh> row = store::refreshes::get(sql, attempt->claimed.connection_id);
-            if (!row || row->epoch != attempt->claimed.epoch) {
-                return {};
-            }
-            row->due_at = row->wanted_at;
-            return store::refreshes::give_back(sql, *row);
-        },
-        [this, attempt](const Result<void> &) { in_stage(attempt, &RefreshEngine::tell_row); });
-}
-
-void RefreshEngine::tell_row(const AttemptPtr &attempt) {
-    end(attempt, store::connections::get(database_, attempt->claimed.connection_id));
-}
-
 void RefreshEngine::not_prepared(const AttemptPtr &attempt, const Error &error) {
     TokenResponse response;
     response.retry_after_s = error.retry_after_s;
@@ -413,62 +289,6 @@ void RefreshEngine::claim_again(const AttemptPtr &attempt) {
     next->flight = attempt->flight;
     next->deadline_at = now + attempt_times(next->reuse).deadline_ms;
     prepare(next);
-}
-
-/// reason  for the audit and the log; "" = it is no failure
-void RefreshEngine::give_back(const AttemptPtr &attempt, store::Refresh row, const Error &error,
-                              std::string_view reason) {
-    if (!reason.empty()) {
-        log::warn("refresh_failed", {{"connection_id", row.connection_id}, {"reason", reason}});
-    }
-    attempt->outcome = fail(error);
-    attempt->back = std::move(row);
-    attempt->why = std::string{reason};
-    write_back(attempt);
-}
-
-// What is known must not be lost: without it, whoever comes next must think that the token may be used up. So
-// it is tried for about as long as a lease lasts.
-void RefreshEngine::write_back(const AttemptPtr &attempt) {
-    commits_->submit(
-        [this, attempt](store::Transaction &sql, Events &events) {
-            if (!attempt->why.empty()) {
-                audit::Event event =
-                    refresh_event_of(attempt->connection, audit::kTokenRefreshFailed, attempt->why);
-                events.push_back({std::move(event), clock_()});
-            }
-            return store::refreshes::give_back(sql, attempt->back);
-        },
-        [this, attempt](const Result<void> &done) {
-            if (!done && ++attempt->backs_tried < kBackTries) {
-                if (attempt->flight) {  // nobody needs to wait for that
-                    flights_.land(attempt->flight, attempt->outcome);
-                }
-                return slots_->put({}, kBackPauseMs * 1000, 0, [this, attempt] { write_back(attempt); });
-            }
-            if (!done) {  // it runs out by itself
-                log::warn("lease_not_released", {{"connection_id", attempt->claimed.connection_id}});
-            }
-            end(attempt, attempt->outcome);
-        });
-}
-
-void RefreshEngine::end(const AttemptPtr &attempt, RefreshOutcome outcome) {
-    if (attempt->flight) {
-        flights_.land(attempt->flight, std::move(outcome));
-    }
-    {
-        const std::scoped_lock lock(mutex_);
-        --in_flight_;
-        const auto found = of_provider_.find(attempt->claimed.provider_id);
-        if (found != of_provider_.end() && --found->second == 0) {
-            of_provider_.erase(found);
-        }
-    }
-    idle_.notify_all();
-    if (is_room_wanted_.exchange(false)) {
-        has_room_();
-    }
 }
 
 }  // namespace nexus::control
