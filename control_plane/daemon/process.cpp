@@ -57,7 +57,9 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       janitor(*database, clock, std::chrono::minutes{10}, config.audit_retention_days * kDayMs, &metrics),
       engine(
           *database, vault, discovery, endpoint,
-          [this](HttpRequest request, HttpMulti::Done done) { multi.send(std::move(request), std::move(done)); },
+          [this](HttpRequest request, HttpMulti::Done done, std::chrono::milliseconds send_within) {
+              multi.send(std::move(request), std::move(done), send_within);
+          },
           drainer, clock, &metrics, refresh_options(config)),
       scheduler(*database, engine, clock, &metrics),
       multi(patient_options(config), &the_metrics, kMostRefreshRequests),

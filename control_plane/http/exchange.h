@@ -49,6 +49,9 @@ public:
     /// with_multiplexing HTTP/2 where the server offers it over TLS, else HTTP/1.1
     void configure(CURL *handle, std::chrono::milliseconds timeout, bool with_multiplexing);
 
+    /// Nothing is sent from then on; what was not begun fails with kProviderUnavailable.
+    void send_before(std::chrono::steady_clock::time_point moment) { transfer_.send_before = moment; }
+
     /// After the transfer. returns whether its connection has fallen silent and is to be cut
     bool ends_connection(CURLcode code);
     /// What became of it. code  libcurl's for this handle

@@ -34,12 +34,14 @@ struct FreeMulti {
 };
 
 struct Job {
-    Job(HttpRequest asked, HttpMulti::Done when_done, const HttpClientOptions &options,
-        const EgressGuard &guard, ConnectionWatch &watch)
+    Job(HttpRequest asked, HttpMulti::Done when_done, std::chrono::milliseconds send_within,
+        const HttpClientOptions &options, const EgressGuard &guard, ConnectionWatch &watch)
         : request(std::move(asked)),
           done(std::move(when_done)),
           deadline(sent_at + total_timeout_of(request, options)),
-          exchange(options, guard, &watch) {}
+          exchange(options, guard, &watch) {
+        exchange.send_before(sent_at + send_within);
+    }
 
     HttpRequest request;
     HttpMulti::Done done;
@@ -255,9 +257,9 @@ HttpMulti::~HttpMulti() {
     stop();
 }
 
-void HttpMulti::send(HttpRequest request, Done done) {
-    auto job = std::make_unique<Job>(std::move(request), std::move(done), impl_->options, impl_->guard,
-                                     impl_->watch);
+void HttpMulti::send(HttpRequest request, Done done, std::chrono::milliseconds send_within) {
+    auto job = std::make_unique<Job>(std::move(request), std::move(done), send_within, impl_->options,
+                                     impl_->guard, impl_->watch);
     {
         const std::scoped_lock lock(impl_->mutex);
         if (!impl_->is_ending && impl_->outstanding < impl_->max_outstanding) {

@@ -32,10 +32,12 @@ public:
 
     /// Thread safe, never blocks on the network. `done` is called exactly once. The total time-out counts
     /// from here, waiting included.
-    /// errors as HttpClient::send; kProviderUnavailable also when the time-out came while the request waited
+    /// send_within  the request is begun by then or not at all, even if this process is stopped in between
+    /// errors as HttpClient::send; kProviderUnavailable also when one of the times ran out before it was begun
     ///        kOverloaded  as many are in flight and waiting as may be, or the client is ending: `done` has
     ///                     then been called on the caller's own thread, before send() returns
-    void send(HttpRequest request, Done done);
+    void send(HttpRequest request, Done done,
+              std::chrono::milliseconds send_within = std::chrono::hours(1));
 
     /// Requests whose `done` was not called yet, those that wait included.
     size_t in_flight() const;

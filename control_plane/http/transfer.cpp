@@ -120,6 +120,9 @@ int on_connected(void *context, char *peer, char *, int peer_port, int local_por
     if (transfer.is_begun && transfer.is_single_shot) {
         return CURL_PREREQFUNC_ABORT;
     }
+    if (!transfer.is_begun && std::chrono::steady_clock::now() >= transfer.send_before) {
+        return CURL_PREREQFUNC_ABORT;  // the process was stopped meanwhile, or the connection took too long
+    }
     try {
         watch(transfer,
               std::string(peer) + " " + std::to_string(peer_port) + " " + std::to_string(local_port));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@ struct Transfer {
     bool is_opened = false;  // and another one was not
     bool keeps_connection = false;
     bool is_single_shot = false;  // HttpRequest says what that is
+    std::chrono::steady_clock::time_point send_before = std::chrono::steady_clock::time_point::max();
     bool is_begun = false;        // libcurl was let to write the request: from here on nobody knows
     bool has_whole_head = false;  // of the answer
     size_t max_body = 0;

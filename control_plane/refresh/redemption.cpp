@@ -18,9 +18,13 @@ constexpr int64_t kLastPauseMs = 60 * 1000;
 constexpr int64_t kLongestRetryAfterS = 3600;
 
 // With a fifth of it left (at most a second), because a request takes time to arrive.
-bool is_within_grace(const RefreshReuse &reuse, UnixMs sent_at, UnixMs now) noexcept {
+UnixMs grace_end(const RefreshReuse &reuse, UnixMs sent_at) noexcept {
     const int64_t grace_ms = reuse.grace_s * 1000;
-    return now < sent_at + grace_ms - std::min<int64_t>(1000, grace_ms / 5);
+    return sent_at + grace_ms - std::min<int64_t>(1000, grace_ms / 5);
+}
+
+bool is_within_grace(const RefreshReuse &reuse, UnixMs sent_at, UnixMs now) noexcept {
+    return now < grace_end(reuse, sent_at);
 }
 
 Verdict later(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response, UnixMs now) {
@@ -65,9 +69,10 @@ Plan plan_redemption(const store::Refresh &claimed, const RefreshReuse &reuse, U
     return may_be_used_up && !is_within_grace(reuse, claimed.sent_at, now) ? Plan::kLost : Plan::kSend;
 }
 
-bool may_send_now(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at,
-                  UnixMs now) noexcept {
-    return now + kLeastToSendMs <= deadline_at && plan_redemption(claimed, reuse, now) == Plan::kSend;
+UnixMs send_until(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at) noexcept {
+    const UnixMs latest = deadline_at - kLeastToSendMs;
+    const bool is_repeated = claimed.sent_at != 0 && reuse.use == Use::kSingleUse;
+    return is_repeated ? std::min(latest, grace_end(reuse, claimed.sent_at)) : latest;
 }
 
 Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response,

@@ -36,9 +36,9 @@ enum class Plan : uint8_t {
 };
 Plan plan_redemption(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs now) noexcept;
 
-/// The same at the last moment, when a request is about to go: a process may have been stopped since.
-bool may_send_now(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at,
-                  UnixMs now) noexcept;
+/// Until when the request may go out: to the deadline less what an answer takes, and while the grace of an
+/// earlier send lasts. It is looked at at the last moment, since a process may be stopped at any.
+UnixMs send_until(const store::Refresh &claimed, const RefreshReuse &reuse, UnixMs deadline_at) noexcept;
 
 /// What becomes of an attempt whose request was sent.
 struct Verdict {

@@ -25,8 +25,10 @@
 
 namespace nexus::control {
 
-/// Sends a request and calls back once, on a thread of its own; never blocks (HttpMulti::send).
-using Transport = std::function<void(HttpRequest, std::function<void(Result<HttpResponse>)>)>;
+/// Sends a request, within this time or not at all, and calls back once, on a thread of its own; never blocks
+/// (HttpMulti::send).
+using Transport = std::function<void(HttpRequest, std::function<void(Result<HttpResponse>)>,
+                                     std::chrono::milliseconds send_within)>;
 
 struct RefreshOptions {
     std::string oidc_mode = "verified";  // OIDC_MODE

@@ -127,7 +127,8 @@ void RefreshEngine::take_new_slot(const AttemptPtr &attempt) {
 
 // From here on the token may be used up, whatever becomes of us.
 void RefreshEngine::send(const AttemptPtr &attempt) {
-    if (!may_send_now(attempt->claimed, attempt->reuse, attempt->deadline_at, clock_())) {
+    const int64_t left_ms = send_until(attempt->claimed, attempt->reuse, attempt->deadline_at) - clock_();
+    if (left_ms <= 0) {
         if (attempt->is_judged.exchange(true)) {
             return;
         }
@@ -142,8 +143,10 @@ void RefreshEngine::send(const AttemptPtr &attempt) {
         log::debug("refresh_started",
                    {{"connection_id", attempt->connection.id}, {"epoch", attempt->claimed.epoch}});
     }
-    transport_(std::move(request),
-               [this, attempt](Result<HttpResponse> response) { answered(attempt, std::move(response)); });
+    transport_(
+        std::move(request),
+        [this, attempt](Result<HttpResponse> response) { answered(attempt, std::move(response)); },
+        std::chrono::milliseconds(left_ms));
 }
 
 void RefreshEngine::answered(const AttemptPtr &attempt, Result<HttpResponse> response) {

@@ -118,6 +118,24 @@ TEST(HttpMulti, ManyRequestsOneThread) {
                 testing::HasSubstr("nexus_egress_requests_total{provider=\"none\",result=\"ok\"} 500"));
 }
 
+// What a process that was stopped finds in its hands when it goes on is too old to be sent.
+TEST(HttpMulti, WhatIsTooLateIsNotSent) {
+    ConnectionServer server(ok);
+    Answers answers;
+    {
+        HttpMulti client(options());
+        client.send(
+            get(server.url()),
+            [done = answers.done()](Result<HttpResponse> response) {
+                EXPECT_EQ(response.error().errc, Errc::kProviderUnavailable) << "nothing was sent";
+                done(std::move(response));
+            },
+            std::chrono::milliseconds(0));
+        EXPECT_EQ(count_ok(answers.wait_for(1)), 0u);
+    }
+    EXPECT_EQ(server.requests(), 0);
+}
+
 TEST(HttpMulti, SendersMayBeMany) {
     ConnectionServer server(ok);
     Answers answers;

@@ -144,7 +144,7 @@ protected:
         return std::make_unique<RefreshEngine>(
             *database_, vault_, *discovery_, TokenEndpoint(fetch(), clock()),
             [send = fetch()](const HttpRequest &request,
-                             const std::function<void(Result<HttpResponse>)> &done) { done(send(request)); },
+                            const std::function<void(Result<HttpResponse>)> &done, std::chrono::milliseconds) { done(send(request)); },
             *drainer_, clock(), nullptr, options);
     }
     store::Refresh queued() { return *store::refreshes::get(*database_, kConnection); }

@@ -153,8 +153,8 @@ bool step(World &world, size_t number) {
             process.has_newest = false;
             return true;
         case At::kIntended:  // a process that was stopped meanwhile looks at the clock before it sends
-            if (!may_send_now(process.claimed, world.provider.reuse,
-                              process.claimed.lease_until - times.lease_ms + times.deadline_ms, world.now)) {
+            if (world.now >= send_until(process.claimed, world.provider.reuse,
+                                        process.claimed.lease_until - times.lease_ms + times.deadline_ms)) {
                 store::Refresh untouched = process.claimed;
                 world.store.give_back(untouched);
                 process.at = At::kIdle;
