@@ -4,19 +4,13 @@
 #include <limits>
 
 #include "control_plane/store/lease.h"
+#include "control_plane/store/written.h"
 
 namespace nexus::control::store::documents {
 
 namespace {
 
 #define NEXUS_THIS_DOCUMENT "kind = $1 AND url = $2 AND issuer = $3"
-
-Result<bool> changed_one(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    return rows->affected == 1;
-}
 
 }  // namespace
 

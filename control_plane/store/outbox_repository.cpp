@@ -2,6 +2,7 @@
 #include "control_plane/store/outbox_repository.h"
 
 #include "control_plane/store/cursor.h"
+#include "control_plane/store/written.h"
 
 namespace nexus::control::store::outbox {
 
@@ -14,13 +15,6 @@ namespace {
 
 Value kind_text(redis::EventKind kind) {
     return text(kind == redis::EventKind::kToken ? "token" : "agent");
-}
-
-Result<void> done_with(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    return {};
 }
 
 Result<OutboxEntry> read_entry(const Row &row) {
@@ -41,14 +35,14 @@ Result<OutboxEntry> read_entry(const Row &row) {
 
 Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation,
                      UnixMs now) {
-    return done_with(sql.execute(
+    return written(sql.execute(
         "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
         "VALUES ($1, $2, $3, 0, $4, $4) " NEXUS_OUTBOX_UPSERT,
         {kind_text(kind), text(id), generation, now}));
 }
 
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now) {
-    return done_with(sql.execute(
+    return written(sql.execute(
         "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
         "SELECT 'agent', sha256, $2, 0, $3, $3 FROM agent_keys WHERE agent_id = $1 ORDER BY "
         "sha256 " NEXUS_OUTBOX_UPSERT,
@@ -76,13 +70,13 @@ Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
 }
 
 Result<void> done(Executor &sql, const OutboxEntry &entry) {
-    return done_with(
+    return written(
         sql.execute("DELETE FROM cache_outbox WHERE kind = $1 AND target_id = $2 AND generation <= $3",
                     {kind_text(entry.kind), text(entry.id), entry.generation}));
 }
 
 Result<void> postpone(Executor &sql, const OutboxEntry &entry, UnixMs next_attempt_at) {
-    return done_with(
+    return written(
         sql.execute("UPDATE cache_outbox SET attempts = attempts + 1, next_attempt_at = $4 "
                     "WHERE kind = $1 AND target_id = $2 AND generation <= $3",
                     {kind_text(entry.kind), text(entry.id), entry.generation, next_attempt_at}));

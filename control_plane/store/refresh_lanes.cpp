@@ -1,19 +1,14 @@
 // Lanes in SQL: see refresh_lanes.h.
 #include "control_plane/store/refresh_lanes.h"
 
+#include "control_plane/store/written.h"
+
 namespace nexus::control::store::lanes {
 
 namespace {
 
 Value name_of(std::string_view provider_id, int64_t limit) {
     return limit == 0 ? std::string(provider_id) : std::string(provider_id) + "#" + std::to_string(limit);
-}
-
-Result<void> done_with(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    return {};
 }
 
 Result<int64_t> one_number(const Result<Rows> &rows) {
@@ -77,23 +72,19 @@ Result<int64_t> count_failure(Executor &sql, std::string_view provider_id, std::
 }
 
 Result<void> block(Executor &sql, std::string_view provider_id, UnixMs until) {
-    return done_with(
+    return written(
         sql.execute("UPDATE refresh_lanes SET blocked_until = $2 WHERE lane = $1 AND blocked_until < $2",
                     {text(provider_id), until}));
 }
 
 Result<bool> probe(Executor &sql, std::string_view provider_id, UnixMs seen_blocked_until, UnixMs until) {
-    Result<Rows> taken =
+    return changed_one(
         sql.execute("UPDATE refresh_lanes SET blocked_until = $3 WHERE lane = $1 AND blocked_until = $2",
-                    {text(provider_id), seen_blocked_until, until});
-    if (!taken) {
-        return fail(taken.error());
-    }
-    return taken->affected == 1;
+                    {text(provider_id), seen_blocked_until, until}));
 }
 
 Result<void> clear(Executor &sql, std::string_view provider_id) {
-    return done_with(
+    return written(
         sql.execute("UPDATE refresh_lanes SET blocked_until = 0, failures = 0, reason = '' WHERE lane = $1 "
                     "AND failures > 0",
                     {text(provider_id)}));

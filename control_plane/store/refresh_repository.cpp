@@ -1,6 +1,8 @@
 // The refresh queue in SQL: see refresh_repository.h.
 #include "control_plane/store/refresh_repository.h"
 
+#include "control_plane/store/written.h"
+
 #include <algorithm>
 
 namespace nexus::control::store::refreshes {
@@ -10,13 +12,6 @@ namespace {
 #define NEXUS_REFRESH_COLUMNS                                                                               \
     "connection_id, provider_id, workspace_id, due_at, wanted_at, epoch, lease_until, owner, token_epoch, " \
     "sent_at, rate_at, attempts, reason"
-
-Result<void> done_with(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    return {};
-}
 
 Result<Refresh> read_refresh(const Row &row) {
     RowReader in(row);
@@ -73,7 +68,7 @@ std::string bind_ids(std::span<const std::string> ids, std::vector<Value> &param
 }  // namespace
 
 Result<void> begin(Executor &sql, const Connection &connection, UnixMs due_at) {
-    return done_with(sql.execute(
+    return written(sql.execute(
         "INSERT INTO refreshes (" NEXUS_REFRESH_COLUMNS
         ") VALUES ($1, $2, $3, $4, $4, 1, 0, '', 1, 0, 0, 0, '') "
         "ON CONFLICT (connection_id) DO UPDATE SET due_at = excluded.due_at, wanted_at = excluded.wanted_at, "
@@ -83,8 +78,8 @@ Result<void> begin(Executor &sql, const Connection &connection, UnixMs due_at) {
 }
 
 Result<void> rest(Executor &sql, std::string_view connection_id) {
-    return done_with(sql.execute("UPDATE refreshes SET due_at = 0, wanted_at = 0 WHERE connection_id = $1",
-                                 {text(connection_id)}));
+    return written(sql.execute("UPDATE refreshes SET due_at = 0, wanted_at = 0 WHERE connection_id = $1",
+                               {text(connection_id)}));
 }
 
 Result<Refresh> get(Executor &sql, std::string_view connection_id) {
@@ -138,18 +133,14 @@ Result<std::vector<Refresh>> claim_due(Database &database, std::span<const std::
 }
 
 Result<bool> mark_sent(Executor &sql, const Refresh &claimed, UnixMs now, UnixMs rate_at) {
-    Result<Rows> marked = sql.execute(
+    return changed_one(sql.execute(
         "UPDATE refreshes SET sent_at = CASE WHEN sent_at = 0 THEN $4 ELSE sent_at END, rate_at = $5 "
         "WHERE connection_id = $1 AND epoch = $2 AND token_epoch = $3 AND lease_until > $4",
-        {claimed.connection_id, claimed.epoch, claimed.token_epoch, now, rate_at});
-    if (!marked) {
-        return fail(marked.error());
-    }
-    return marked->affected == 1;
+        {claimed.connection_id, claimed.epoch, claimed.token_epoch, now, rate_at}));
 }
 
 Result<void> renew(Transaction &sql, const Refresh &row) {
-    return done_with(sql.execute(
+    return written(sql.execute(
         "UPDATE refreshes SET due_at = CASE WHEN epoch = $2 THEN $3 ELSE due_at END, wanted_at = $4, "
         "token_epoch = $5, sent_at = 0, attempts = 0, reason = '', "
         "lease_until = CASE WHEN epoch = $2 THEN 0 ELSE lease_until END, "
@@ -158,7 +149,7 @@ Result<void> renew(Transaction &sql, const Refresh &row) {
 }
 
 Result<void> give_back(Executor &sql, const Refresh &row) {
-    return done_with(sql.execute(
+    return written(sql.execute(
         "UPDATE refreshes SET due_at = $4, sent_at = CASE WHEN token_epoch = $3 THEN $5 ELSE 0 END, attempts "
         "= $6, "
         "reason = $7, lease_until = 0, owner = '' WHERE connection_id = $1 AND epoch = $2",

@@ -3,6 +3,7 @@
 
 #include "control_plane/store/connection_rows.h"
 #include "control_plane/store/cursor.h"
+#include "control_plane/store/written.h"
 #include "shared/crypto/keyring.h"
 
 namespace nexus::control::store::vault_rows {
@@ -10,10 +11,6 @@ namespace nexus::control::store::vault_rows {
 namespace {
 
 constexpr int64_t kMaxRows = 1000;
-
-Result<bool> changed_one(const Result<Rows> &updated) {
-    return updated ? Result<bool>{updated->affected == 1} : fail(updated.error());
-}
 
 Result<void> count_into(Executor &sql, std::string_view statement, std::initializer_list<Value> parameters,
                         int64_t KeyUse::*kind, std::map<std::string, KeyUse> &uses) {
