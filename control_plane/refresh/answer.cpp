@@ -69,6 +69,10 @@ Result<store::Connection> store_answer(store::Transaction &sql,
     return changed;
 }
 
+bool is_superseded(Errc errc) noexcept {
+    return errc == Errc::kInvalidState || errc == Errc::kConnectionNotFound || errc == Errc::kNoRefreshToken;
+}
+
 Secret to_json(const Answer &answer) {
     json::Value object = json::Value::object();
     object.set("connection_id", answer.connection_id).set("epoch", answer.epoch).set("due_at", answer.due_at);

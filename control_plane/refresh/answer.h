@@ -25,10 +25,15 @@ struct Answer {
 /// `events`. Again is no error: an answer that is there already leaves the row as it is. returns the
 /// connection afterwards errors  kInvalidState (something newer is there, or the connection has ended: the
 /// answer is of no use),
-///         kConnectionNotFound, kConflict (somebody wrote meanwhile: try again), kStoreUnavailable
+///         kConnectionNotFound, kNoRefreshToken (it went, or needs none), kConflict (somebody wrote
+///         meanwhile: try again), kStoreUnavailable
 Result<store::Connection> store_answer(store::Transaction &sql,
                                        std::vector<store::audit_log::Pending> &events, const Vault &vault,
                                        const Answer &answer, UnixMs now);
+
+/// Does this error of store_answer mean that trying again is of no use? The connection has gone on, or has
+/// gone.
+bool is_superseded(Errc errc) noexcept;
 
 /// JSON, for the journal.
 Secret to_json(const Answer &answer);

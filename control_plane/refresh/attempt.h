@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/oauth/token_exchange.h"
@@ -51,5 +52,15 @@ struct Attempt {
 };
 
 using AttemptPtr = std::shared_ptr<Attempt>;
+
+inline AttemptPtr make_attempt(store::Refresh claimed, store::Provider provider, const RefreshReuse &reuse,
+                               UnixMs deadline_at) {
+    auto attempt = std::make_shared<Attempt>();
+    attempt->claimed = std::move(claimed);
+    attempt->provider = std::move(provider);
+    attempt->reuse = reuse;
+    attempt->deadline_at = deadline_at;
+    return attempt;
+}
 
 }  // namespace nexus::control

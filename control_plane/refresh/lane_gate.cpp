@@ -37,11 +37,21 @@ Pace pace_of(const RateLimit &limit) noexcept {
     return {(window_us + spread - 1) / spread, burst};
 }
 
-int64_t slot_gap_us(const std::vector<RateLimit> &limits) noexcept {
+ClientPaces client_paces(const std::vector<RateLimit> &limits) {
+    ClientPaces paces;
+    for (size_t i = 0; i < limits.size(); ++i) {
+        if (limits[i].per == RateLimit::Per::kClient) {
+            paces.emplace_back(static_cast<int64_t>(i) + 1, pace_of(limits[i]));
+        }
+    }
+    return paces;
+}
+
+int64_t slot_gap_us(const std::vector<RateLimit> &limits) {
     int64_t gap_us = 0;
-    for (const RateLimit &limit : limits) {
-        if (limit.per == RateLimit::Per::kClient && pace_of(limit).burst == 1) {
-            gap_us = std::max(gap_us, pace_of(limit).interval_us);
+    for (const auto &[number, pace] : client_paces(limits)) {
+        if (pace.burst == 1) {
+            gap_us = std::max(gap_us, pace.interval_us);
         }
     }
     return gap_us;
@@ -87,6 +97,26 @@ Result<std::optional<Admission>> LaneGate::blocked(const std::string &provider_i
     return *probes ? Admission{{now * 1000}, 0, {}} : Admission{{}, now + 1000, lane->reason};
 }
 
+// How many slots each limit of the client has room for: the least counts. None: `admission` says until when.
+Result<size_t> LaneGate::fitting(const std::string &provider_id, const ClientPaces &paces, size_t wanted,
+                                 int64_t now_us, int64_t horizon_ms, Admission &admission) {
+    for (const auto &[number, pace] : paces) {
+        Result<store::Lane> lane = store::lanes::get(database_, provider_id, number);
+        if (!lane) {
+            return fail(lane.error());
+        }
+        const int64_t earliest_us = std::max(lane->slot_us, now_us) - pace.tolerance_us();
+        const int64_t room_us = now_us + horizon_ms * 1000 - earliest_us;
+        if (room_us < 0) {
+            admission.retry_at = (earliest_us - horizon_ms * 1000) / 1000 + 1;
+            admission.reason = "rate_limited";
+            return size_t{0};
+        }
+        wanted = std::min(wanted, static_cast<size_t>(room_us / pace.interval_us + 1));
+    }
+    return wanted;
+}
+
 Result<Admission> LaneGate::admit(const std::string &provider_id, const std::vector<RateLimit> &limits,
                                   int64_t wanted, int64_t lead_ms, int64_t horizon_ms) {
     Result<std::optional<Admission>> held = blocked(provider_id);
@@ -96,48 +126,32 @@ Result<Admission> LaneGate::admit(const std::string &provider_id, const std::vec
     if (*held) {
         return std::move(**held);
     }
-    const bool is_limited = std::ranges::any_of(
-        limits, [](const RateLimit &limit) { return limit.per == RateLimit::Per::kClient; });
-    const int64_t now_us = (clock_() + (is_limited ? lead_ms : 0)) * 1000;
-    std::vector<int64_t> slots(static_cast<size_t>(wanted), now_us);
-    // First what all limits allow, then each is told: what one would have allowed more is not lost to it.
-    for (const bool reserves : {false, true}) {
-        int64_t number = 0;
-        for (const RateLimit &limit : limits) {
-            ++number;
-            if (limit.per != RateLimit::Per::kClient) {
-                continue;
-            }
-            const Pace pace = pace_of(limit);
-            const int64_t tolerance_us = (pace.burst - 1) * pace.interval_us;
-            Result<int64_t> first =
-                reserves
-                    ? store::lanes::reserve(database_, provider_id, number, now_us,
-                                            static_cast<int64_t>(slots.size()), pace.interval_us)
-                    : store::lanes::get(database_, provider_id, number).map([&](const store::Lane &lane) {
-                          return std::max(lane.slot_us, now_us);
-                      });
-            if (!first) {
-                return fail(first.error());
-            }
-            if (!reserves) {
-                const int64_t room = now_us + horizon_ms * 1000 + tolerance_us - *first;
-                const int64_t fits = room < 0 ? 0 : room / pace.interval_us + 1;
-                if (fits == 0) {
-                    return Admission{
-                        {}, (*first - tolerance_us - horizon_ms * 1000) / 1000 + 1, "rate_limited"};
-                }
-                slots.resize(
-                    static_cast<size_t>(std::min<int64_t>(static_cast<int64_t>(slots.size()), fits)));
-                continue;
-            }
-            for (size_t i = 0; i < slots.size(); ++i) {
-                slots[i] =
-                    std::max(slots[i], *first + static_cast<int64_t>(i) * pace.interval_us - tolerance_us);
-            }
+    const ClientPaces paces = client_paces(limits);
+    const int64_t now_us = (clock_() + (paces.empty() ? 0 : lead_ms)) * 1000;
+    Admission admission;
+    Result<size_t> count =
+        fitting(provider_id, paces, static_cast<size_t>(wanted), now_us, horizon_ms, admission);
+    if (!count) {
+        return fail(count.error());
+    }
+    if (*count == 0) {
+        return admission;
+    }
+    // Only now is any limit told, so that none loses what another would not have let through.
+    admission.slots_us.assign(*count, now_us);
+    for (const auto &[number, pace] : paces) {
+        Result<int64_t> first = store::lanes::reserve(database_, provider_id, number, now_us,
+                                                      static_cast<int64_t>(*count), pace.interval_us);
+        if (!first) {
+            return fail(first.error());
+        }
+        for (size_t i = 0; i < *count; ++i) {
+            int64_t &slot_us = admission.slots_us[i];
+            slot_us =
+                std::max(slot_us, *first + static_cast<int64_t>(i) * pace.interval_us - pace.tolerance_us());
         }
     }
-    return Admission{std::move(slots), 0, {}};
+    return admission;
 }
 
 void LaneGate::count(const std::string &provider_id, const TokenResponse &response) {

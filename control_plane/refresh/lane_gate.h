@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control_plane/oauth/profile.h"
@@ -23,6 +24,22 @@ struct Admission {
     UnixMs retry_at = 0;            // none may go: ask again then
     std::string reason;             // why, as token_response.h names it, or "rate_limited"
 };
+
+/// GCRA of "requests per window" that no window exceeds: burst at once, the rest evenly.
+struct Pace {
+    int64_t interval_us = 0;
+    int64_t burst = 1;
+
+    int64_t tolerance_us() const noexcept { return (burst - 1) * interval_us; }
+};
+Pace pace_of(const RateLimit &limit) noexcept;
+
+/// Those limits of a profile that are the client's, by their number in it: from 1.
+using ClientPaces = std::vector<std::pair<int64_t, Pace>>;
+ClientPaces client_paces(const std::vector<RateLimit> &limits);
+
+/// The least time between two requests of the client; 0 = there is no such limit.
+int64_t slot_gap_us(const std::vector<RateLimit> &limits);
 
 class Metrics;
 
@@ -41,6 +58,8 @@ public:
 
 private:
     Result<std::optional<Admission>> blocked(const std::string &provider_id);
+    Result<size_t> fitting(const std::string &provider_id, const ClientPaces &paces, size_t wanted,
+                           int64_t now_us, int64_t horizon_ms, Admission &admission);
     void count(const std::string &provider_id, const TokenResponse &response);
 
     store::Database &database_;
@@ -49,16 +68,6 @@ private:
     std::mutex mutex_;
     std::set<std::string> ailing_;  // lanes with failures, as this process knows
 };
-
-/// GCRA of "requests per window" that no window exceeds: burst at once, the rest evenly.
-struct Pace {
-    int64_t interval_us = 0;
-    int64_t burst = 1;
-};
-Pace pace_of(const RateLimit &limit) noexcept;
-
-/// The least time between two requests of the client; 0 = there is no such limit.
-int64_t slot_gap_us(const std::vector<RateLimit> &limits) noexcept;
 
 /// How long a lane is left alone after so many failures in a row; 0 = not yet.
 int64_t block_ms(const TokenResponse &response, int64_t failures) noexcept;

@@ -97,6 +97,12 @@ Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenR
     return later(claimed, claimed.sent_at, response, now);  // an answer, and not redeemed by this attempt
 }
 
+store::Refresh untouched(const store::Refresh &claimed, UnixMs again_at) {
+    store::Refresh row = claimed;
+    row.due_at = row.sent_at != 0 || row.attempts != 0 ? again_at : row.wanted_at;
+    return row;
+}
+
 bool may_store(const store::Refresh &row, const store::Connection &connection, int64_t epoch) noexcept {
     const bool waits_for_this =
         connection.state == connection::State::kActive ||

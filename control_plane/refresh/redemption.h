@@ -57,6 +57,10 @@ struct Verdict {
 Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenResponse &response,
                      const RefreshReuse &reuse, UnixMs now);
 
+/// As it is given back when nothing was tried: due again at its own time, or at `again_at` where there is
+/// something to settle or to repeat.
+store::Refresh untouched(const store::Refresh &claimed, UnixMs again_at);
+
 /// May the tokens that `epoch` brought replace what is stored now? Also when the lease has passed on, and
 /// when somebody gave the connection up for lost meanwhile: the highest epoch wins.
 bool may_store(const store::Refresh &row, const store::Connection &connection, int64_t epoch) noexcept;

@@ -21,40 +21,55 @@ using Events = std::vector<store::audit_log::Pending>;
 
 }  // namespace
 
-void RefreshEngine::store(const AttemptPtr &attempt) {
+/// done  called once, on a thread of the commits
+void RefreshEngine::commit(const std::shared_ptr<const Answer> &answer, CommitDone done) {
     auto row = std::make_shared<store::Connection>();
     commits_->submit(
-        [this, attempt, row](store::Transaction &sql, Events &events) {
-            return store_answer(sql, events, vault_, *attempt->answer, clock_())
+        [this, answer, row](store::Transaction &sql, Events &events) {
+            return store_answer(sql, events, vault_, *answer, clock_())
                 .map([&](store::Connection connection) { *row = std::move(connection); });
         },
-        [this, attempt, row](const Result<void> &done) {
-            stored(attempt, done ? Result<store::Connection>{std::move(*row)} : fail(done.error()));
+        [row, done = std::move(done)](const Result<void> &committed) {
+            done(committed ? Result<store::Connection>{std::move(*row)} : fail(committed.error()));
         });
+}
+
+void RefreshEngine::store(const AttemptPtr &attempt) {
+    commit(attempt->answer, [this, attempt](const Result<store::Connection> &row) { stored(attempt, row); });
 }
 
 void RefreshEngine::stored(const AttemptPtr &attempt, const Result<store::Connection> &row) {
     if (row) {
         return finish(attempt, *row);
     }
-    switch (row.error().errc) {
-        case Errc::kInvalidState:
-        case Errc::kConnectionNotFound:
-        case Errc::kNoRefreshToken:  // the connection was deleted with all its rows
-            return superseded(attempt);
-        case Errc::kConflict:
-            if (++attempt->stores_tried < kStoreTries) {
-                return store(attempt);
-            }
-            break;
-        default:
-            break;
+    if (is_superseded(row.error().errc)) {
+        return superseded(attempt);
+    }
+    if (row.error().errc == Errc::kConflict && ++attempt->stores_tried < kStoreTries) {
+        return store(attempt);
     }
     const bool is_kept = journal_.keep(attempt->answer);
     log::error(
         "refresh_not_stored",
         {{"connection_id", attempt->connection.id}, {"reason", row.error().message}, {"journal", is_kept}});
     end(attempt, fail(row.error()));
+}
+
+// Nobody waits for it any more.
+void RefreshEngine::take_late(const AttemptPtr &attempt) {
+    TokenResponse response = attempt->exchange->take_result();
+    if (response.outcome != TokenOutcome::kTokens) {
+        return;
+    }
+    std::shared_ptr<const Answer> answer = redeemer_.take_answer(*attempt, std::move(response), 0);
+    commit(answer, [this, answer](const Result<store::Connection> &row) {
+        if (row) {
+            log::info("late_answer_stored", {{"connection_id", answer->connection_id}});
+            drainer_.notify();
+        } else if (!is_superseded(row.error().errc)) {
+            journal_.keep(answer);
+        }
+    });
 }
 
 void RefreshEngine::finish(const AttemptPtr &attempt, store::Connection row) {

@@ -17,23 +17,16 @@ namespace nexus::control {
 namespace {
 
 constexpr int64_t kSoonMs = 20;  // from a claim to its request, when somebody waits
+constexpr int64_t kAdmitAgainMs = 1000;
 constexpr unsigned kCommitThreads = 2;
 constexpr unsigned kStageQueue = 100000;  // far above what may be in flight
 
-int64_t seconds_up(int64_t ms) {
-    return std::max<int64_t>(1, (ms + 999) / 1000);
-}
-
 // What somebody is told who comes while a failure still counts.
 Error recent_failure(const std::string &reason, UnixMs until, UnixMs now) {
+    Error error = token_unavailable_until(until, now);
     const bool is_ours =
         reason.starts_with("invalid_") || reason == "unauthorized_client" || reason == "discovery_failed";
-    Error error = token_unavailable(seconds_up(until - now));
-    if (is_ours) {
-        error = Error{Errc::kProviderError, "the provider refused the refresh request", reason,
-                      seconds_up(until - now)};
-    }
-    return error;
+    return is_ours ? refresh_refused(reason, error.retry_after_s) : error;
 }
 
 }  // namespace
@@ -188,21 +181,16 @@ Result<AttemptPtr> RefreshEngine::claim(const store::Connection &connection, con
     if (!*claimed) {
         return AttemptPtr{};
     }
-    auto attempt = std::make_shared<Attempt>();
-    attempt->claimed = std::move(**claimed);
+    AttemptPtr attempt = make_attempt(std::move(**claimed), std::move(*provider), profile->reuse,
+                                      deadline_at(profile->reuse, now));
     attempt->wish = wish;
-    attempt->reuse = profile->reuse;
-    attempt->provider = std::move(*provider);
-    attempt->deadline_at = now + attempt_times(profile->reuse).deadline_ms + options_.slot_wait_ms;
     Result<Admission> admission =
         gate_.admit(attempt->provider.id, profile->rate_limits, 1, kSoonMs, options_.slot_wait_ms);
     if (admission && !admission->slots_us.empty()) {
         attempt->send_at_us = admission->slots_us.front();
         return attempt;
     }
-    store::Refresh back = attempt->claimed;
-    back.due_at = back.sent_at != 0 || back.attempts != 0 ? now + 1000 : back.wanted_at;
-    (void)store::refreshes::give_back(database_, back);
+    (void)store::refreshes::give_back(database_, untouched(attempt->claimed, now + kAdmitAgainMs));
     return admission ? fail(recent_failure(admission->reason, admission->retry_at, now))
                      : fail(admission.error());
 }
@@ -246,23 +234,16 @@ Result<store::Connection> RefreshEngine::expire(const store::Connection &connect
 
 void RefreshEngine::replay(const std::shared_ptr<const Answer> &answer,
                            std::function<void(bool is_stored)> done) {
-    auto row = std::make_shared<std::optional<store::Connection>>();
-    commits_->submit(
-        [this, answer, row](store::Transaction &sql, std::vector<store::audit_log::Pending> &events) {
-            return store_answer(sql, events, vault_, *answer, clock_())
-                .map([&](store::Connection connection) { *row = std::move(connection); });
-        },
-        [this, answer, row, done = std::move(done)](const Result<void> &stored) {
-            const Errc errc = stored ? Errc::kInvalidState : stored.error().errc;
-            if (stored) {
-                log::info("journal_answer_stored", {{"connection_id", answer->connection_id}});
-                drainer_.notify();
-            }
-            if (errc == Errc::kInvalidState || errc == Errc::kConnectionNotFound) {
-                journal_.forget(*answer);
-            }
-            done(stored.has_value());
-        });
+    commit(answer, [this, answer, done = std::move(done)](const Result<store::Connection> &row) {
+        if (row) {
+            log::info("journal_answer_stored", {{"connection_id", answer->connection_id}});
+            drainer_.notify();
+        }
+        if (row || is_superseded(row.error().errc)) {
+            journal_.forget(*answer);
+        }
+        done(row.has_value());
+    });
 }
 
 void RefreshEngine::replay_journal() {

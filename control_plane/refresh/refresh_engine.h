@@ -70,7 +70,10 @@ public:
     int64_t lease_ms(const RefreshReuse &reuse) const noexcept {
         return attempt_times(reuse).lease_ms + options_.slot_wait_ms;
     }
-    int64_t slot_wait_ms() const noexcept { return options_.slot_wait_ms; }
+    /// Of the answer to what is claimed now.
+    UnixMs deadline_at(const RefreshReuse &reuse, UnixMs now) const noexcept {
+        return now + attempt_times(reuse).deadline_ms + options_.slot_wait_ms;
+    }
     /// Called when there is room again after ask_for_room(). Set before anything begins.
     void on_room(std::function<void()> has_room) { has_room_ = std::move(has_room); }
     void ask_for_room() noexcept { is_room_wanted_ = true; }
@@ -91,7 +94,8 @@ private:
     bool settle_journal(const std::string &connection_id);
     void replay(const std::shared_ptr<const Answer> &answer, std::function<void(bool)> done);
 
-    // The stages of an attempt (refresh_stages.cpp, refresh_endings.cpp). Each hands it to the next, or ends it.
+    // The stages of an attempt (refresh_stages.cpp, refresh_endings.cpp). Each hands it to the next, or ends
+    // it.
     void prepare(const AttemptPtr &attempt);
     void intend(const AttemptPtr &attempt);
     void send_in_turn(const AttemptPtr &attempt);
@@ -101,6 +105,8 @@ private:
     void overdue(const AttemptPtr &attempt);
     void take_late(const AttemptPtr &attempt);
     void conclude(const AttemptPtr &attempt);
+    using CommitDone = std::function<void(const Result<store::Connection> &)>;
+    void commit(const std::shared_ptr<const Answer> &answer, CommitDone done);
     void store(const AttemptPtr &attempt);
     void stored(const AttemptPtr &attempt, const Result<store::Connection> &row);
     void give_up(const AttemptPtr &attempt, const std::string &reason);

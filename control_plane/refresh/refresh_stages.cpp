@@ -20,18 +20,9 @@ constexpr int64_t kLatestMs = 15;
 
 using Events = std::vector<store::audit_log::Pending>;
 
-// Given back as if nothing had been tried.
-store::Refresh untouched(const store::Refresh &claimed, UnixMs now) {
-    store::Refresh row = claimed;
-    row.due_at = row.sent_at != 0 || row.attempts != 0 ? now : row.wanted_at;
-    return row;
-}
-
 Error error_of(const TokenResponse &response, const store::Refresh &row, UnixMs now) {
-    if (response.outcome == TokenOutcome::kConfiguration) {
-        return Error{Errc::kProviderError, "the provider refused the refresh request", response.reason, 0};
-    }
-    return token_unavailable((row.due_at - now + 999) / 1000);
+    return response.outcome == TokenOutcome::kConfiguration ? refresh_refused(response.reason)
+                                                            : token_unavailable_until(row.due_at, now);
 }
 
 }  // namespace
@@ -73,7 +64,7 @@ void RefreshEngine::prepare(const AttemptPtr &attempt) {
             row.due_at = attempt->rate_at;
             row.attempts = std::max<int64_t>(1, row.attempts);  // whoever comes before then is told so
             row.reason = "rate_limited";
-            return give_back(attempt, row, token_unavailable((row.due_at - clock_() + 999) / 1000), {});
+            return give_back(attempt, row, token_unavailable_until(row.due_at, clock_()), {});
         }
         case Redeemer::Prepared::kReady:
             break;
@@ -175,27 +166,6 @@ void RefreshEngine::overdue(const AttemptPtr &attempt) {
     in_stage(attempt, &RefreshEngine::conclude);
 }
 
-void RefreshEngine::take_late(const AttemptPtr &attempt) {
-    TokenResponse response = attempt->exchange->take_result();
-    if (response.outcome != TokenOutcome::kTokens) {
-        return;
-    }
-    std::shared_ptr<const Answer> answer = redeemer_.take_answer(*attempt, std::move(response), 0);
-    commits_->submit(
-        [this, answer](store::Transaction &sql, Events &events) {
-            return store_answer(sql, events, vault_, *answer, clock_()).map([](const store::Connection &) {});
-        },
-        [this, answer](const Result<void> &done) {
-            const Errc errc = done ? Errc::kInvalidState : done.error().errc;
-            if (done) {
-                log::info("late_answer_stored", {{"connection_id", answer->connection_id}});
-                drainer_.notify();
-            } else if (errc != Errc::kInvalidState && errc != Errc::kConnectionNotFound) {
-                journal_.keep(answer);
-            }
-        });
-}
-
 void RefreshEngine::count(const AttemptPtr &attempt, const TokenResponse &response) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - attempt->started;
     slowness_.record(attempt->provider.id, static_cast<int64_t>(took.count() * 1000));
@@ -283,14 +253,11 @@ void RefreshEngine::claim_again(const AttemptPtr &attempt) {
         return end(attempt, claimed ? fail(token_unavailable(1)) : fail(claimed.error()));
     }
     // A new one, because an answer to the old one may still come.
-    auto next = std::make_shared<Attempt>();
-    next->claimed = std::move(**claimed);
+    const AttemptPtr next = make_attempt(std::move(**claimed), attempt->provider, attempt->reuse,
+                                         now + attempt_times(attempt->reuse).deadline_ms);
     next->wish = attempt->wish;
     next->is_scheduled = attempt->is_scheduled;
-    next->reuse = attempt->reuse;
-    next->provider = attempt->provider;
     next->flight = attempt->flight;
-    next->deadline_at = now + attempt_times(next->reuse).deadline_ms;
     prepare(next);
 }
 

@@ -2,6 +2,7 @@
 #include "control_plane/refresh/refresh_words.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "control_plane/json/json.h"
 
@@ -31,6 +32,15 @@ Error token_unavailable(int64_t retry_after_s) {
                  "the token cannot be refreshed right now",
                  {},
                  std::max<int64_t>(1, retry_after_s)};
+}
+
+Error token_unavailable_until(UnixMs until, UnixMs now) {
+    return token_unavailable((until - now + 999) / 1000);
+}
+
+Error refresh_refused(std::string reason, int64_t retry_after_s) {
+    return Error{Errc::kProviderError, "the provider refused the refresh request", std::move(reason),
+                 retry_after_s};
 }
 
 }  // namespace nexus::control

@@ -152,10 +152,9 @@ void Scheduler::settle_open(const store::Provider &provider, const OAuthProfile 
 }
 
 /// slots_us  one for each row; none = at once
-/// returns   how many were claimed; nullopt: the database is away
-std::optional<size_t> Scheduler::claim(const store::Provider &provider, const OAuthProfile &profile,
-                                       const std::vector<store::DueRow> &rows,
-                                       const std::vector<int64_t> &slots_us) {
+/// returns   how many were claimed
+size_t Scheduler::claim(const store::Provider &provider, const OAuthProfile &profile,
+                        const std::vector<store::DueRow> &rows, const std::vector<int64_t> &slots_us) {
     std::vector<std::string> ids;
     for (const store::DueRow &row : rows) {
         ids.push_back(row.connection_id);
@@ -164,15 +163,12 @@ std::optional<size_t> Scheduler::claim(const store::Provider &provider, const OA
     Result<std::vector<store::Refresh>> claimed =
         store::refreshes::claim_due(database_, ids, engine_.owner(), now, engine_.lease_ms(profile.reuse));
     if (!claimed) {
-        return std::nullopt;
+        return 0;  // the database is away
     }
     for (size_t i = 0; i < claimed->size(); ++i) {
-        auto attempt = std::make_shared<Attempt>();
-        attempt->claimed = std::move((*claimed)[i]);
+        const AttemptPtr attempt = make_attempt(std::move((*claimed)[i]), provider, profile.reuse,
+                                                engine_.deadline_at(profile.reuse, now));
         attempt->is_scheduled = true;
-        attempt->reuse = profile.reuse;
-        attempt->provider = provider;
-        attempt->deadline_at = now + attempt_times(profile.reuse).deadline_ms + engine_.slot_wait_ms();
         attempt->send_at_us = slots_us.empty() ? 0 : slots_us[i];
         engine_.begin(attempt);
     }
@@ -184,8 +180,7 @@ size_t Scheduler::begin_some(const store::Provider &provider, const OAuthProfile
                              const Admission &admission, UnixMs now) {
     const size_t count = admission.slots_us.size();
     return claim(provider, profile, pick_fairly(candidates(provider.id, now, count), count),
-                 admission.slots_us)
-        .value_or(0);
+                 admission.slots_us);
 }
 
 // The oldest that are due; where there are more than that, also those from some moment between then and now

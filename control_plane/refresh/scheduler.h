@@ -6,7 +6,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 
@@ -47,8 +46,8 @@ private:
     void run() noexcept;
     void serve(const std::string &provider_id, Round &round);
     void settle_open(const store::Provider &provider, const OAuthProfile &profile);
-    std::optional<size_t> claim(const store::Provider &provider, const OAuthProfile &profile,
-                                const std::vector<store::DueRow> &rows, const std::vector<int64_t> &slots_us);
+    size_t claim(const store::Provider &provider, const OAuthProfile &profile,
+                 const std::vector<store::DueRow> &rows, const std::vector<int64_t> &slots_us);
     size_t begin_some(const store::Provider &provider, const OAuthProfile &profile,
                       const Admission &admission, UnixMs now);
     std::vector<store::DueRow> candidates(const std::string &provider_id, UnixMs now, size_t count);
