@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "control_plane/oauth/profile.h"
+#include "tests/unit/control_plane/oauth/profile_refusal.h"
 
 namespace nexus::control {
 namespace {
@@ -11,9 +12,8 @@ namespace {
 using Use = RefreshReuse::Use;
 using Means = RefreshErrorRule::Means;
 
-Result<OAuthProfile> parse(const std::string &text) {
-    return parse_oauth_profile(*json::parse_object(text), "profile.oauth");
-}
+using test::parse;
+using test::Refusal;
 
 TEST(ProfileRefresh, NothingSaidIsNotKnown) {
     const OAuthProfile got = *parse("{}");
@@ -82,20 +82,10 @@ TEST(ProfileRefresh, ListsAreBounded) {
     EXPECT_FALSE(parse(R"({"refresh_errors":[{"means":"transient","equals":[)" + codes + R"(,"c"]}]})"));
 }
 
-struct Refusal {
-    const char *text;
-    const char *named;
-};
-
 class ProfileRefreshRefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(ProfileRefreshRefusalTest, NamesTheMember) {
-    Result<OAuthProfile> got = parse(GetParam().text);
-    ASSERT_FALSE(got) << GetParam().text;
-    EXPECT_NE(
-        (got.error().message + got.error().detail).find(std::string{"profile.oauth"} + GetParam().named),
-        std::string::npos)
-        << got.error().message;
+    test::expect_named(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(

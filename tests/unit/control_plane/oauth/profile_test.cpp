@@ -3,12 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/control_plane/oauth/profile_refusal.h"
+
 namespace nexus::control {
 namespace {
 
-Result<OAuthProfile> parse(const std::string &text) {
-    return parse_oauth_profile(*json::parse_object(text), "profile.oauth");
-}
+using test::parse;
+using test::Refusal;
 
 TEST(OAuthProfile, NothingIsTheStandard) {
     OAuthProfile got = *parse("{}");
@@ -53,20 +54,10 @@ TEST(OAuthProfile, ReadsEveryMember) {
     EXPECT_EQ(got->find_variable("shop")->title, "Shop");
 }
 
-struct Refusal {
-    const char *text;
-    const char *named;
-};
-
 class OAuthRefusalTest : public testing::TestWithParam<Refusal> {};
 
 TEST_P(OAuthRefusalTest, NamesTheMember) {
-    Result<OAuthProfile> got = parse(GetParam().text);
-    ASSERT_FALSE(got) << GetParam().text;
-    EXPECT_NE(
-        (got.error().message + got.error().detail).find(std::string{"profile.oauth"} + GetParam().named),
-        std::string::npos)
-        << got.error().message;
+    test::expect_named(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
