@@ -14,7 +14,7 @@ extern ngx_module_t ngx_http_nexus_module;
 namespace nexus::edge {
 
 struct CacheConf;            // cache/zone.h
-struct RedisConf;            // redis/url.h
+struct RedisConf;            // redis/conf.h
 struct KeyringConf;          // cache_key.h
 struct ControlPlaneConf;     // control_plane.h
 struct ControlPlaneKeyConf;  // control_plane.h

@@ -28,7 +28,7 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
-    // nexus_redis URL [password=REF] [user=NAME] [timeout=50ms] [connect_timeout=100ms];   http
+    // nexus_redis URL [PARAMETER=VALUE ...];   http
     { ngx_string("nexus_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       on_nexus_redis,

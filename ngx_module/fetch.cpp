@@ -5,7 +5,7 @@
 
 #include "ngx_module/fetches.h"
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/redis/url.h"
+#include "ngx_module/redis/conf.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::edge {
@@ -30,9 +30,8 @@ Fetch::Fetch(Fetches &fetches, const FetchKey &key, const Lookup &first, cache::
       known_(known) {
     ngx_queue_init(&waiters_);
     command_.data = this;
-    command_.on_reply = [](redis::Command *command, redis::ReplyStatus status,
-                           std::string_view value) noexcept {
-        static_cast<Fetch *>(command->data)->on_redis(status, value);
+    command_.on_reply = [](redis::Command *command, const redis::Answer &answer) noexcept {
+        static_cast<Fetch *>(command->data)->on_redis(answer);
     };
 }
 
@@ -105,22 +104,24 @@ void Fetch::ask_redis() noexcept {
     }
     stage_ = Stage::kRedis;
     if (!redis->get(redis_key_, &command_)) {
-        on_redis(redis::ReplyStatus::kFailed, {});
+        on_redis({});
     }
 }
 
-void Fetch::on_redis(redis::ReplyStatus status, std::string_view value) noexcept {
+void Fetch::on_redis(const redis::Answer &answer) noexcept {
     const FetchTools &tools = fetches_.tools();
-    if (status == redis::ReplyStatus::kValue) {
+    if (answer.status == redis::ReplyStatus::kValue) {
         const Accepted accepted = guarded_or<Accepted>(Accepted::kBroken, tools.log, "a record from Redis",
-                                                       [&] { return accept(value); });
+                                                       [&] { return accept(answer.text); });
         if (accepted == Accepted::kYes) {
             finish({LookupStatus::kFound, TokenSource::kL2, {}, 0});
             return;
         }
     }
     // An entry that only wants to be verified goes on without Redis; its age limits for how long.
-    if (status == redis::ReplyStatus::kFailed && known_ == cache::Freshness::kUnverified) {
+    const bool failed =
+        answer.status != redis::ReplyStatus::kValue && answer.status != redis::ReplyStatus::kNil;
+    if (failed && known_ == cache::Freshness::kUnverified) {
         tools.records.put_off_check(key_.key, cache::monotonic_ms() + kFailedCheckPauseMs);
         finish({LookupStatus::kUnavailable, TokenSource::kNone, {}, kDefaultRetryAfter});
         return;

@@ -73,7 +73,7 @@ private:
 
     void claim(const cache::FlightRef &orphan) noexcept;
     void ask_redis() noexcept;
-    void on_redis(redis::ReplyStatus status, std::string_view value) noexcept;
+    void on_redis(const redis::Answer &answer) noexcept;
     void on_answer(const ControlPlaneAnswer &answer) noexcept;
     void on_record_answer(const ControlPlaneAnswer &answer) noexcept;
     void on_not_found() noexcept;

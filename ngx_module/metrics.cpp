@@ -88,6 +88,10 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kRedisFailures, "nexus_redis_failures_total", "",
      "Redis commands that failed, time-outs excluded."},
     {Counter::kRedisTimeouts, "nexus_redis_timeouts_total", "", "Redis commands without a reply in time."},
+    {Counter::kRedisRefused, "nexus_redis_refused_total", "",
+     "Commands not sent to Redis: it is down, or the breaker is open."},
+    {Counter::kRedisBreakerOpened, "nexus_redis_breaker_opens_total", "",
+     "Times that Redis was too slow to be asked any more."},
     {Counter::kRedisConnects, "nexus_redis_connects_total", "", "Connections to Redis that became ready."},
     {Counter::kRedisEvents, "nexus_redis_events_total", "", "Invalidation events received."},
 

@@ -59,6 +59,8 @@ enum class Counter : uint16_t {
     kRedisCommands,
     kRedisFailures,  // error replies, broken or refused connections
     kRedisTimeouts,
+    kRedisRefused,  // not sent: down, or the breaker is open
+    kRedisBreakerOpened,
     kRedisConnects,
     kRedisEvents,  // invalidations received
 

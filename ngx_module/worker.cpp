@@ -6,7 +6,6 @@
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/cache_key.h"
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/redis/url.h"
 
 namespace nexus::edge {
 namespace {
@@ -17,15 +16,14 @@ std::unique_ptr<Worker> g_worker;
 
 Worker::Worker(const MainConf &conf, ngx_log_t *log) : records_(*conf.cache), flights_(*conf.cache) {
     if (conf.redis != nullptr) {
-        redis_.emplace(*conf.redis, log);
+        redis_ = redis::make_client(*conf.redis, log);
         // nginx gives a killed worker's successor the same number: there is one subscriber without an
         // election.
         if (ngx_worker == 0) {
-            subscriber_.emplace(*conf.redis, records_, flights_, log);
+            subscriber_.emplace(*conf.redis, *redis_, records_, flights_, log);
         }
     }
-    fetches_.emplace(
-        FetchTools{conf, records_, flights_, redis_ ? &*redis_ : nullptr, cache_keyring(conf), log});
+    fetches_.emplace(FetchTools{conf, records_, flights_, redis_.get(), cache_keyring(conf), log});
 }
 
 Worker::~Worker() {

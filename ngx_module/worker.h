@@ -2,6 +2,7 @@
 // Started and stopped by module.cpp's hooks; used by lookup.cpp.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "ngx_module/cache/flights.h"
@@ -27,7 +28,7 @@ public:
 private:
     cache::Records records_;
     cache::Flights flights_;
-    std::optional<redis::Client> redis_;
+    std::unique_ptr<redis::Client> redis_;
     std::optional<redis::Subscriber> subscriber_;
     std::optional<Fetches> fetches_;
 };

@@ -1,78 +1,63 @@
-// GET over one pipelined connection per worker: time-outs, breaker, reconnect. One reply per command in order
-// is all the protocol promises, so a command whose owner has gone keeps its place and its late reply is
-// dropped.
+// Commands to Redis, whatever it consists of: one server, a master that Sentinels know, or the nodes of a
+// cluster. One client per worker. It also says where events can be listened to.
 #pragma once
 
-#include <cstdint>
-#include <deque>
-#include <string>
+#include <memory>
 #include <string_view>
 
-#include "ngx_module/ngx/event.h"
-#include "ngx_module/redis/connection.h"
+#include "ngx_module/redis/address.h"
+#include "ngx_module/redis/command.h"
+#include "ngx_module/redis/conf.h"
 
 namespace nexus::edge::redis {
 
-enum class ReplyStatus : uint8_t {
-    kValue,
-    kNil,
-    kFailed,  // error reply, time-out, or the connection was lost
-};
-
-/// A command that waits for its reply. Belongs to the caller, who must cancel it before it goes.
-struct Command {
-    /// Called once, unless cancelled. `value` is only valid during the call.
-    void (*on_reply)(Command *command, ReplyStatus status, std::string_view value) noexcept = nullptr;
-    void *data = nullptr;
-    uint64_t number = 0;  // the client's; 0 = not waiting
-};
-
-class Client final : private Connection::Handler {
+class Client {
 public:
-    Client(const RedisConf &conf, ngx_log_t *log) noexcept;
-    ~Client();
+    /// Wants to know that servers have come, gone or changed their roles.
+    class Watcher {
+    public:
+        virtual void on_servers_changed() noexcept = 0;
 
-    /// Begins to connect. To be called once, in the worker.
-    void start() noexcept;
-
-    /// Asks for a key. false: Redis cannot be asked now (down, stalled, too much waiting); `on_reply` is not
-    /// called.
-    bool get(std::string_view key, Command *command) noexcept;
-    void cancel(Command *command) noexcept;
-
-private:
-    struct Pending {
-        Command *owner;  // nullptr: gone, or timed out
-        ngx_msec_t deadline;
+    protected:
+        ~Watcher() = default;
     };
 
-    void on_ready() noexcept override;
-    bool on_reply(const redisReply &reply) noexcept override;
-    void on_closed() noexcept override;
+    virtual ~Client() = default;
 
-    void on_deadline() noexcept;
-    void on_reconnect() noexcept;
-    void connect() noexcept;
-    void schedule_reconnect() noexcept;
-    void fail_all() noexcept;
-    void arm_deadline() noexcept;
-    void answer(Pending &pending, ReplyStatus status, std::string_view value) noexcept;
-    bool is_stalled() const noexcept;
+    /// Begins to connect. To be called once, in the worker.
+    virtual void start() noexcept = 0;
 
-    const RedisConf &conf_;
-    ngx_log_t *log_;
-    Connection connection_;
+    /// Sends a command about `key`, which says where a cluster has it: all keys of the command must have its
+    /// slot. false: Redis cannot be asked now (down, too slow, too much waiting); `on_reply` is not called.
+    virtual bool send(std::string_view key, Arguments arguments, Command *command) noexcept = 0;
+    virtual void cancel(Command *command) noexcept = 0;
 
-    std::deque<Pending> queue_;      // in the order of replies, and of deadlines
-    uint64_t head_number_ = 1;       // of queue_.front()
-    uint64_t expire_number_ = 1;     // the first that has not been looked at for its time-out
-    size_t live_ = 0;                // with an owner
-    std::deque<std::string> early_;  // keys asked for before the first connection was ready
-    bool accepts_early_ = false;     // the first connection attempt: commands may wait for it
+    bool get(std::string_view key, Command *command) noexcept {
+        const std::string_view arguments[] = {"GET", key};
+        return send(key, arguments, command);
+    }
 
-    ngx_msec_t backoff_ms_ = 0;
-    Event deadline_timer_;
-    Event reconnect_timer_;
+    /// The server to subscribe at next: another one each time where there are several. nullptr: none is known
+    /// now
+    virtual const Address *next_event_server() noexcept = 0;
+    /// May one go on listening to that one?
+    virtual bool is_event_server(const Address &address) const noexcept = 0;
+    /// nullptr: nobody is told any more
+    void set_watcher(Watcher *watcher) noexcept { watcher_ = watcher; }
+
+protected:
+    Client() = default;
+    void tell_watcher() noexcept {
+        if (watcher_ != nullptr) {
+            watcher_->on_servers_changed();
+        }
+    }
+
+private:
+    Watcher *watcher_ = nullptr;
 };
+
+/// Throws std::bad_alloc.
+std::unique_ptr<Client> make_client(const RedisConf &conf, ngx_log_t *log);
 
 }  // namespace nexus::edge::redis

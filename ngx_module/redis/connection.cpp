@@ -1,13 +1,15 @@
-// The connection's state machine: connecting, greeting, ready, lost.
+// The connection's state machine: connecting, shaking hands, greeting, ready, lost.
 #include "ngx_module/redis/connection.h"
 
-#include <array>
-#include <cstring>
+#include <algorithm>
+#include <charconv>
+#include <utility>
 
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
-#include "shared/secret.h"
+#include "ngx_module/redis/encode.h"
+#include "ngx_module/redis/error_reply.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -20,10 +22,18 @@ ngx_int_t get_peer(ngx_peer_connection_t *, void *) noexcept {
     return NGX_OK;  // sockaddr is set already
 }
 
+/// ROLE answers an array that begins with master, slave or sentinel.
+bool is_role(const redisReply &reply, std::string_view role) noexcept {
+    return reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
+           reply.element[0]->type == REDIS_REPLY_STRING &&
+           std::string_view(reply.element[0]->str, reply.element[0]->len) == role;
+}
+
 }  // namespace
 
-Connection::Connection(const RedisConf &conf, ngx_log_t *log, Handler &handler) noexcept
+Connection::Connection(const RedisConf &conf, const Login &login, ngx_log_t *log, Handler &handler) noexcept
     : conf_(conf),
+      login_(login),
       log_(log),
       handler_(handler),
       flush_event_(log, this, [](void *self) noexcept { static_cast<Connection *>(self)->flush(); }),
@@ -31,25 +41,26 @@ Connection::Connection(const RedisConf &conf, ngx_log_t *log, Handler &handler) 
           static_cast<Connection *>(self)->lose("did not answer in time", 0);
       }) {
     connect_timer_.set_cancelable(true);
-    next_address_ = static_cast<ngx_uint_t>(ngx_random()) % conf.naddrs;
 }
 
 Connection::~Connection() {
     release();
 }
 
-bool Connection::open() noexcept {
-    reader_ = make_reader();
-    if (!reader_) {
+bool Connection::open(const Address &address) noexcept {
+    reader_.emplace(conf_.mode == RedisConf::Mode::kSingle ? kFlatReplies : kTableReplies);
+    const bool prepared = guarded_or<bool>(false, log_, "connecting to Redis", [&] {
+        address_ = address;
+        return reader_->is_valid();
+    });
+    if (!prepared) {
         return false;
     }
-
-    const ngx_addr_t &address = conf_.addrs[next_address_++ % conf_.naddrs];
-    peer_name_ = address.name;
+    peer_name_ = to_ngx_str(address_.text);
     ngx_peer_connection_t pc;
     ngx_memzero(&pc, sizeof pc);
-    pc.sockaddr = address.sockaddr;
-    pc.socklen = address.socklen;
+    pc.sockaddr = reinterpret_cast<sockaddr *>(&address_.sockaddr);
+    pc.socklen = address_.size;
     pc.name = &peer_name_;
     pc.get = get_peer;
     pc.log = log_;
@@ -68,61 +79,139 @@ bool Connection::open() noexcept {
 
     connection_ = pc.connection;
     connection_->data = this;
-    connection_->read->handler = on_read_event;
-    connection_->write->handler = on_write_event;
+    set_handlers();
     out_.clear();
     sent_ = 0;
     connected_ = false;
+    handshaking_ = false;
     ready_ = false;
     close_asked_ = false;
     connect_timer_.arm(conf_.connect_timeout);
     if (rc == NGX_OK) {
-        on_connected();
+        ngx_post_event(connection_->write, &ngx_posted_events);
     }
-    return connection_ != nullptr;
+    return true;
+}
+
+void Connection::set_handlers() noexcept {
+    connection_->read->handler = on_read_event;
+    connection_->write->handler = on_write_event;
 }
 
 void Connection::on_connected() noexcept {
-    connected_ = true;
     if (connection_->tcp_nodelay == NGX_TCP_NODELAY_UNSET && ngx_tcp_nodelay(connection_) != NGX_OK) {
         // The commands are sent all the same, some later than they could be.
         ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: no TCP_NODELAY to Redis %V", &peer_name_);
     }
+    if (login_.tls != nullptr) {
+        begin_tls();
+        return;
+    }
+    connected_ = true;
     greet();
 }
+
+#if (NGX_SSL)
+
+void Connection::begin_tls() noexcept {
+    handshaking_ = true;
+    connection_->pool = ngx_create_pool(NGX_MIN_POOL_SIZE, log_);  // for nginx's own part of TLS
+    if (connection_->pool == nullptr) {
+        lose("could not be greeted: out of memory", 0);
+        return;
+    }
+    ngx_ssl_session_t *session = session_server_ == address_.text ? session_.get() : nullptr;
+    if (!login_.tls->attach(connection_, address_, session)) {
+        lose("could not be greeted by TLS", 0);
+        return;
+    }
+    // With TLS 1.3 a session comes at any time later, several times.
+    connection_->ssl->save_session = [](ngx_connection_t *c) {
+        auto *self = static_cast<Connection *>(c->data);
+        guarded_event(self->log_, "a TLS session", [&] {
+            self->session_server_ = self->address_.text;
+            self->session_.reset(ngx_ssl_get_session(c));
+        });
+    };
+    const ngx_int_t rc = ngx_ssl_handshake(connection_);
+    if (rc == NGX_AGAIN) {
+        connection_->ssl->handler = [](ngx_connection_t *c) noexcept {
+            static_cast<Connection *>(c->data)->on_handshake();
+        };
+        return;
+    }
+    on_handshake();
+}
+
+// nginx has put its own event handlers in the place of ours.
+void Connection::on_handshake() noexcept {
+    handshaking_ = false;
+    if (!connection_->ssl->handshaked) {
+        const char *refusal = Tls::refusal(connection_);
+        log_loss(
+            refusal != nullptr ? "has a certificate that is not accepted" : "failed in the TLS handshake",
+            refusal != nullptr ? refusal : "", 0);
+        session_.reset();
+        lose("", 0);
+        return;
+    }
+    set_handlers();
+    connected_ = true;
+    greet();
+    flush();
+    if (connection_ != nullptr) {
+        read();  // some may have come with the handshake's last bytes
+    }
+}
+
+#else
+
+void Connection::begin_tls() noexcept {}
+void Connection::on_handshake() noexcept {}
+
+#endif
 
 // connect() succeeds against a stopped server: only a reply says that it is there.
 void Connection::greet() noexcept {
     greetings_left_ = 1;
+    role_asked_ = login_.must_be_master;
     bool sent = true;
-    if (!conf_.password.empty()) {
+    if (!login_.password.empty()) {
         ++greetings_left_;
-        sent = conf_.user.empty() ? send({"AUTH", conf_.password.view()})
-                                  : send({"AUTH", conf_.user, conf_.password.view()});
+        const std::string_view words[] = {"AUTH", login_.user, login_.password.view()};
+        const std::string_view without_user[] = {words[0], words[2]};
+        sent = login_.user.empty() ? send(without_user) : send(words);
     }
-    if (sent && conf_.database != 0) {
+    if (sent && login_.database != 0) {
         ++greetings_left_;
-        char digits[NGX_INT_T_LEN];
-        const int size = std::snprintf(digits, sizeof digits, "%u", conf_.database);
-        sent = send({"SELECT", {digits, static_cast<size_t>(size)}});
+        char digits[16];
+        const auto end = std::to_chars(std::begin(digits), std::end(digits), login_.database).ptr;
+        const std::string_view words[] = {"SELECT", {digits, static_cast<size_t>(end - digits)}};
+        sent = send(words);
     }
-    if (!sent || !send({"PING"})) {
+    if (sent && role_asked_) {
+        ++greetings_left_;
+        constexpr std::string_view kRole[] = {"ROLE"};
+        sent = send(kRole);
+    }
+    constexpr std::string_view kPing[] = {"PING"};
+    if (!sent || !send(kPing)) {
         close_asked_ = true;
         flush_event_.post();
     }
 }
 
 bool Connection::on_greeting(const redisReply &reply) noexcept {
-    if (reply.type != REDIS_REPLY_STATUS) {
-        if (!loss_logged_) {
-            loss_logged_ = true;
-            // The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed.
-            const std::string_view text =
-                reply.type == REDIS_REPLY_ERROR ? std::string_view(reply.str, reply.len) : "unexpected reply";
-            ngx_str_t word = to_ngx_str(text.substr(0, std::min(text.find(' '), size_t{32})));
-            ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s refused the greeting: %V",
-                          conf_.name.c_str(), &word);
-        }
+    const bool is_role_reply = role_asked_ && greetings_left_ == 2;
+    if (is_role_reply && reply.type == REDIS_REPLY_ARRAY && !is_role(reply, "master")) {
+        log_loss("is no master (any more)", "", 0);
+        return false;
+    }
+    if (reply.type != (is_role_reply ? REDIS_REPLY_ARRAY : REDIS_REPLY_STATUS)) {
+        // The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed.
+        log_loss("refused the greeting",
+                 reply.type == REDIS_REPLY_ERROR ? first_word({reply.str, reply.len}) : "unexpected reply",
+                 0);
         return false;
     }
     if (--greetings_left_ == 0) {
@@ -130,7 +219,8 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
         connect_timer_.disarm();
         if (loss_logged_) {
             loss_logged_ = false;
-            ngx_log_error(NGX_LOG_NOTICE, log_, 0, "nexus: Redis %s answers again", conf_.name.c_str());
+            ngx_log_error(NGX_LOG_NOTICE, log_, 0, "nexus: Redis %s answers again, at %V", conf_.name.c_str(),
+                          &peer_name_);
         }
         metrics::count(metrics::Counter::kRedisConnects);
         handler_.on_ready();
@@ -138,35 +228,30 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
     return true;
 }
 
-bool Connection::send(std::initializer_list<std::string_view> arguments) noexcept {
-    constexpr size_t kMaxArguments = 4;
-    if (connection_ == nullptr || out_.size() - sent_ > kMaxUnsent || arguments.size() > kMaxArguments) {
+template <typename Append>
+bool Connection::append(Append &&append) noexcept {
+    if (connection_ == nullptr || out_.size() - sent_ > kMaxUnsent) {
         return false;
     }
-    std::array<const char *, kMaxArguments> values{};
-    std::array<size_t, kMaxArguments> sizes{};
-    size_t count = 0;
-    for (const std::string_view argument : arguments) {
-        values[count] = argument.data();
-        sizes[count] = argument.size();
-        ++count;
-    }
-
-    char *command = nullptr;
-    const int size = redisFormatCommandArgv(&command, static_cast<int>(count), values.data(), sizes.data());
-    if (size < 0) {
-        return false;
-    }
+    const size_t before = out_.size();
     const bool appended = guarded_or<bool>(false, log_, "a Redis command", [&] {
-        out_.append(command, static_cast<size_t>(size));
+        std::forward<Append>(append)();
         return true;
     });
-    ngx_explicit_memzero(command, static_cast<size_t>(size));  // it may be AUTH
-    redisFreeCommand(command);
     if (appended) {
         flush_event_.post();
+    } else {
+        out_.resize(before);
     }
     return appended;
+}
+
+bool Connection::send(Arguments arguments) noexcept {
+    return append([&] { append_command(out_, arguments); });
+}
+
+bool Connection::send_encoded(std::string_view encoded) noexcept {
+    return append([&] { out_.append(encoded); });
 }
 
 void Connection::flush() noexcept {
@@ -226,7 +311,9 @@ void Connection::on_write_event(ngx_event_t *ev) noexcept {
 
 void Connection::on_read_event(ngx_event_t *ev) noexcept {
     auto *self = static_cast<Connection *>(static_cast<ngx_connection_t *>(ev->data)->data);
-    self->read();
+    if (self->connected_) {
+        self->read();
+    }
 }
 
 // Edge-triggered: read until there is no more, or come back by ourselves.
@@ -251,9 +338,7 @@ void Connection::read() noexcept {
             break;
         }
         handler_.on_bytes();
-        if (!feed(chunk, static_cast<size_t>(n))) {
-            loss = "sent what is no answer";
-        }
+        loss = feed(chunk, static_cast<size_t>(n));
     }
     reading_ = false;
 
@@ -264,31 +349,41 @@ void Connection::read() noexcept {
     }
 }
 
-bool Connection::feed(const char *bytes, size_t size) noexcept {
-    if (redisReaderFeed(reader_.get(), bytes, size) != REDIS_OK) {
-        return false;
+/// returns what is wrong, or nullptr
+const char *Connection::feed(const char *bytes, size_t size) noexcept {
+    constexpr const char *kNonsense = "sent what is no answer";
+    if (!reader_->feed(bytes, size)) {
+        return kNonsense;
     }
+    Reply reply;
     while (!close_asked_) {
-        void *object = nullptr;
-        if (redisReaderGetReply(reader_.get(), &object) != REDIS_OK) {
-            return false;
-        }
-        if (object == nullptr) {
-            break;
-        }
-        const Reply reply(static_cast<redisReply *>(object));
-        if (!(ready_ ? handler_.on_reply(*reply) : on_greeting(*reply))) {
-            return false;
+        switch (reader_->next(reply)) {
+            case ReplyReader::Next::kMore:
+                return nullptr;
+            case ReplyReader::Next::kBroken:
+                return kNonsense;
+            case ReplyReader::Next::kReply:
+                if (!(ready_ ? handler_.on_reply(*reply) : on_greeting(*reply))) {
+                    return "is left after what it answered";
+                }
+                break;
         }
     }
-    return close_asked_ || !is_overfull(*reader_);
+    return nullptr;
+}
+
+void Connection::log_loss(const char *why, std::string_view detail, ngx_err_t err) noexcept {
+    if (loss_logged_) {
+        return;
+    }
+    loss_logged_ = true;
+    ngx_str_t text = to_ngx_str(detail);
+    ngx_log_error(NGX_LOG_ERR, log_, err, "nexus: Redis %s (%V) %s%s%V", conf_.name.c_str(), &peer_name_, why,
+                  detail.empty() ? "" : ": ", &text);
 }
 
 void Connection::lose(const char *why, ngx_err_t err) noexcept {
-    if (!loss_logged_) {
-        loss_logged_ = true;
-        ngx_log_error(NGX_LOG_ERR, log_, err, "nexus: Redis %s %s", conf_.name.c_str(), why);
-    }
+    log_loss(why, "", err);
     metrics::count(metrics::Counter::kRedisFailures);
     release();
     handler_.on_closed();
@@ -306,11 +401,19 @@ void Connection::close() noexcept {
 void Connection::release() noexcept {
     ready_ = false;
     connected_ = false;
+    handshaking_ = false;
     flush_event_.cancel();
     connect_timer_.cancel();
     if (connection_ != nullptr) {
+#if (NGX_SSL)
+        Tls::detach(connection_);
+#endif
+        ngx_pool_t *pool = connection_->pool;
         ngx_close_connection(connection_);  // takes its events out of timers and posted queues
         connection_ = nullptr;
+        if (pool != nullptr) {
+            ngx_destroy_pool(pool);
+        }
     }
     ngx_explicit_memzero(out_.data(), out_.size());
     out_.clear();

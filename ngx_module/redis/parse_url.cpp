@@ -1,6 +1,7 @@
 // The URL's grammar alone, without nginx: a test links it by itself.
 #include "ngx_module/redis/parse_url.h"
 
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -10,53 +11,108 @@ namespace redis {
 namespace {
 
 constexpr unsigned kMaxDatabase = 1023;
+constexpr size_t kMaxAddresses = 16;
+
+struct Scheme {
+    std::string_view text;
+    Url::Kind kind;
+    bool tls;
+    std::string_view form;
+};
+
+constexpr std::array kSchemes = {
+    Scheme{"redis://", Url::Kind::kServer, false, "redis://host[:port][/database]"},
+    Scheme{"rediss://", Url::Kind::kServer, true, "rediss://host[:port][/database]"},
+    Scheme{"sentinel://", Url::Kind::kSentinel, false, "sentinel://host[:port],.../master-name[/database]"},
+    Scheme{"sentinels://", Url::Kind::kSentinel, true, "sentinels://host[:port],.../master-name[/database]"},
+    Scheme{"cluster://", Url::Kind::kCluster, false, "cluster://host[:port],..."},
+    Scheme{"clusters://", Url::Kind::kCluster, true, "clusters://host[:port],..."},
+};
 
 tl::unexpected<Error> bad(std::string why) {
     return fail(Errc::kInvalidRequest, std::move(why));
 }
 
+/// Takes the part up to the first `separator` off the front of `rest`.
+std::string_view take_part(std::string_view &rest, char separator) {
+    const size_t end = rest.find(separator);
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    return part;
+}
+
+Result<Url> parse_unix(std::string_view url) {
+    const std::string_view path = url.substr(5);
+    if (!path.starts_with('/') || path.find(':') != std::string_view::npos) {
+        return bad("a Unix socket is named as unix:/path/to/socket");
+    }
+    Url parsed;
+    parsed.addresses.emplace_back(url);
+    return parsed;
+}
+
+/// Sentinel names masters by letters, digits and ".-_".
+bool is_master_name(std::string_view name) {
+    constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    return !name.empty() && name.size() <= 128 && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+Result<Url> parse_rest(const Scheme &scheme, std::string_view rest) {
+    Url parsed;
+    parsed.kind = scheme.kind;
+    parsed.tls = scheme.tls;
+    const std::string form = "the URL must be " + std::string(scheme.form);
+
+    std::string_view hosts = take_part(rest, '/');
+    if (hosts.empty() || hosts.back() == ',' || hosts.find_first_of("?#") != std::string_view::npos ||
+        rest.find_first_of("?#") != std::string_view::npos) {
+        return bad(form);
+    }
+    while (!hosts.empty()) {
+        const std::string_view host = take_part(hosts, ',');
+        if (host.empty() || parsed.addresses.size() == kMaxAddresses) {
+            return bad(host.empty() ? form : "more than 16 hosts: name a few, the others are found");
+        }
+        parsed.addresses.emplace_back(host);
+    }
+    if (scheme.kind == Url::Kind::kServer && parsed.addresses.size() > 1) {
+        return bad("several hosts are a cluster:// or the Sentinels of sentinel://host,host/master-name");
+    }
+
+    if (scheme.kind == Url::Kind::kSentinel) {
+        parsed.master_name = take_part(rest, '/');
+        if (!is_master_name(parsed.master_name)) {
+            return bad("Sentinel's name of the master is missing or wrong: " + form);
+        }
+    }
+    if (!rest.empty() && scheme.kind == Url::Kind::kCluster) {
+        return bad("a cluster has no databases: " + form);
+    }
+    if (!rest.empty()) {
+        const char *end = rest.data() + rest.size();
+        const auto [at, error] = std::from_chars(rest.data(), end, parsed.database);
+        if (error != std::errc{} || at != end || parsed.database > kMaxDatabase) {
+            return bad("the database must be a number from 0 to 1023: " + form);
+        }
+    }
+    return parsed;
+}
+
 }  // namespace
 
 Result<Url> parse_url(std::string_view url) {
-    constexpr std::string_view kScheme = "redis://";
-    if (url.starts_with("rediss://")) {
-        return bad("rediss:// (TLS) is not supported: use redis:// on a trusted network, or a Unix socket");
-    }
-    if (url.starts_with("sentinel://") || url.starts_with("cluster://")) {
-        return bad("Sentinel and Cluster are not supported: name one server as redis:// or unix:");
-    }
-    if (url.starts_with("unix:")) {
-        const std::string_view path = url.substr(5);
-        if (!path.starts_with('/') || path.find(':') != std::string_view::npos) {
-            return bad("a Unix socket is named as unix:/path/to/socket");
-        }
-        return Url{std::string(url), 0};
-    }
-    if (!url.starts_with(kScheme)) {
-        return bad("the URL must begin with redis:// or unix:");
-    }
-
-    std::string_view authority = url.substr(kScheme.size());
-    if (authority.find('@') != std::string_view::npos) {
+    if (url.find('@') != std::string_view::npos && !url.starts_with("unix:")) {
         return bad("the URL must hold no credentials: use user= and password=file:PATH or password=env:NAME");
     }
-    Url parsed;
-    if (const size_t slash = authority.find('/'); slash != std::string_view::npos) {
-        const std::string_view database = authority.substr(slash + 1);
-        authority = authority.substr(0, slash);
-        if (!database.empty()) {
-            const char *end = database.data() + database.size();
-            const auto [at, error] = std::from_chars(database.data(), end, parsed.database);
-            if (error != std::errc{} || at != end || parsed.database > kMaxDatabase) {
-                return bad("the database must be a number, as in redis://host:6379/0");
-            }
+    if (url.starts_with("unix:")) {
+        return parse_unix(url);
+    }
+    for (const Scheme &scheme : kSchemes) {
+        if (url.starts_with(scheme.text)) {
+            return parse_rest(scheme, url.substr(scheme.text.size()));
         }
     }
-    if (authority.empty() || authority.find_first_of("?#") != std::string_view::npos) {
-        return bad("the URL must be redis://host[:port][/database]");
-    }
-    parsed.address = authority;
-    return parsed;
+    return bad("the URL must begin with redis:// or unix:, rediss:// (TLS), sentinel:// or cluster://");
 }
 
 }  // namespace redis

@@ -1,8 +1,10 @@
 // Where a Redis is, as operators write it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/result.h"
 
@@ -11,11 +13,18 @@ namespace nexus::edge {
 namespace redis {
 
 struct Url {
-    std::string address;  // host:port, [v6]:port or unix:/path, as ngx_parse_url takes it
+    enum class Kind : uint8_t { kServer, kSentinel, kCluster };
+
+    Kind kind = Kind::kServer;
+    bool tls = false;
+    std::vector<std::string> addresses;  // host:port, [v6]:port or unix:/path, as ngx_parse_url takes them
+    std::string master_name;             // kSentinel
     unsigned database = 0;
 };
 
-/// redis://host[:port][/db], unix:/path. errors kInvalidRequest: what else it is, and what to write instead
+/// redis://host[:port][/db], rediss:// (TLS), unix:/path, sentinel://host[:port],.../master-name[/db],
+/// sentinels://, cluster://host[:port],..., clusters://. errors kInvalidRequest: what else it is, and what to
+/// write instead
 Result<Url> parse_url(std::string_view url);
 
 }  // namespace redis

@@ -1,36 +1,63 @@
-// Arrays: pub/sub messages have three elements, and nothing that we ask for nests.
+// Arrays are the only way in which a few bytes can ask for much memory, so they are counted before they are
+// made.
 #include "ngx_module/redis/reader.h"
 
 namespace nexus::edge::redis {
 namespace {
 
-constexpr int kMaxElements = 8;
-
 redisReplyObjectFunctions g_bounded_functions;
 void *(*g_create_array)(const redisReadTask *, int) = nullptr;
 
 void *create_bounded_array(const redisReadTask *task, int elements) noexcept {
-    if (task->parent != nullptr || elements < 0 || elements > kMaxElements) {
+    auto *budget = static_cast<ReplyReader::Budget *>(task->privdata);
+    int depth = 1;
+    for (const redisReadTask *parent = task->parent; parent != nullptr; parent = parent->parent) {
+        ++depth;
+    }
+    if (task->parent == nullptr) {
+        budget->elements_left = budget->bounds.elements;
+    }
+    if (depth > budget->bounds.depth || elements < 0 ||
+        static_cast<size_t>(elements) > budget->elements_left) {
         return nullptr;  // which the reader takes for "out of memory": a clean error
     }
+    budget->elements_left -= static_cast<size_t>(elements);
     return g_create_array(task, elements);
 }
 
 }  // namespace
 
-Reader make_reader() noexcept {
-    Reader reader(redisReaderCreate());
-    if (!reader) {
-        return reader;
+ReplyReader::ReplyReader(const ReplyBounds &bounds) noexcept
+    : budget_{bounds, bounds.elements}, reader_(redisReaderCreate()) {
+    if (reader_ == nullptr) {
+        return;
     }
     if (g_create_array == nullptr) {
-        g_bounded_functions = *reader->fn;
+        g_bounded_functions = *reader_->fn;
         g_create_array = g_bounded_functions.createArray;
         g_bounded_functions.createArray = create_bounded_array;
     }
-    reader->fn = &g_bounded_functions;
-    reader->maxbuf = 0;  // keep the buffer: it would be reallocated each time it drains
-    return reader;
+    reader_->fn = &g_bounded_functions;
+    reader_->privdata = &budget_;
+    reader_->maxbuf = 0;  // keep the buffer: it would be reallocated each time it drains
+}
+
+bool ReplyReader::feed(const char *bytes, size_t size) noexcept {
+    unfinished_ += size;
+    return redisReaderFeed(reader_.get(), bytes, size) == REDIS_OK;
+}
+
+ReplyReader::Next ReplyReader::next(Reply &reply) noexcept {
+    void *object = nullptr;
+    if (redisReaderGetReply(reader_.get(), &object) != REDIS_OK) {
+        return Next::kBroken;
+    }
+    if (object == nullptr) {
+        return unfinished_ <= kMaxReplyBytes ? Next::kMore : Next::kBroken;
+    }
+    reply.reset(static_cast<redisReply *>(object));
+    unfinished_ = reader_->len - reader_->pos;
+    return Next::kReply;
 }
 
 }  // namespace nexus::edge::redis

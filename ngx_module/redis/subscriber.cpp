@@ -14,7 +14,7 @@ namespace {
 constexpr ngx_msec_t kPingMs = 500;
 constexpr ngx_msec_t kSilenceMs = 1500;  // without any byte: the connection is dead
 constexpr ngx_msec_t kMinBackoffMs = 50;
-constexpr ngx_msec_t kMaxBackoffMs = 2000;
+constexpr ngx_msec_t kMaxBackoffMs = 500;
 
 std::string_view text_of(const redisReply *reply) noexcept {
     return reply->type == REDIS_REPLY_STRING ? std::string_view(reply->str, reply->len) : std::string_view();
@@ -22,29 +22,44 @@ std::string_view text_of(const redisReply *reply) noexcept {
 
 }  // namespace
 
-Subscriber::Subscriber(const RedisConf &conf, cache::Records &records, cache::Flights &flights,
-                       ngx_log_t *log) noexcept
-    : records_(records),
+Subscriber::Subscriber(const RedisConf &conf, Client &client, cache::Records &records,
+                       cache::Flights &flights, ngx_log_t *log) noexcept
+    : client_(client),
+      records_(records),
       flights_(flights),
       log_(log),
-      connection_(conf, log, *this),
+      connection_(conf, conf.login, log, *this),
       tick_timer_(log, this, [](void *self) noexcept { static_cast<Subscriber *>(self)->on_tick(); }) {
     tick_timer_.set_cancelable(true);
+    client_.set_watcher(this);
 }
 
 Subscriber::~Subscriber() {
+    client_.set_watcher(nullptr);
     connection_.close();
 }
 
 void Subscriber::start() noexcept {
-    if (!connection_.open()) {
+    const Address *server = client_.next_event_server();
+    if (server == nullptr || !connection_.open(*server)) {
         on_closed();
     }
 }
 
+// A server that was demoted or has left may still answer pings, but events happen elsewhere.
+void Subscriber::on_servers_changed() noexcept {
+    if (connection_.is_open() && client_.is_event_server(connection_.address())) {
+        return;
+    }
+    connection_.close();
+    on_closed();
+    tick_timer_.arm(1);
+}
+
 void Subscriber::on_ready() noexcept {
     last_byte_at_ = ngx_current_msec;
-    if (!connection_.send({"SUBSCRIBE", nexus::redis::kEventChannel})) {
+    const std::string_view subscribe[] = {"SUBSCRIBE", nexus::redis::kEventChannel};
+    if (!connection_.send(subscribe)) {
         connection_.close();
         on_closed();
         return;
@@ -116,7 +131,8 @@ void Subscriber::on_tick() noexcept {
         }
         return;
     }
-    if (ngx_current_msec - last_byte_at_ >= kSilenceMs || !connection_.send({"PING"})) {
+    constexpr std::string_view kPing[] = {"PING"};
+    if (ngx_current_msec - last_byte_at_ >= kSilenceMs || !connection_.send(kPing)) {
         ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: the event subscription went silent, reconnecting");
         connection_.close();
         on_closed();

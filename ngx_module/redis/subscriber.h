@@ -6,13 +6,15 @@
 #include "ngx_module/cache/flights.h"
 #include "ngx_module/cache/records.h"
 #include "ngx_module/ngx/event.h"
+#include "ngx_module/redis/client.h"
 #include "ngx_module/redis/connection.h"
 
 namespace nexus::edge::redis {
 
-class Subscriber final : private Connection::Handler {
+class Subscriber final : private Connection::Handler, private Client::Watcher {
 public:
-    Subscriber(const RedisConf &conf, cache::Records &records, cache::Flights &flights,
+    /// `client` knows the servers; it outlives the subscriber.
+    Subscriber(const RedisConf &conf, Client &client, cache::Records &records, cache::Flights &flights,
                ngx_log_t *log) noexcept;
     ~Subscriber();
 
@@ -23,10 +25,12 @@ private:
     void on_bytes() noexcept override;
     bool on_reply(const redisReply &reply) noexcept override;
     void on_closed() noexcept override;
+    void on_servers_changed() noexcept override;
 
     void on_tick() noexcept;
     void on_event(std::string_view json);
 
+    Client &client_;
     cache::Records &records_;
     cache::Flights &flights_;
     ngx_log_t *log_;

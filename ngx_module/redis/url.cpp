@@ -2,6 +2,8 @@
 // DNS.
 #include "ngx_module/redis/url.h"
 
+#include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "ngx_module/conf.h"
@@ -9,71 +11,198 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/secret_arg.h"
+#include "ngx_module/redis/conf.h"
 #include "ngx_module/redis/parse_url.h"
+#include "ngx_module/redis/tls.h"
 
 namespace nexus::edge {
 
 namespace {
 
+using redis::Address;
+using redis::Url;
+
 constexpr in_port_t kDefaultPort = 6379;
+constexpr in_port_t kDefaultSentinelPort = 26379;
 constexpr ngx_msec_t kMaxTimeout = 60'000;
 
-char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf, const redis::Url &url) {
-    ngx_url_t u;
-    ngx_memzero(&u, sizeof u);
-    u.url = copy_to_pool(cf->pool, url.address);
-    if (u.url.data == nullptr) {
-        return static_cast<char *>(NGX_CONF_ERROR);
+/// All of the directive's parameters: some are for the connection, some for its TLS.
+struct Parameters {
+    RedisConf &conf;
+    const Url &url;
+    redis::TlsParameters tls;
+    bool tls_given = false;
+};
+
+std::string_view without_brackets(std::string_view host) {
+    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
+char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const Url &url) {
+    for (const std::string &text : url.addresses) {
+        ngx_url_t u;
+        ngx_memzero(&u, sizeof u);
+        u.url = copy_to_pool(cf->pool, text);
+        if (u.url.data == nullptr) {
+            return static_cast<char *>(NGX_CONF_ERROR);
+        }
+        u.default_port = url.kind == Url::Kind::kSentinel ? kDefaultSentinelPort : kDefaultPort;
+        if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+            return refuse(cf, cmd,
+                          std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + text + "\"");
+        }
+        for (ngx_uint_t i = 0; i < u.naddrs; ++i) {
+            Address address;
+            address.size = u.addrs[i].socklen;
+            std::memcpy(&address.sockaddr, u.addrs[i].sockaddr, address.size);
+            address.text = to_view(u.addrs[i].name);
+            address.host = without_brackets(to_view(u.host));
+            conf.servers.push_back(std::move(address));
+        }
     }
-    u.default_port = kDefaultPort;
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        return refuse(
-            cf, cmd,
-            std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + url.address + "\"");
-    }
-    conf->addrs = u.addrs;
-    conf->naddrs = u.naddrs;
     return NGX_CONF_OK;
 }
 
-char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf *conf) {
+// These set a parameter, and `known`, if it is one of theirs.
+
+char *set_secret(ngx_conf_t *cf, ngx_command_t *cmd, const ngx_str_t &argument, Parameters &parameters,
+                 bool &known) {
+    for (const auto &[name, field] :
+         {std::pair<std::string_view, Secret *>{"password", &parameters.conf.login.password},
+          {"sentinel_password", &parameters.conf.sentinel_login.password}}) {
+        const auto reference = parameter(argument, name);
+        if (!reference) {
+            continue;
+        }
+        known = true;
+        auto secret = read_secret_argument(cf, *reference);
+        if (!secret) {
+            return refuse(cf, cmd, secret.error().message);
+        }
+        *field = std::move(*secret);
+    }
+    return NGX_CONF_OK;
+}
+
+char *set_time(ngx_conf_t *cf, ngx_command_t *cmd, const ngx_str_t &argument, Parameters &parameters,
+               bool &known) {
+    for (const auto &[name, field] :
+         {std::pair<std::string_view, ngx_msec_t *>{"timeout", &parameters.conf.timeout},
+          {"connect_timeout", &parameters.conf.connect_timeout}}) {
+        const auto value = parameter(argument, name);
+        if (!value) {
+            continue;
+        }
+        known = true;
+        const auto ms = parse_msec(*value, 1, kMaxTimeout);
+        if (!ms) {
+            return refuse(cf, cmd, std::string(name) + " must be a time from 1ms to 60s");
+        }
+        *field = *ms;
+    }
+    return NGX_CONF_OK;
+}
+
+bool set_text(const ngx_str_t &argument, Parameters &parameters) {
+    for (const auto &[name, field, is_tls] :
+         {std::tuple<std::string_view, std::string *, bool>{"user", &parameters.conf.login.user, false},
+          {"sentinel_user", &parameters.conf.sentinel_login.user, false},
+          {"ca", &parameters.tls.ca, true},
+          {"server_name", &parameters.tls.server_name, true},
+          {"certificate", &parameters.tls.certificate, true},
+          {"certificate_key", &parameters.tls.certificate_key, true}}) {
+        if (const auto value = parameter(argument, name)) {
+            *field = *value;
+            parameters.tls_given = parameters.tls_given || is_tls;
+            return true;
+        }
+    }
+    return false;
+}
+
+char *set_verify(ngx_conf_t *cf, ngx_command_t *cmd, const ngx_str_t &argument, Parameters &parameters,
+                 bool &known) {
+    const auto value = parameter(argument, "verify");
+    if (!value) {
+        return NGX_CONF_OK;
+    }
+    known = true;
+    if (*value != "on" && *value != "off") {
+        return refuse(cf, cmd, "verify must be on or off");
+    }
+    parameters.tls.verify = *value == "on";
+    parameters.tls_given = true;
+    return NGX_CONF_OK;
+}
+
+char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, Parameters &parameters) {
     const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
     for (ngx_uint_t i = 2; i < cf->args->nelts; ++i) {
-        if (const auto reference = parameter(arguments[i], "password")) {
-            auto secret = read_secret_argument(cf, *reference);
-            if (!secret) {
-                return refuse(cf, cmd, secret.error().message);
+        bool known = set_text(arguments[i], parameters);
+        for (const auto set : {set_secret, set_time, set_verify}) {
+            if (char *rc = set(cf, cmd, arguments[i], parameters, known); rc != NGX_CONF_OK) {
+                return rc;
             }
-            conf->password = std::move(*secret);
-            continue;
-        }
-        if (const auto user = parameter(arguments[i], "user")) {
-            conf->user = *user;
-            continue;
-        }
-        bool known = false;
-        for (const auto &[name, field] :
-             {std::pair<std::string_view, ngx_msec_t *>{"timeout", &conf->timeout},
-              {"connect_timeout", &conf->connect_timeout}}) {
-            const auto value = parameter(arguments[i], name);
-            if (!value) {
-                continue;
-            }
-            const auto ms = parse_msec(*value, 1, kMaxTimeout);
-            if (!ms) {
-                return refuse(cf, cmd, std::string(name) + " must be a time from 1ms to 60s");
-            }
-            *field = *ms;
-            known = true;
         }
         if (!known) {
             return refuse(cf, cmd, "invalid parameter \"" + std::string(to_view(arguments[i])) + "\"");
         }
     }
-    if (!conf->user.empty() && conf->password.empty()) {
-        return refuse(cf, cmd, "user= needs password=");
-    }
     return NGX_CONF_OK;
+}
+
+/// What does not go together. returns nullptr or why not
+const char *contradiction(const Parameters &parameters) {
+    const RedisConf &conf = parameters.conf;
+    const redis::TlsParameters &tls = parameters.tls;
+    const bool is_sentinel = parameters.url.kind == Url::Kind::kSentinel;
+    if ((!conf.login.user.empty() && conf.login.password.empty()) ||
+        (!conf.sentinel_login.user.empty() && conf.sentinel_login.password.empty())) {
+        return "user= needs password=, and sentinel_user= needs sentinel_password=";
+    }
+    if (!is_sentinel && !conf.sentinel_login.password.empty()) {
+        return "sentinel_password= is for sentinel:// only";
+    }
+    if (parameters.tls_given && !parameters.url.tls) {
+        return "ca=, verify=, server_name=, certificate= and certificate_key= are for TLS: rediss://, "
+               "sentinels:// or clusters://";
+    }
+    if (tls.certificate.empty() != tls.certificate_key.empty()) {
+        return "certificate= and certificate_key= belong together";
+    }
+    if (!tls.verify && !tls.ca.empty()) {
+        return "ca= says whom to trust and verify=off to trust everybody: give one of them";
+    }
+    return nullptr;
+}
+
+char *init_tls(ngx_conf_t *cf, ngx_command_t *cmd, const Parameters &parameters) {
+    if (!parameters.url.tls) {
+        return NGX_CONF_OK;
+    }
+#if (NGX_SSL)
+    PoolPtr<redis::Tls> tls = PoolPtr<redis::Tls>::make(cf->pool, cf->log);
+    if (!tls || !tls->init(cf, parameters.tls)) {
+        return refuse(cf, cmd, "TLS cannot be set up: see the line above");
+    }
+    parameters.conf.login.tls = tls.get();
+    parameters.conf.sentinel_login.tls = tls.get();
+    return NGX_CONF_OK;
+#else
+    return refuse(cf, cmd, "this nginx was built without TLS");
+#endif
+}
+
+RedisConf::Mode mode_of(Url::Kind kind) {
+    switch (kind) {
+        case Url::Kind::kSentinel:
+            return RedisConf::Mode::kSentinel;
+        case Url::Kind::kCluster:
+            return RedisConf::Mode::kCluster;
+        case Url::Kind::kServer:
+            break;
+    }
+    return RedisConf::Mode::kSingle;
 }
 
 }  // namespace
@@ -91,18 +220,32 @@ char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
             return refuse(cf, cmd, url.error().message);
         }
 
+        if (url->kind != Url::Kind::kServer) {
+            return refuse(cf, cmd, "Sentinel and Cluster are not supported: name one server");
+        }
+
         PoolPtr<RedisConf> redis = PoolPtr<RedisConf>::make(cf->pool);
         if (!redis) {
             return static_cast<char *>(NGX_CONF_ERROR);
         }
+        redis->mode = mode_of(url->kind);
         redis->name = to_view(arguments[1]);
-        redis->database = url->database;
+        redis->master_name = url->master_name;
+        redis->login.database = url->database;
+        redis->login.must_be_master = url->kind == Url::Kind::kSentinel;
         redis->timeout = 50;
         redis->connect_timeout = 100;
-        if (char *rc = resolve(cf, cmd, redis.get(), *url); rc != NGX_CONF_OK) {
+        if (char *rc = resolve(cf, cmd, *redis, *url); rc != NGX_CONF_OK) {
             return rc;
         }
-        if (char *rc = set_parameters(cf, cmd, redis.get()); rc != NGX_CONF_OK) {
+        Parameters parameters{*redis, *url, {}, false};
+        if (char *rc = set_parameters(cf, cmd, parameters); rc != NGX_CONF_OK) {
+            return rc;
+        }
+        if (const char *why = contradiction(parameters); why != nullptr) {
+            return refuse(cf, cmd, why);
+        }
+        if (char *rc = init_tls(cf, cmd, parameters); rc != NGX_CONF_OK) {
             return rc;
         }
         mcf->redis = redis.get();

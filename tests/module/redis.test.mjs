@@ -196,6 +196,25 @@ test('late answers are dropped, not given to the next question', async (t) => {
   }
 });
 
+test('a slow server is left alone after a few time-outs, and asked again once it is quick', async (t) => {
+  let late = true;
+  const slow = (reply) => (socket) => setTimeout(() => socket.write(reply), late ? 150 : 0);
+  const fake = await fakeRedis(t, (socket, command) => slow(command[0] === 'PING' ? '+PONG\r\n' : '$-1\r\n')(socket), { greet: false });
+  const edge = await startEdge(t, { redisUrl: fake.url, redis: 'timeout=100ms connect_timeout=2s' });
+  for (let i = 0; i < 6; i++) {
+    await edge.token((await atOrigin(edge)).id);
+  }
+  assert.equal(await edge.metric('nexus_redis_timeouts_total'), 3);
+  assert.equal(await edge.metric('nexus_redis_breaker_opens_total'), 1);
+  assert.ok(await edge.metric('nexus_redis_refused_total') >= 3);
+  late = false;
+  await waitFor('the breaker to close', async () => {
+    const before = await edge.metric('nexus_redis_refused_total');
+    await edge.token((await atOrigin(edge)).id);
+    return await edge.metric('nexus_redis_refused_total') === before;
+  });
+});
+
 test('a server that never greets is tried less and less often', async (t) => {
   const fake = await fakeRedis(t, () => {}, { greet: false });
   const edge = await startEdge(t, { redisUrl: fake.url, redis: 'connect_timeout=20ms' });
@@ -229,11 +248,10 @@ test('AUTH, SELECT and names', async (t) => {
 
 test('values that cannot work are refused with file and line', async (t) => {
   const url = 'redis://127.0.0.1:6379';
+  const tls = 'rediss://127.0.0.1:6379';
   const cases = [
-    ['rediss://127.0.0.1:6379', /TLS/],
-    ['sentinel://a,b/name', /Sentinel/],
-    ['cluster://a,b', /Cluster/],
     ['http://127.0.0.1', /redis:\/\/ or unix:/],
+    ['redis://127.0.0.1,127.0.0.2', /several hosts/],
     ['redis://user:pw@127.0.0.1', /no credentials/],
     ['redis://127.0.0.1/x', /database/],
     ['redis://127.0.0.1/99999', /database/],
@@ -249,6 +267,14 @@ test('values that cannot work are refused with file and line', async (t) => {
     [`${url} password=env:NEXUS_NOT_SET`, /NEXUS_NOT_SET/],
     [`${url} user=me`, /password/],
     [`${url} colour=red`, /colour/],
+    [`${url} ca=/etc/ca.pem`, /for TLS/],
+    [`${url} verify=off`, /for TLS/],
+    [`${url} sentinel_password=env:PATH`, /sentinel:\/\/ only/],
+    [`${tls} verify=maybe`, /on or off/],
+    [`${tls} ca=/does/not/exist`, /does\/not\/exist/],
+    [`${tls} certificate=/etc/c.pem`, /belong together/],
+    [`${tls} certificate=/does/not/exist certificate_key=/etc/k.pem`, /does\/not\/exist/],
+    [`${tls} ca=/etc/ca.pem verify=off`, /one of them/],
   ];
   for (const [value, expected] of cases) {
     const { ok, message } = await testConfig(t, {

@@ -9,14 +9,23 @@ import { startProgram } from './process.mjs';
 import { waitFor } from './wait.mjs';
 import { makeWorkdir } from './workdir.mjs';
 
-/** t: the test's context, or {after}; tcp: also listen on a loopback port; args: more redis-server arguments. */
-export async function startRedis(t, { tcp = false, args = [] } = {}) {
+/**
+ * t: the test's context, or {after}; tcp: also listen on a loopback port; tls: {cert, key, ca} files, to listen on a TLS
+ * port (`tlsPort`) too, which asks clients for a certificate where `clients` is 'yes'; args: more redis-server arguments.
+ */
+export async function startRedis(t, { tcp = false, tls, args = [] } = {}) {
   const dir = makeWorkdir(t, 'redis');
-  const redis = new Redis(dir, tcp ? await findPort() : 0, args);
+  const tlsPort = tls ? await findPort() : undefined;
+  const redis = new Redis(dir, tcp ? await findPort() : 0, [...(tls ? tlsArguments(tlsPort, tls) : []), ...args]);
+  redis.tlsPort = tlsPort;
   cleanup(t, () => redis.close());
   await redis.start();
   return redis;
 }
+
+const tlsArguments = (port, { cert, key, ca, clients = 'no' }) => [
+  '--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca, '--tls-auth-clients', clients,
+];
 
 class Redis {
   constructor(dir, port, args) {

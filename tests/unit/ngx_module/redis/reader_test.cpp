@@ -9,17 +9,21 @@ namespace nexus::edge::redis {
 namespace {
 
 /// What the reader makes of `bytes`: "error", "incomplete", or the reply's type.
-std::string read(std::string_view bytes) {
-    const Reader reader = make_reader();
-    if (redisReaderFeed(reader.get(), bytes.data(), bytes.size()) != REDIS_OK) {
+std::string read(std::string_view bytes, const ReplyBounds &bounds = kFlatReplies) {
+    ReplyReader reader(bounds);
+    if (!reader.feed(bytes.data(), bytes.size())) {
         return "error";
     }
-    void *object = nullptr;
-    if (redisReaderGetReply(reader.get(), &object) != REDIS_OK) {
-        return "error";
+    Reply reply;
+    switch (reader.next(reply)) {
+        case ReplyReader::Next::kReply:
+            return std::to_string(reply->type);
+        case ReplyReader::Next::kMore:
+            return "incomplete";
+        case ReplyReader::Next::kBroken:
+            break;
     }
-    const Reply reply(static_cast<redisReply *>(object));
-    return reply ? std::to_string(reply->type) : "incomplete";
+    return "error";
 }
 
 TEST(RedisReaderTest, ReadsWhatWeAskFor) {
@@ -38,20 +42,38 @@ TEST(RedisReaderTest, RefusesWhatWeDoNot) {
     EXPECT_EQ(read("*1\r\n*1\r\n$1\r\na\r\n"), "error");
 }
 
-TEST(RedisReaderTest, KnowsWhenAReplyIsTooLong) {
-    const Reader reader = make_reader();
-    const std::string_view header = "$2147483647\r\n";
-    ASSERT_EQ(redisReaderFeed(reader.get(), header.data(), header.size()), REDIS_OK);
-    const std::string chunk(1 << 20, 'x');
-    void *object = nullptr;
-    int chunks = 0;
-    while (!is_overfull(*reader) && chunks < 100) {
-        ASSERT_EQ(redisReaderFeed(reader.get(), chunk.data(), chunk.size()), REDIS_OK);
-        ASSERT_EQ(redisReaderGetReply(reader.get(), &object), REDIS_OK);
-        ASSERT_EQ(object, nullptr);
-        ++chunks;
+TEST(RedisReaderTest, CountsElementsOfAllLevels) {
+    const std::string slots = "*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n";
+    EXPECT_EQ(read(slots, kTableReplies), std::to_string(REDIS_REPLY_ARRAY));
+    EXPECT_EQ(read(slots, {3, 7}), std::to_string(REDIS_REPLY_ARRAY));
+    EXPECT_EQ(read(slots, {3, 6}), "error");
+    EXPECT_EQ(read(slots, {2, 7}), "error");
+    // The budget is for each reply, not for the connection.
+    ReplyReader reader({1, 2});
+    Reply reply;
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(reader.feed("*2\r\n:1\r\n:2\r\n", 12));
+        EXPECT_EQ(reader.next(reply), ReplyReader::Next::kReply);
     }
-    EXPECT_LE(chunks, 5);
+}
+
+TEST(RedisReaderTest, KnowsWhenAReplyIsTooLong) {
+    const std::string chunk(1 << 20, 'x');
+    const std::string value = "$" + std::to_string(chunk.size()) + "\r\n" + chunk + "\r\n";
+    for (const bool one_string : {true, false}) {
+        ReplyReader reader(kFlatReplies);
+        Reply reply;
+        const std::string_view header = one_string ? "$2147483647\r\n" : "*8\r\n";
+        ASSERT_TRUE(reader.feed(header.data(), header.size()));
+        int chunks = 0;
+        while (reader.next(reply) == ReplyReader::Next::kMore && chunks < 100) {
+            const std::string_view more = one_string ? std::string_view(chunk) : std::string_view(value);
+            ASSERT_TRUE(reader.feed(more.data(), more.size()));
+            ++chunks;
+        }
+        EXPECT_LE(chunks, 5);
+        EXPECT_EQ(reply, nullptr);
+    }
 }
 
 }  // namespace

@@ -1,0 +1,362 @@
+// The queue of commands and its one timer. All commands have the same time-out, so that the queue is in the
+// order of deadlines as well.
+#include "ngx_module/redis/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/redis/encode.h"
+
+namespace nexus::edge::redis {
+namespace {
+
+constexpr ngx_msec_t kStallMs = 1000;  // the head overdue by this much: the connection is given up
+constexpr ngx_msec_t kMinBackoffMs = 25;
+constexpr ngx_msec_t kMaxBackoffMs = 500;  // with jitter 750: who comes back is found within a second
+constexpr ngx_msec_t kProbeMs = 100;
+constexpr size_t kMaxQueue = 16384;
+constexpr size_t kMaxEarly = size_t{1024} * 1024;
+
+Answer to_answer(const redisReply &reply) noexcept {
+    const std::string_view text = reply.str != nullptr ? std::string_view(reply.str, reply.len) : "";
+    Answer answer;
+    answer.raw = &reply;
+    switch (reply.type) {
+        case REDIS_REPLY_STRING:
+            answer.status = ReplyStatus::kValue;
+            answer.text = text;
+            break;
+        case REDIS_REPLY_STATUS:
+            answer.status = ReplyStatus::kStatus;
+            answer.text = text;
+            break;
+        case REDIS_REPLY_NIL:
+            answer.status = ReplyStatus::kNil;
+            break;
+        case REDIS_REPLY_INTEGER:
+            answer.status = ReplyStatus::kInteger;
+            answer.integer = reply.integer;
+            break;
+        case REDIS_REPLY_ARRAY:
+            answer.status = ReplyStatus::kArray;
+            break;
+        case REDIS_REPLY_ERROR:
+            answer.status = ReplyStatus::kError;
+            answer.text = first_word(text);
+            answer.detail = text;
+            break;
+        default:
+            break;
+    }
+    return answer;
+}
+
+}  // namespace
+
+Node::Node(const RedisConf &conf, ngx_log_t *log, Owner &owner) noexcept
+    : conf_(conf),
+      log_(log),
+      owner_(owner),
+      connection_(conf, conf.login, log, *this),
+      deadline_timer_(log, this, [](void *self) noexcept { static_cast<Node *>(self)->on_deadline(); }),
+      reconnect_timer_(log, this, [](void *self) noexcept { static_cast<Node *>(self)->on_reconnect(); }),
+      probe_timer_(log, this, [](void *self) noexcept { static_cast<Node *>(self)->send_probe(); }) {
+    reconnect_timer_.set_cancelable(true);
+    deadline_timer_.set_cancelable(true);
+    probe_timer_.set_cancelable(true);
+}
+
+Node::~Node() {
+    connection_.close();
+}
+
+void Node::start() noexcept {
+    accepts_early_ = true;
+    connect();
+}
+
+void Node::restart() noexcept {
+    connection_.close();
+    fail_all();
+    backoff_ms_ = 0;
+    accepts_early_ = true;
+    // From its own event: the old connection may be in its read loop, which has to end first.
+    reconnect_timer_.arm(1);
+}
+
+// Without an address the attempt goes on until somebody knows one and calls restart().
+void Node::connect() noexcept {
+    const Address *address = owner_.next_address(*this);
+    if (address == nullptr) {
+        if (!accepts_early_) {
+            schedule_reconnect();
+        }
+        return;
+    }
+    if (!connection_.open(*address)) {
+        on_closed();
+    }
+}
+
+// Once a reply is overdue by a second time-out, each further command would only wait for its own.
+bool Node::accepts_commands() noexcept {
+    if (!breaker_.is_open() && !queue_.empty() && is_due(queue_.front().deadline + conf_.timeout)) {
+        open_breaker();
+    }
+    return (connection_.is_ready() || accepts_early_) && !breaker_.is_open() && queue_.size() < kMaxQueue;
+}
+
+template <typename Append>
+bool Node::enqueue(const Pending &pending, Append &&append) noexcept {
+    return guarded_or<bool>(false, log_, "a Redis command", [&] {
+        queue_.push_back(pending);
+        bool sent = false;
+        try {
+            sent = std::forward<Append>(append)();
+        } catch (...) {
+            queue_.pop_back();
+            throw;
+        }
+        if (!sent) {
+            queue_.pop_back();
+            return false;
+        }
+        if (pending.owner != nullptr) {
+            pending.owner->number = head_number_ + queue_.size() - 1;
+            ++live_;
+        }
+        metrics::count(metrics::Counter::kRedisCommands);
+        arm_deadline();
+        return true;
+    });
+}
+
+bool Node::send(Arguments arguments, Command *command) noexcept {
+    if (!accepts_commands()) {
+        metrics::count(metrics::Counter::kRedisRefused);
+        return false;
+    }
+    return enqueue({command, ngx_current_msec + conf_.timeout}, [&] {
+        if (connection_.is_ready()) {
+            return connection_.send(arguments);
+        }
+        append_command(early_, arguments);
+        return early_.size() <= kMaxEarly;
+    });
+}
+
+bool Node::send_encoded(std::string_view encoded, Command *command, ngx_msec_t deadline) noexcept {
+    if (!accepts_commands()) {
+        metrics::count(metrics::Counter::kRedisRefused);
+        return false;
+    }
+    out_of_order_ = true;
+    return enqueue({command, deadline}, [&] {
+        if (connection_.is_ready()) {
+            return connection_.send_encoded(encoded);
+        }
+        early_.append(encoded);
+        return early_.size() <= kMaxEarly;
+    });
+}
+
+void Node::cancel(Command *command) noexcept {
+    if (command->number == 0) {
+        return;
+    }
+    Pending &pending = queue_[command->number - head_number_];
+    pending.owner = nullptr;
+    command->number = 0;
+    --live_;
+    deadline_timer_.set_cancelable(live_ == 0);
+}
+
+void Node::answer(Pending &pending, const Answer &answer) noexcept {
+    Command *owner = std::exchange(pending.owner, nullptr);
+    if (owner == nullptr) {
+        return;
+    }
+    --live_;
+    owner->number = 0;
+    owner->on_reply(owner, answer);
+}
+
+Node::Pending Node::take_head() noexcept {
+    const Pending head = queue_.front();
+    queue_.pop_front();
+    ++head_number_;
+    expire_number_ = std::max(expire_number_, head_number_);
+    out_of_order_ = out_of_order_ && !queue_.empty();
+    probing_ = probing_ && !head.is_probe;
+    return head;
+}
+
+void Node::on_ready() noexcept {
+    accepts_early_ = false;
+    backoff_ms_ = 0;
+    breaker_.close();
+    logged_error_.clear();
+    if (!early_.empty() && !connection_.send_encoded(early_)) {
+        connection_.close();
+        on_closed();
+        return;
+    }
+    early_.clear();
+    owner_.on_node_ready(*this);
+}
+
+bool Node::on_reply(const redisReply &reply) noexcept {
+    if (queue_.empty()) {
+        return false;  // one too many: everything after it would be shifted
+    }
+    Pending pending = take_head();
+    if (!is_due(pending.deadline)) {
+        breaker_.on_reply_in_time();
+        if (pending.is_probe) {
+            breaker_.close();
+        }
+    } else if (pending.is_probe) {
+        probe_timer_.arm(kProbeMs);
+    }
+
+    bool keep = true;
+    const Answer got = to_answer(reply);
+    if (got.status == ReplyStatus::kError) {
+        metrics::count(metrics::Counter::kRedisFailures);
+        const ErrorKind kind = kind_of_error(got.detail);
+        keep = owner_.on_node_error(*this, kind) && kind != ErrorKind::kNotServing;
+        log_error(got.detail);
+    }
+    answer(pending, got);
+    deadline_timer_.set_cancelable(live_ == 0);
+    return keep;
+}
+
+// Each kind of error once, as long as it is the only one.
+void Node::log_error(std::string_view error) noexcept {
+    const std::string_view word = first_word(error);
+    const ErrorKind kind = kind_of_error(error);
+    if (word == logged_error_ || kind == ErrorKind::kAsk || kind == ErrorKind::kTryAgain ||
+        (kind == ErrorKind::kMoved && conf_.mode == RedisConf::Mode::kCluster)) {
+        return;
+    }
+    guarded_event(log_, "logging an error reply", [&] { logged_error_ = word; });
+    ngx_str_t text = to_ngx_str(word);
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s answered %V%s", conf_.name.c_str(), &text,
+                  kind == ErrorKind::kMoved ? ": it is a cluster, name it as cluster://" : "");
+}
+
+void Node::on_closed() noexcept {
+    accepts_early_ = false;
+    owner_.on_node_lost(*this);
+    fail_all();
+    schedule_reconnect();
+}
+
+// Callbacks may cancel others, so those still in the queue must be found there.
+void Node::fail_all() noexcept {
+    early_.clear();
+    probe_timer_.disarm();
+    while (!queue_.empty()) {
+        Pending pending = take_head();
+        answer(pending, {});
+    }
+    arm_deadline();
+}
+
+void Node::schedule_reconnect() noexcept {
+    backoff_ms_ = std::clamp(backoff_ms_ * 2, kMinBackoffMs, kMaxBackoffMs);
+    const ngx_msec_t jitter = static_cast<ngx_msec_t>(ngx_random()) % (backoff_ms_ + 1);
+    reconnect_timer_.arm(backoff_ms_ / 2 + jitter);
+}
+
+void Node::on_reconnect() noexcept {
+    if (!connection_.is_open() && (!ngx_exiting || live_ != 0)) {
+        connect();
+    }
+}
+
+bool Node::is_due(ngx_msec_t deadline) const noexcept {
+    return static_cast<ngx_msec_int_t>(ngx_current_msec - deadline) >= 0;
+}
+
+// The timer is armed for the first deadline that has not passed, or else for giving the connection up.
+void Node::arm_deadline() noexcept {
+    deadline_timer_.set_cancelable(live_ == 0);
+    if (queue_.empty()) {
+        deadline_timer_.disarm();
+        return;
+    }
+    const size_t next = expire_number_ - head_number_;
+    ngx_msec_t at = next < queue_.size() ? queue_[next].deadline : queue_.front().deadline + kStallMs;
+    if (!deadline_timer_.is_armed() || next + 1 == queue_.size() || out_of_order_) {
+        for (size_t i = next; out_of_order_ && i < queue_.size(); ++i) {
+            if (queue_[i].owner != nullptr && static_cast<ngx_msec_int_t>(queue_[i].deadline - at) < 0) {
+                at = queue_[i].deadline;
+            }
+        }
+        const auto ms = static_cast<ngx_msec_int_t>(at - ngx_current_msec);
+        deadline_timer_.arm(ms > 0 ? static_cast<ngx_msec_t>(ms) : 1);
+    }
+}
+
+void Node::on_deadline() noexcept {
+    if (!queue_.empty() && is_due(queue_.front().deadline + kStallMs)) {
+        ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s has stalled, reconnecting", conf_.name.c_str());
+        connection_.close();
+        on_closed();
+        return;
+    }
+
+    // A callback may send and cancel, so that places are counted from the head each time.
+    bool opens = false;
+    for (uint64_t number = expire_number_; number - head_number_ < queue_.size(); ++number) {
+        Pending &pending = queue_[number - head_number_];
+        if (!is_due(pending.deadline)) {
+            if (!out_of_order_) {
+                break;
+            }
+            continue;
+        }
+        if (number == expire_number_) {
+            ++expire_number_;
+        }
+        if (pending.owner != nullptr) {
+            metrics::count(metrics::Counter::kRedisTimeouts);
+            opens = breaker_.on_timeout() || opens;
+            Pending expired = std::exchange(pending, Pending{nullptr, pending.deadline, pending.is_probe});
+            answer(expired, {});
+        }
+    }
+    if (opens) {
+        open_breaker();
+    }
+    arm_deadline();
+}
+
+void Node::open_breaker() noexcept {
+    breaker_.open();
+    metrics::count(metrics::Counter::kRedisBreakerOpened);
+    ngx_log_error(NGX_LOG_WARN, log_, 0,
+                  "nexus: Redis %s is too slow: it is not asked until it answers in time again",
+                  conf_.name.c_str());
+    send_probe();
+}
+
+// One at a time. While it is not answered, nothing else is sent; after kStallMs the connection is given up.
+void Node::send_probe() noexcept {
+    if (!connection_.is_ready() || probing_ || !breaker_.is_open()) {
+        return;
+    }
+    constexpr std::string_view kPing[] = {"PING"};
+    Pending probe{nullptr, ngx_current_msec + conf_.timeout, true};
+    probing_ = enqueue(probe, [&] { return connection_.send(kPing); });
+    if (!probing_) {
+        probe_timer_.arm(kProbeMs);
+    }
+}
+
+}  // namespace nexus::edge::redis
