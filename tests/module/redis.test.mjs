@@ -201,6 +201,7 @@ test('a slow server is left alone after a few time-outs, and asked again once it
   const slow = (reply) => (socket) => setTimeout(() => socket.write(reply), late ? 150 : 0);
   const fake = await fakeRedis(t, (socket, command) => slow(command[0] === 'PING' ? '+PONG\r\n' : '$-1\r\n')(socket), { greet: false });
   const edge = await startEdge(t, { redisUrl: fake.url, redis: 'timeout=100ms connect_timeout=2s' });
+  await waitFor('the connection', async () => await edge.metric('nexus_redis_connects_total') >= 1);
   for (let i = 0; i < 6; i++) {
     await edge.token((await atOrigin(edge)).id);
   }
