@@ -7,7 +7,7 @@
 #include "ngx_module/metrics.h"
 #include "ngx_module/record_access.h"
 #include "shared/connection/state.h"
-#include "shared/encoding/hex.h"
+#include "shared/encoding/record_id.h"
 
 namespace nexus::edge::steps {
 
@@ -15,10 +15,6 @@ namespace {
 
 using metrics::Counter;
 using record::Grant;
-
-bool is_canonical_uuid(std::string_view text) {
-    return encoding::is_uuid(text) && text.find_first_of("ABCDEF") == std::string_view::npos;
-}
 
 bool has_grant(const Access &access, Grant grant) {
     return !is_authenticating(*access.conf) || record::has_grant(access.grants, grant);
@@ -110,7 +106,7 @@ ngx_int_t resolve(Access &access) {
         return refuse(access, Errc::kInsufficientGrant);
     }
 
-    if (!is_canonical_uuid(access.connection_id)) {
+    if (!encoding::is_canonical_uuid(access.connection_id)) {
         return refuse(access, Errc::kInvalidConnectionId);
     }
     access.token_lookup.kind = record::Kind::kToken;

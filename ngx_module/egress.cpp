@@ -3,22 +3,21 @@
 
 #include <algorithm>
 
+#include "shared/encoding/character_set.h"
+
 namespace nexus::edge {
 
 namespace {
 
-bool is_url_character(char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte > 0x20 && byte < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '^' &&
-           c != '`' && c != '{' && c != '|' && c != '}';
-}
+/// RFC 3986 section 2, without what begins a query, a fragment or follows user info.
+constexpr encoding::CharacterSet kBaseUrl{
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/[]!$&'()*+,;=%"};
 
 }  // namespace
 
 BaseUrl parse_base_url(std::string_view url) noexcept {
     const size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
-    if (scheme == 0 || !std::all_of(url.begin(), url.end(), is_url_character) ||
-        url.find_first_of("?#@") != std::string_view::npos) {
+    if (scheme == 0 || !kBaseUrl.covers(url)) {
         return {};
     }
 

@@ -1,25 +1,64 @@
 // Ids to keys, and keys to well-spread numbers.
 #include "ngx_module/cache/key.h"
 
+#include <array>
+
 namespace nexus::edge::cache {
 namespace {
 
-constexpr size_t kUuidText = 36;
-constexpr size_t kSha256Text = 64;
-constexpr size_t kKeyDigits = 32;
+constexpr uint8_t kNoDigit = 0xff;
 
-std::optional<unsigned> hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9') {
-        return static_cast<unsigned>(c - '0');
+/// Values of the lower-case hexadecimal digits; kNoDigit for other characters.
+constexpr std::array<uint8_t, 256> kDigits = [] {
+    std::array<uint8_t, 256> values{};
+    values.fill(kNoDigit);
+    constexpr std::string_view kAll = "0123456789abcdef";
+    for (size_t i = 0; i < kAll.size(); ++i) {
+        values[static_cast<unsigned char>(kAll[i])] = static_cast<uint8_t>(i);
     }
-    if (c >= 'a' && c <= 'f') {
-        return static_cast<unsigned>(c - 'a' + 10);
+    return values;
+}();
+
+/// Reads runs of digits. Whether all of them were some is asked at the end only: nearly always they are.
+class DigitReader {
+public:
+    uint64_t read(uint64_t before, std::string_view digits) noexcept {
+        for (const char c : digits) {
+            const uint8_t value = kDigits[static_cast<unsigned char>(c)];
+            seen_ |= value;
+            before = before << 4 | (value & 0x0f);
+        }
+        return before;
     }
-    return std::nullopt;
+    bool all_digits() const noexcept { return seen_ <= 0x0f; }
+
+private:
+    uint8_t seen_ = 0;
+};
+
+std::optional<Key> parse_uuid(std::string_view id) noexcept {
+    if (id.size() != 36 || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-') {
+        return std::nullopt;
+    }
+    DigitReader reader;
+    Key key;
+    key.kind = record::Kind::kToken;
+    key.high = reader.read(reader.read(reader.read(0, id.substr(0, 8)), id.substr(9, 4)), id.substr(14, 4));
+    key.low = reader.read(reader.read(0, id.substr(19, 4)), id.substr(24));
+    return reader.all_digits() ? std::optional(key) : std::nullopt;
 }
 
-bool is_dash_position(size_t i) noexcept {
-    return i == 8 || i == 13 || i == 18 || i == 23;
+std::optional<Key> parse_sha256(std::string_view id) noexcept {
+    if (id.size() != 64) {
+        return std::nullopt;
+    }
+    DigitReader reader;
+    Key key;
+    key.kind = record::Kind::kCaller;
+    key.high = reader.read(0, id.substr(0, 16));
+    key.low = reader.read(0, id.substr(16, 16));
+    reader.read(0, id.substr(32));
+    return reader.all_digits() ? std::optional(key) : std::nullopt;
 }
 
 // The finaliser of MurmurHash3's 64-bit mixer: every input bit reaches every output bit.
@@ -35,32 +74,7 @@ uint64_t finalise(uint64_t x) noexcept {
 }  // namespace
 
 std::optional<Key> parse_key(record::Kind kind, std::string_view id) noexcept {
-    const bool is_uuid = kind == record::Kind::kToken;
-    if (id.size() != (is_uuid ? kUuidText : kSha256Text)) {
-        return std::nullopt;
-    }
-
-    Key key;
-    key.kind = kind;
-    size_t digits = 0;
-    for (size_t i = 0; i < id.size(); ++i) {
-        if (is_uuid && is_dash_position(i)) {
-            if (id[i] != '-') {
-                return std::nullopt;
-            }
-            continue;
-        }
-        const std::optional<unsigned> digit = hex_digit(id[i]);
-        if (!digit) {
-            return std::nullopt;
-        }
-        if (digits < kKeyDigits) {
-            uint64_t &half = digits < kKeyDigits / 2 ? key.high : key.low;
-            half = half << 4 | *digit;
-        }
-        ++digits;
-    }
-    return key;
+    return kind == record::Kind::kToken ? parse_uuid(id) : parse_sha256(id);
 }
 
 uint64_t mix(const Key &key, uint64_t seed) noexcept {

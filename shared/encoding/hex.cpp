@@ -18,12 +18,12 @@ int hex_digit_value(char c) noexcept {
 
 std::string hex_encode(std::string_view bytes) {
     static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
+    std::string text(bytes.size() * 2, '\0');
+    char *out = text.data();
     for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
-        text.push_back(kDigits[byte >> 4]);
-        text.push_back(kDigits[byte & 0x0f]);
+        *out++ = kDigits[byte >> 4];
+        *out++ = kDigits[byte & 0x0f];
     }
     return text;
 }

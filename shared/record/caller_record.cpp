@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "shared/encoding/character_set.h"
+#include "shared/encoding/record_id.h"
 #include "shared/record/flat.h"
 #include "shared/redis/keys.h"
 
@@ -20,15 +22,12 @@ constexpr std::array<std::pair<Grant, std::string_view>, 5> kGrantNames = {{
     {Grant::kAdmin, "admin"},
 }};
 
-constexpr std::string_view kLowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789";
-constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr encoding::CharacterSet kLowerAndDigits{"abcdefghijklmnopqrstuvwxyz0123456789"};
+constexpr encoding::CharacterSet kBase64Url{
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"};
 constexpr std::string_view kAgentKeyPrefix = "nxa_";
 constexpr size_t kAgentKeyIdChars = 16;
 constexpr size_t kAgentKeySecretChars = 43;
-
-bool is_sha256_hex(std::string_view digest) {
-    return digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 bool holds(const FlatStrings *list, std::string_view item) {
     return std::any_of(list->begin(), list->end(), [&](const auto *entry) { return text(entry) == item; });
@@ -76,7 +75,7 @@ Header header_of(const CallerRecord &record) {
 }
 
 Result<Secret> encode_caller(const CallerRecord &record) {
-    if (!is_sha256_hex(record.key_sha256)) {
+    if (!encoding::is_sha256_hex(record.key_sha256)) {
         return fail(Errc::kMalformedRecord,
                     "key_sha256 of a caller record is not 64 lower-case hexadecimal digits");
     }
@@ -120,7 +119,7 @@ Result<CallerView> CallerView::parse(const Header &header, std::string_view payl
         return fail(Errc::kMalformedRecord, "this record is no caller record");
     }
     const auto *table = verified_root<fb::CallerRecord>(payload);
-    if (table == nullptr || !is_sha256_hex(text(table->key_sha256()))) {
+    if (table == nullptr || !encoding::is_sha256_hex(text(table->key_sha256()))) {
         return fail(Errc::kMalformedRecord, "the payload is no caller record");
     }
     if (!agrees(*table, header)) {
@@ -188,10 +187,8 @@ bool is_agent_key(std::string_view text) noexcept {
     constexpr size_t kIdAt = kAgentKeyPrefix.size();
     constexpr size_t kSecretAt = kIdAt + kAgentKeyIdChars + 1;
     return text.size() == kSecretAt + kAgentKeySecretChars && text.starts_with(kAgentKeyPrefix) &&
-           text[kSecretAt - 1] == '_' &&
-           text.substr(kIdAt, kAgentKeyIdChars).find_first_not_of(kLowerAndDigits) ==
-               std::string_view::npos &&
-           text.substr(kSecretAt).find_first_not_of(kBase64Url) == std::string_view::npos;
+           text[kSecretAt - 1] == '_' && kLowerAndDigits.covers(text.substr(kIdAt, kAgentKeyIdChars)) &&
+           kBase64Url.covers(text.substr(kSecretAt));
 }
 
 }  // namespace nexus::record

@@ -1,7 +1,7 @@
 // Between the owned TokenRecord, its FlatBuffers payload and the view that the edge reads in place.
 #include "shared/record/token_record.h"
 
-#include "shared/encoding/hex.h"
+#include "shared/encoding/record_id.h"
 #include "shared/record/flat.h"
 #include "shared/redis/keys.h"
 
@@ -53,10 +53,6 @@ const fb::TokenRecord &as_table(const void *root) {
     return *static_cast<const fb::TokenRecord *>(root);
 }
 
-bool is_canonical_uuid(std::string_view id) {
-    return encoding::is_uuid(id) && id.find_first_of("ABCDEF") == std::string_view::npos;
-}
-
 }  // namespace
 
 Header header_of(const TokenRecord &record) {
@@ -69,7 +65,7 @@ Header header_of(const TokenRecord &record) {
 }
 
 Result<Secret> encode_token(const TokenRecord &record) {
-    if (!is_canonical_uuid(record.connection_id)) {
+    if (!encoding::is_canonical_uuid(record.connection_id)) {
         return fail(Errc::kMalformedRecord, "connection_id of a token record is not a canonical UUID");
     }
 
@@ -122,7 +118,7 @@ Result<TokenView> TokenView::parse(const Header &header, std::string_view payloa
         return fail(Errc::kMalformedRecord, "this record is no token record");
     }
     const auto *table = verified_root<fb::TokenRecord>(payload);
-    if (table == nullptr || !is_canonical_uuid(text(table->connection_id()))) {
+    if (table == nullptr || !encoding::is_canonical_uuid(text(table->connection_id()))) {
         return fail(Errc::kMalformedRecord, "the payload is no token record");
     }
     if (!agrees(*table, header)) {

@@ -2,7 +2,7 @@
 #include <jansson.h>
 #include <memory>
 
-#include "shared/encoding/hex.h"
+#include "shared/encoding/record_id.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::redis {
@@ -22,14 +22,6 @@ std::string_view string_member(const json_t *object, const char *name) {
         return {};
     }
     return {json_string_value(value), json_string_length(value)};
-}
-
-bool is_lower_case(std::string_view id) {
-    return id.find_first_of("ABCDEF") == std::string_view::npos;
-}
-
-bool is_sha256_hex(std::string_view id) {
-    return id.size() == 64 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 tl::unexpected<Error> malformed(std::string detail) {
@@ -66,7 +58,7 @@ Result<Event> parse_event(std::string_view json) {
     if (!json_is_integer(generation) || json_integer_value(generation) < 0) {
         return malformed("generation");
     }
-    if (kind == "token" ? !(encoding::is_uuid(id) && is_lower_case(id)) : !is_sha256_hex(id)) {
+    if (kind == "token" ? !encoding::is_canonical_uuid(id) : !encoding::is_sha256_hex(id)) {
         return malformed("id");
     }
     return Event{
