@@ -112,11 +112,11 @@ void count_injected(std::string_view strategy) {
 
 ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
     if (injection.place == strategy::Injection::Place::kHeader) {
-        const http1::HeaderLine line[] = {{injection.name, injection.value.view()}};
+        const http1::HeaderLine line[] = {{injection.name, injection.value, injection.prefix}};
         return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
     }
 
-    const std::string_view value = injection.value.view();
+    const std::string_view value = injection.value;
     const std::span<char> pair = wiped_area(r->pool, injection.name.size() + 1 + value.size());
     if (pair.data() == nullptr) {
         return refuse_upstream(r, Errc::kInternal);

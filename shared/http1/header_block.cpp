@@ -1,6 +1,6 @@
-// One pass to check the block, one to write it. What could make another parser see other lines than this one
-// does (bare CR or LF, NUL, folded lines, blanks around a name) is refused rather than repaired: a credential
-// goes out with this text.
+// One pass checks the block and writes it. What could make another parser see other lines than this one does
+// (bare CR or LF, NUL, folded lines, blanks around a name) is refused rather than repaired: a credential goes
+// out with this text.
 #include "shared/http1/header_block.h"
 
 #include <algorithm>
@@ -19,20 +19,26 @@ tl::unexpected<Error> refused(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 
-/// Takes the next line off `text`, without its CRLF. A line that does not end in CRLF, or holds NUL, a bare
-/// CR or a bare LF, is refused.
-Result<std::string_view> take_line(std::string_view &text) {
+/// A line without its CRLF, or why there is none.
+struct Line {
+    std::string_view text;
+    const char *fault = nullptr;
+};
+
+/// Takes the next line off `text`. One that does not end in CRLF, or holds NUL, a bare CR or a bare LF, is
+/// refused.
+Line take_line(std::string_view &text) noexcept {
     const size_t end = text.find('\n');
     if (end == std::string_view::npos) {
-        return refused("the request head does not end");
+        return {{}, "the request head does not end"};
     }
     const std::string_view line = text.substr(0, end == 0 ? 0 : end - 1);
     if (end == 0 || text[end - 1] != '\r' || line.find('\r') != std::string_view::npos ||
         line.find('\0') != std::string_view::npos) {
-        return refused("the request head holds a bare line end or NUL");
+        return {{}, "the request head holds a bare line end or NUL"};
     }
     text.remove_prefix(end + 1);
-    return line;
+    return {line};
 }
 
 /// The name of a field line; empty if the line is none: no colon, folded, or a blank or control in the name.
@@ -56,14 +62,35 @@ std::string_view field_value(std::string_view line) noexcept {
     return value.substr(0, value.find_last_not_of(kBlanks) + 1);
 }
 
+/// A field line with its name; an empty line ends the head.
+struct Field {
+    std::string_view line;
+    std::string_view name;
+    const char *fault = nullptr;
+};
+
+Field take_field(std::string_view &text) noexcept {
+    const Line line = take_line(text);
+    if (line.fault != nullptr || line.text.empty()) {
+        return {{}, {}, line.fault};
+    }
+    const std::string_view name = field_name(line.text);
+    return {line.text, name, name.empty() ? "a header line is malformed or folded" : nullptr};
+}
+
 struct RequestLine {
     std::string_view method;
     std::string_view target;
     std::string_view version;
 };
 
+/// Takes the request line off `text`.
 /// source  RFC 9112 section 3: method SP request-target SP HTTP-version
-Result<RequestLine> parse_request_line(std::string_view line) {
+Result<RequestLine> take_request_line(std::string_view &text) {
+    const auto [line, fault] = take_line(text);
+    if (fault != nullptr) {
+        return refused(fault);
+    }
     const size_t first = line.find(' ');
     const size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last) {
@@ -164,7 +191,7 @@ bool goes(std::string_view name, const BlockEdit &edit) noexcept {
 
 Result<void> check_edit(const BlockEdit &edit, std::string_view target) {
     for (const HeaderLine &line : edit.set) {
-        if (!is_token(line.name) || !is_field_value(line.value)) {
+        if (!is_token(line.name) || !is_field_value(line.prefix) || !is_field_value(line.value)) {
             return refused("a header to set has a malformed name or value");
         }
     }
@@ -184,85 +211,83 @@ Result<void> check_edit(const BlockEdit &edit, std::string_view target) {
 
 Result<size_t> head_size(std::string_view block) {
     std::string_view rest = block;
-    Result<std::string_view> line = take_line(rest);
-    if (!line) {
-        return tl::unexpected(std::move(line).error());
-    }
-    if (Result<RequestLine> request = parse_request_line(*line); !request) {
+    if (Result<RequestLine> request = take_request_line(rest); !request) {
         return tl::unexpected(std::move(request).error());
     }
 
     while (true) {
-        line = take_line(rest);
-        if (!line) {
-            return tl::unexpected(std::move(line).error());
+        const Field field = take_field(rest);
+        if (field.fault != nullptr) {
+            return refused(field.fault);
         }
-        if (line->empty()) {
+        if (field.line.empty()) {
             return block.size() - rest.size();
-        }
-        if (field_name(*line).empty()) {
-            return refused("a header line is malformed or folded");
         }
     }
 }
 
 std::string_view find_header(std::string_view block, std::string_view name) {
     std::string_view rest = block;
-    if (!take_line(rest)) {
-        return {};
-    }
-    while (true) {
-        const Result<std::string_view> line = take_line(rest);
-        if (!line || line->empty()) {
-            return {};
+    Line line = take_line(rest);
+    while (line.fault == nullptr) {
+        line = take_line(rest);
+        if (line.text.empty()) {
+            break;
         }
-        if (equal_ignoring_case(field_name(*line), name)) {
-            return field_value(*line);
+        if (equal_ignoring_case(field_name(line.text), name)) {
+            return field_value(line.text);
         }
     }
+    return {};
 }
 
 size_t edited_size_bound(std::string_view block, const BlockEdit &edit) {
     size_t size = block.size() + 1 + edit.query.size();
     for (const HeaderLine &line : edit.set) {
-        size += line.name.size() + 2 + line.value.size() + kLineEnd.size();
+        size += line.name.size() + 2 + line.prefix.size() + line.value.size() + kLineEnd.size();
     }
     return size;
 }
 
 Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out) {
-    Result<size_t> head = head_size(block);
-    if (!head) {
-        return head;
-    }
     if (out.size() < edited_size_bound(block, edit)) {
         return fail(Errc::kInternal, "the buffer is too small for the edited request head");
     }
 
-    std::string_view rest = block.substr(0, *head);
-    const RequestLine request = *parse_request_line(*take_line(rest));  // head_size has checked both
-    if (Result<void> checked = check_edit(edit, request.target); !checked) {
+    std::string_view rest = block;
+    Result<RequestLine> request = take_request_line(rest);
+    if (!request) {
+        return tl::unexpected(std::move(request).error());
+    }
+    if (Result<void> checked = check_edit(edit, request->target); !checked) {
         return tl::unexpected(std::move(checked).error());
     }
 
     Writer writer(out);
-    writer.put(request.method).put(" ");
+    writer.put(request->method).put(" ");
     if (edit.query.empty() && edit.query_name.empty()) {
-        writer.put(request.target);
+        writer.put(request->target);
     } else {
-        write_target(writer, request.target, edit);
+        write_target(writer, request->target, edit);
     }
-    writer.put(" ").put(request.version).put(kLineEnd);
+    writer.put(" ").put(request->version).put(kLineEnd);
 
-    for (std::string_view line = *take_line(rest); !line.empty(); line = *take_line(rest)) {
-        if (!goes(field_name(line), edit)) {
-            writer.put(line).put(kLineEnd);
+    while (true) {
+        const Field field = take_field(rest);
+        if (field.fault != nullptr) {
+            return refused(field.fault);
+        }
+        if (field.line.empty()) {
+            break;
+        }
+        if (!goes(field.name, edit)) {
+            writer.put(field.line).put(kLineEnd);
         }
     }
     for (const HeaderLine &line : edit.set) {
-        writer.put(line.name).put(": ").put(line.value).put(kLineEnd);
+        writer.put(line.name).put(": ").put(line.prefix).put(line.value).put(kLineEnd);
     }
-    writer.put(kLineEnd).put(block.substr(*head));
+    writer.put(kLineEnd).put(rest);
     return writer.size();
 }
 

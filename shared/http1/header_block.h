@@ -14,6 +14,7 @@ namespace nexus::http1 {
 struct HeaderLine {
     std::string_view name;
     std::string_view value;
+    std::string_view prefix = {};  // stands before `value`, as in "Bearer "
 };
 
 struct BlockEdit {
@@ -35,8 +36,9 @@ size_t edited_size_bound(std::string_view block, const BlockEdit &edit);
 
 /// Writes the edited block to `out` (at least edited_size_bound). Bytes behind the head are kept as they are.
 /// `out` must not overlap `block`.
-/// returns bytes written. errors kInvalidRequest: malformed block (folded line, bare CR or LF, NUL, "#" in
-/// the target), a name that is no token, a value with control characters, a query that is not percent-encoded
+/// returns bytes written; after an error `out` may hold a part of them. errors kInvalidRequest: malformed
+/// block (folded line, bare CR or LF, NUL, "#" in the target), a name that is no token, a value with control
+/// characters, a query that is not percent-encoded
 Result<size_t> edit_block(std::string_view block, const BlockEdit &edit, std::span<char> out);
 
 }  // namespace nexus::http1

@@ -3,7 +3,6 @@
 // value.
 #include "shared/strategy/strategy.h"
 
-#include <algorithm>
 #include <array>
 
 #include "shared/encoding/base64.h"
@@ -52,17 +51,15 @@ Result<std::string_view> credential(const TokenView &record, std::string_view fi
     return value;
 }
 
-Result<Injection> header_line(std::string_view name, std::string_view prefix, std::string_view value) {
+Result<Injection> header_line(std::string_view name, std::string_view prefix, std::string_view value,
+                              Secret made = {}) {
     if (!http1::is_token(name) || is_framing_field(name)) {
         return failed("header_name cannot carry a credential");
     }
     if (!http1::is_field_value(prefix)) {
         return failed("value_prefix holds control characters");
     }
-
-    Secret line = Secret::zeroed(prefix.size() + value.size());
-    std::copy(value.begin(), value.end(), std::copy(prefix.begin(), prefix.end(), line.data()));
-    return Injection{Injection::Place::kHeader, std::string{name}, std::move(line)};
+    return Injection{Injection::Place::kHeader, std::string{name}, prefix, value, std::move(made)};
 }
 
 Result<Injection> oauth2(const TokenView &record) {
@@ -93,8 +90,9 @@ Result<Injection> query_param(const TokenView &record) {
     if (!value) {
         return tl::unexpected(value.error());
     }
-    return Injection{Injection::Place::kQuery, encoding::percent_encode(name),
-                     Secret{encoding::percent_encode(*value)}};
+    Secret encoded{encoding::percent_encode(*value)};
+    const std::string_view view = encoded.view();
+    return Injection{Injection::Place::kQuery, encoding::percent_encode(name), {}, view, std::move(encoded)};
 }
 
 /// RFC 7617 section 2: base64 of user-id ":" password, the user-id without a colon.
@@ -116,9 +114,10 @@ Result<Injection> basic_auth(const TokenView &record) {
     std::string pair;
     pair.reserve(username->size() + 1 + password->size());
     pair.append(*username).append(1, ':').append(*password);
-    const Secret encoded{encoding::base64_encode(pair)};
+    Secret encoded{encoding::base64_encode(pair)};
     wipe(pair);
-    return header_line("Authorization", "Basic ", encoded.view());
+    const std::string_view view = encoded.view();
+    return header_line("Authorization", "Basic ", view, std::move(encoded));
 }
 
 struct Strategy {

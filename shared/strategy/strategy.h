@@ -11,11 +11,16 @@
 
 namespace nexus::strategy {
 
+/// A header value is `prefix` and `value`, one behind the other; a query parameter has no prefix, and name
+/// and value are percent-encoded already. Both are views: into the record, which must live as long, or into
+/// `made`.
 struct Injection {
     enum class Place : uint8_t { kHeader, kQuery };
     Place place = Place::kHeader;
-    std::string name;  // header name, or query parameter name (already percent-encoded)
-    Secret value;      // header value, or percent-encoded parameter value
+    std::string name;
+    std::string_view prefix;
+    std::string_view value;
+    Secret made;
 };
 
 bool is_known(std::string_view strategy) noexcept;

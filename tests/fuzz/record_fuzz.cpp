@@ -63,7 +63,8 @@ void token_payload(std::string_view payload) {
     }
     read_all(*view);
     if (const auto injection = strategy::injection_for(*view)) {
-        require(injection->value.view().find_first_of("\r\n") == std::string_view::npos);
+        require(injection->prefix.find_first_of("\r\n") == std::string_view::npos);
+        require(injection->value.find_first_of("\r\n") == std::string_view::npos);
         require(injection->name.find_first_of("\r\n: ") == std::string::npos);
     }
 }

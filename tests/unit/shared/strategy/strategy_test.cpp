@@ -40,7 +40,7 @@ TEST_P(StrategyApplies, AsTheReferenceDoes) {
     const Injection injection = injection_for(opened.view).value();
     EXPECT_EQ(injection.place, works.place);
     EXPECT_EQ(injection.name, works.name);
-    EXPECT_EQ(injection.value.view(), works.value);
+    EXPECT_EQ(std::string{injection.prefix}.append(injection.value), works.value);
 }
 
 constexpr auto kHeader = Injection::Place::kHeader;
