@@ -3,7 +3,9 @@
 // record for every request, and setting up anew would cost as much as the cipher.
 #include "shared/crypto/xaes256gcm.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/params.h>
 #include <atomic>
 #include <climits>
 #include <cstring>
@@ -68,8 +70,17 @@ EVP_CIPHER_CTX *ecb_context(uint64_t serial, const unsigned char *key) {
     return ecb.get();
 }
 
+/// This thread's GCM context. It is told its cipher once: each time that OpenSSL is told, it frees and
+/// allocates what holds the key schedule. Every use gives it a key and a nonce, which starts it over.
 EVP_CIPHER_CTX *gcm_context() {
-    thread_local const CipherCtxPtr gcm{EVP_CIPHER_CTX_new()};
+    thread_local const CipherCtxPtr gcm = [] {
+        CipherCtxPtr made{EVP_CIPHER_CTX_new()};
+        if (made != nullptr &&
+            EVP_CipherInit_ex2(made.get(), gcm_algorithm(), nullptr, nullptr, 0, nullptr) != 1) {
+            made.reset();
+        }
+        return made;
+    }();
     return gcm.get();
 }
 
@@ -174,7 +185,7 @@ Result<std::string> XaesKey::seal(const XaesNonce &nonce, std::string_view plain
     auto *out = reinterpret_cast<unsigned char *>(sealed.data());
     int written = 0;
     const unsigned char *gcm_nonce = nonce.data() + kGcmNonceBytes;
-    if (EVP_EncryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), gcm_nonce, nullptr) != 1 ||
+    if (EVP_EncryptInit_ex2(gcm, nullptr, key.bytes.data(), gcm_nonce, nullptr) != 1 ||
         EVP_EncryptUpdate(gcm, nullptr, &written, as_bytes(ad), static_cast<int>(ad.size())) != 1 ||
         EVP_EncryptUpdate(gcm, out, &written, as_bytes(plaintext), static_cast<int>(plaintext.size())) != 1 ||
         EVP_EncryptFinal_ex(gcm, out + plaintext.size(), &written) != 1 ||
@@ -197,6 +208,7 @@ Result<Secret> XaesKey::open(const XaesNonce &nonce, std::string_view ciphertext
     return plaintext;
 }
 
+// `out` may be where the ciphertext is: the tag is copied before anything is written.
 Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad,
                                   std::span<char> out) const {
     if (ciphertext.size() < kXaesTagBytes || ciphertext.size() > INT_MAX || ad.size() > INT_MAX) {
@@ -217,8 +229,11 @@ Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphe
     auto *bytes = reinterpret_cast<unsigned char *>(out.data());
     int written = 0;
     const unsigned char *gcm_nonce = nonce.data() + kGcmNonceBytes;
-    if (EVP_DecryptInit_ex2(gcm, gcm_algorithm(), key.bytes.data(), gcm_nonce, nullptr) != 1 ||
-        EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kXaesTagBytes, tag.data()) != 1) {
+    const OSSL_PARAM expected_tag[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag.data(), tag.size()),
+        OSSL_PARAM_construct_end(),
+    };
+    if (EVP_DecryptInit_ex2(gcm, nullptr, key.bytes.data(), gcm_nonce, expected_tag) != 1) {
         return crypto_failure();
     }
     unsigned char nothing = 0;  // a null output would mean "this is associated data"

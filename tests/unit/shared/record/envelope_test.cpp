@@ -38,6 +38,18 @@ TEST_F(Envelope, OpensToThePayload) {
     EXPECT_FALSE(open_into(keyring_, kKey, sealed_, out));
 }
 
+TEST_F(Envelope, OpensInPlace) {
+    std::string bytes = sealed_;
+    const std::span<char> payload = std::span<char>(bytes).subspan(kHeaderBytes);
+    EXPECT_EQ(open_into(keyring_, kKey, bytes, payload).value(), 7u);
+    EXPECT_EQ(bytes.substr(kHeaderBytes, 7), "payload");
+
+    bytes = sealed_;
+    bytes[kHeaderBytes] = static_cast<char>(bytes[kHeaderBytes] ^ 1);
+    EXPECT_FALSE(open_into(keyring_, kKey, bytes, payload));
+    EXPECT_EQ(bytes.substr(kHeaderBytes, 7), std::string(7, '\0'));
+}
+
 TEST_F(Envelope, NoncesDiffer) {
     EXPECT_NE(seal(keyring_, header_, kKey, "payload").value(), sealed_);
 }
