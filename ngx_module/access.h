@@ -29,7 +29,7 @@ struct Access {
     Lookup caller_lookup;
     Lookup token_lookup;
     Lookup refresh_lookup;                 // nexus_api refresh: after token_lookup
-    const Lookup *answer = &token_lookup;  // whichever of the two `token` is from
+    Lookup *answer = &token_lookup;  // whichever of the two `token` is from
 
     std::string_view connection_id;
     std::optional<record::CallerView> caller;  // nullopt: nexus_auth off

@@ -44,7 +44,7 @@ ngx_int_t authenticate(Access &access) {
 }
 
 ngx_int_t identify(Access &access) {
-    const Lookup &lookup = access.caller_lookup;
+    Lookup &lookup = access.caller_lookup;
     count_lookup(lookup);
     switch (lookup.status) {
         case LookupStatus::kFound:
@@ -64,11 +64,7 @@ ngx_int_t identify(Access &access) {
         return refuse_key(access);
     }
 
-    const Result<std::string_view> payload = open_record(lookup);
-    if (!payload) {
-        return refuse(access, Errc::kInternal);
-    }
-    Result<record::CallerView> caller = record::CallerView::parse(lookup.header, *payload);
+    const Result<record::CallerView> caller = open_caller(lookup);
     if (!caller) {
         metrics::count(Counter::kRecordsRefused);
         return refuse(access, Errc::kInternal);

@@ -55,7 +55,7 @@ ngx_int_t refuse_lookup(Access &access, const Lookup &lookup) {
 
 /// Opens the record and answers for the states that give no token.
 ngx_int_t judge_record(Access &access) {
-    const Lookup &lookup = *access.answer;
+    Lookup &lookup = *access.answer;
     count_lookup(lookup);
     if (lookup.status != LookupStatus::kFound) {
         return refuse_lookup(access, lookup);

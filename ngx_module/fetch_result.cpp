@@ -1,4 +1,5 @@
 // What a fetch brings: whether the record may be used, and what each waiting lookup gets.
+#include <cstring>
 #include <utility>
 
 #include "ngx_module/fetch.h"
@@ -75,11 +76,12 @@ Fetch::Result Fetch::result_for(Waiter &waiter, const Result &result) noexcept {
     Lookup &lookup = *waiter.lookup;
     ngx_pool_t *pool = lookup.request->pool;
     if (result.status == LookupStatus::kFound && !sealed_.empty()) {
-        const ngx_str_t copy = copy_to_pool(pool, sealed_);
-        if (copy.data == nullptr) {
+        auto *copy = static_cast<char *>(ngx_palloc(pool, sealed_.size()));  // aligned
+        if (copy == nullptr) {
             return {LookupStatus::kError, TokenSource::kNone, {}, 0};
         }
-        lookup.sealed = to_view(copy);
+        std::memcpy(copy, sealed_.data(), sealed_.size());
+        lookup.sealed = {copy, sealed_.size()};
         lookup.header = header_;
         return result;
     }

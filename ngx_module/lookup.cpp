@@ -88,7 +88,10 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
 
     cache::Freshness known = cache::Freshness::kMiss;
     if (!lookup->force_refresh) {
-        const cache::Found found = w->records().read(*key, lookup->request->pool);
+        const auto opened =
+            lookup->kind == record::Kind::kCaller ? w->opened_callers().find(lookup->id) : nullptr;
+        const cache::Found found =
+            w->records().read(*key, lookup->request->pool, opened != nullptr ? &opened->record() : nullptr);
         const bool is_settled =
             found.freshness == cache::Freshness::kFresh || found.freshness == cache::Freshness::kPutOff;
         if (found.not_found) {
@@ -98,6 +101,8 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
         if (is_usable && is_settled) {
             lookup->sealed = found.sealed;
             lookup->header = found.header;
+            lookup->version = found.version;
+            lookup->is_kept = found.is_kept;
             const bool fresh = found.freshness == cache::Freshness::kFresh;
             return done(lookup, LookupStatus::kFound, fresh ? TokenSource::kL1 : TokenSource::kStale);
         }

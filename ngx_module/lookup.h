@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
+#include "ngx_module/cache/records.h"
 #include "ngx_module/ngx/ngx.h"
 #include "shared/record/envelope.h"
 
@@ -37,8 +39,10 @@ struct Lookup {
     // the outcome
     LookupStatus status = LookupStatus::kError;
     TokenSource source = TokenSource::kNone;
-    std::string_view sealed;  // in the request's pool
+    std::span<char> sealed;   // in the request's pool, aligned; open_record turns it into the payload
     record::Header header{};  // of `sealed`
+    cache::Version version;   // which bytes of L1 it is, if it is from there
+    bool is_kept = false;     // callers: the worker has opened it before, `sealed` is empty
     std::string_view
         error_code;         // kRefused: the control plane's `error` member, if it is one we know; static text
     int retry_after_s = 0;  // kUnavailable

@@ -1,32 +1,74 @@
 // Opening records; which key ring, and under which Redis key they were sealed.
 #include "ngx_module/record_access.h"
 
+#include <utility>
+
 #include "ngx_module/cache_key.h"
 #include "ngx_module/conf.h"
+#include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/wiped_area.h"
+#include "ngx_module/worker.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::edge {
 
-Result<std::string_view> open_record(const Lookup &lookup) {
-    const std::string redis_key =
-        lookup.kind == record::Kind::kToken ? redis::token_key(lookup.id) : redis::caller_key(lookup.id);
+namespace {
+
+using SharedCaller = std::shared_ptr<const OpenedCaller>;
+
+Result<SharedCaller> opened_caller(Lookup &lookup) {
+    OpenedCallers &kept = worker()->opened_callers();
+    if (lookup.is_kept) {
+        SharedCaller caller = kept.find(lookup.id);
+        if (caller != nullptr && caller->record().version == lookup.version) {
+            return caller;
+        }
+        return fail(Errc::kInternal, "a caller that was kept is gone");
+    }
+
+    const Result<std::string_view> payload = open_record(lookup);
+    if (!payload) {
+        return tl::unexpected(payload.error());
+    }
+    Result<SharedCaller> caller = OpenedCaller::make(lookup.id, {lookup.version, lookup.header}, *payload);
+    if (caller && lookup.version.entry != nullptr) {
+        kept.keep(*caller);
+    }
+    return caller;
+}
+
+}  // namespace
+
+Result<std::string_view> open_record(Lookup &lookup) {
+    const std::string redis_key = lookup.kind == record::Kind::kToken ? nexus::redis::token_key(lookup.id)
+                                                                      : nexus::redis::caller_key(lookup.id);
     if (lookup.sealed.size() < record::kOverheadBytes) {
         return fail(Errc::kMalformedRecord, "the record is too short");
     }
 
-    const std::span<char> area =
-        wiped_area(lookup.request->pool, lookup.sealed.size() - record::kOverheadBytes);
-    if (area.data() == nullptr) {
+    const std::span<char> area = std::exchange(lookup.sealed, {});
+    if (!wipe_at_end(lookup.request->pool, area)) {
         return fail(Errc::kInternal, "out of memory");
     }
-
-    const Result<size_t> size =
-        record::open_into(cache_keyring(*main_conf(lookup.request)), redis_key, lookup.sealed, area);
+    const std::span<char> payload = area.subspan(record::kHeaderBytes);  // onto the ciphertext
+    const Result<size_t> size = record::open_into(cache_keyring(*main_conf(lookup.request)), redis_key,
+                                                  {area.data(), area.size()}, payload);
     if (!size) {
         return tl::unexpected<Error>(size.error());
     }
-    return std::string_view{area.data(), *size};
+    return std::string_view{payload.data(), *size};
+}
+
+Result<record::CallerView> open_caller(Lookup &lookup) {
+    Result<SharedCaller> caller = opened_caller(lookup);
+    if (!caller) {
+        return tl::unexpected(std::move(caller).error());
+    }
+    const record::CallerView view = (*caller)->view();
+    if (!PoolPtr<SharedCaller>::make(lookup.request->pool, std::move(*caller))) {
+        return fail(Errc::kInternal, "out of memory");
+    }
+    return view;
 }
 
 }  // namespace nexus::edge

@@ -1,16 +1,22 @@
-// Opens sealed records into memory of the request.
+// Opens sealed records in the memory of the request.
 #pragma once
 
 #include <string_view>
 
 #include "ngx_module/lookup.h"
 #include "ngx_module/ngx/ngx.h"
+#include "shared/record/caller_record.h"
 #include "shared/result.h"
 
 namespace nexus::edge {
 
-/// The payload of what `lookup` found, in an area that is wiped with the request.
+/// Opens what `lookup` found, in its place: the area holds the payload from then on, and is wiped with the
+/// request.
 /// errors kUnknownKey, kSealBroken, kMalformedRecord, kInternal (out of memory)
-Result<std::string_view> open_record(const Lookup &lookup);
+Result<std::string_view> open_record(Lookup &lookup);
+
+/// The caller that `lookup` found; opened if this worker has not kept it from an earlier request. The view is
+/// good until the request ends. errors as open_record
+Result<record::CallerView> open_caller(Lookup &lookup);
 
 }  // namespace nexus::edge

@@ -9,8 +9,12 @@ namespace nexus::edge {
 // stay valid that way. `hash = 0` would not do: the proxy module does not look at it in requests.
 ngx_int_t strip_headers(ngx_http_request_t *r, Strip (*decide)(const ngx_table_elt_t &line, const void *data),
                         const void *data) noexcept {
+    ngx_uint_t lines_in = 1;  // at least: a list cannot be empty
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
+        lines_in += part->nelts;
+    }
     ngx_list_t kept;
-    if (ngx_list_init(&kept, r->pool, 20, sizeof(ngx_table_elt_t)) != NGX_OK) {
+    if (ngx_list_init(&kept, r->pool, lines_in, sizeof(ngx_table_elt_t)) != NGX_OK) {
         return NGX_ERROR;
     }
 

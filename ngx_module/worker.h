@@ -8,6 +8,7 @@
 #include "ngx_module/cache/flights.h"
 #include "ngx_module/cache/records.h"
 #include "ngx_module/fetches.h"
+#include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
 
@@ -24,6 +25,7 @@ public:
 
     cache::Records &records() { return records_; }
     Fetches &fetches() { return *fetches_; }
+    OpenedCallers &opened_callers() { return opened_callers_; }
 
 private:
     cache::Records records_;
@@ -31,6 +33,7 @@ private:
     std::unique_ptr<redis::Client> redis_;
     std::optional<redis::Subscriber> subscriber_;
     std::optional<Fetches> fetches_;
+    OpenedCallers opened_callers_;
 };
 
 /// Of this process. nullptr: lookups are not configured, or the process is no worker.

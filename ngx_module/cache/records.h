@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "ngx_module/cache/zone.h"
@@ -18,16 +19,34 @@ enum class Freshness : uint8_t {
     kPutOff,  // one of the two above, but a check has just failed or is under way: go on with it
 };
 
-/// What was found. `sealed` is in the pool given to `read`.
+/// Which bytes an entry held: its sequence goes on with every write, and comes round after two thousand
+/// million.
+struct Version {
+    const Entry *entry = nullptr;  // nullptr: not read from an entry
+    uint32_t sequence = 0;
+
+    bool operator==(const Version &) const = default;
+};
+
+/// A record that whoever reads has kept from an earlier read.
+struct KeptRecord {
+    Version version;
+    record::Header header{};
+};
+
+/// What was found. `sealed` is in the pool given to `read`, aligned, and the caller's to write to.
 struct Found {
     Freshness freshness = Freshness::kMiss;
     bool not_found = false;  // the entry says that the control plane does not know the id; `sealed` is empty
-    std::string_view sealed;
+    bool is_kept = false;    // it is the kept record: `sealed` is empty
+    std::span<char> sealed;
+    Version version;
     record::Header header{};
 
     /// A record that may be used with this ring: a reload may have taken its key away.
     bool is_usable(const crypto::Keyring &keyring) const noexcept {
-        return freshness != Freshness::kMiss && !sealed.empty() && keyring.find(header.key_id) != nullptr;
+        return freshness != Freshness::kMiss && (is_kept || !sealed.empty()) &&
+               keyring.find(header.key_id) != nullptr;
     }
 };
 
@@ -36,8 +55,8 @@ public:
     explicit Records(const CacheConf &conf) : conf_(conf), zone_(conf.zone) {}
 
     /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an
-    /// event asked for; whether its key is on the ring is the caller's question.
-    Found read(const Key &key, ngx_pool_t *pool) const noexcept;
+    /// event asked for; whether its key is on the ring is the caller's question. `kept` may be nullptr.
+    Found read(const Key &key, ngx_pool_t *pool, const KeptRecord *kept = nullptr) const noexcept;
 
     enum class Stored : uint8_t {
         kStored,
@@ -63,7 +82,8 @@ public:
 
 private:
     struct View;
-    bool view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept;
+    bool view(const Entry &entry, const Key &key, ngx_pool_t *pool, const KeptRecord *kept,
+              View &out) const noexcept;
     Freshness freshness(const View &view) const noexcept;
 
     Entry *find_locked(uint64_t hash, const Key &key) const noexcept;

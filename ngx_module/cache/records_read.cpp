@@ -16,6 +16,7 @@ constexpr uint64_t kUsedGranularityMs = 1000;  // LRU's clock: one write per ent
 void copy_out(void *to, const u_char *from, size_t bytes) noexcept {
     auto *out = static_cast<uint64_t *>(to);
     const auto *in = reinterpret_cast<const uint64_t *>(from);
+#pragma GCC unroll 8
     for (size_t i = 0; i < words(bytes); ++i) {
         out[i] = __atomic_load_n(in + i, __ATOMIC_RELAXED);
     }
@@ -32,7 +33,9 @@ struct Records::View {
     int64_t expires_at;
     uint64_t fetched_at;
     uint64_t recheck_at;
-    std::string_view sealed;
+    std::span<char> sealed;
+    Version version;
+    bool is_kept;
     record::Kind kind;
 };
 
@@ -46,7 +49,8 @@ bool is_spent(const record::Header &header) noexcept {
            header.is_expired(wall_ms());
 }
 
-bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &out) const noexcept {
+bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, const KeptRecord *kept,
+                   View &out) const noexcept {
     for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
         const uint32_t before = entry.sequence.load(std::memory_order_acquire);
         if ((before & 1) != 0) {
@@ -66,18 +70,21 @@ bool Records::view(const Entry &entry, const Key &key, ngx_pool_t *pool, View &o
         out.fetched_at = entry.fetched_at.load(kRelaxed);
         out.recheck_at = entry.recheck_at.load(kRelaxed);
         out.sealed = {};
+        out.version = {&entry, before};
+        out.is_kept = kept != nullptr && kept->version == out.version;
         const uint64_t offset = entry.offset.load(kRelaxed);
         const uint32_t length = entry.length.load(kRelaxed);
 
         // Length and offset may be torn: they must be plausible before anything is copied by them.
-        if (out.type == EntryType::kRecord && length != 0 && length <= record::kMaxRecordBytes &&
-            offset % sizeof(uint64_t) == 0 && zone_.contains(offset, words(length) * sizeof(uint64_t))) {
+        if (out.type == EntryType::kRecord && !out.is_kept && length != 0 &&
+            length <= record::kMaxRecordBytes && offset % sizeof(uint64_t) == 0 &&
+            zone_.contains(offset, words(length) * sizeof(uint64_t))) {
             void *copy = ngx_palloc(pool, words(length) * sizeof(uint64_t));
             if (copy == nullptr) {
                 return false;
             }
             copy_out(copy, zone_.payload(offset), length);
-            out.sealed = {static_cast<const char *>(copy), length};
+            out.sealed = {static_cast<char *>(copy), length};
         }
 
         std::atomic_thread_fence(std::memory_order_acquire);
@@ -114,11 +121,11 @@ Freshness Records::freshness(const View &entry) const noexcept {
     return put_off ? Freshness::kPutOff : Freshness::kUnverified;
 }
 
-Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
+Found Records::read(const Key &key, ngx_pool_t *pool, const KeptRecord *kept) const noexcept {
     Entry *set = zone_.entry_set(zone_.hash(key));
     for (uint32_t way = 0; way < kWays; ++way) {
         View entry{};
-        if (!is_key(set[way], key) || !view(set[way], key, pool, entry)) {
+        if (!is_key(set[way], key) || !view(set[way], key, pool, kept, entry)) {
             continue;
         }
 
@@ -133,16 +140,20 @@ Found Records::read(const Key &key, ngx_pool_t *pool) const noexcept {
             return found;
         }
 
-        auto header = record::parse_header(entry.sealed);
-        if (!header || header->kind != key.kind) {
+        if (entry.is_kept) {
+            found.header = kept->header;
+        } else if (const auto header = record::parse_header({entry.sealed.data(), entry.sealed.size()})) {
+            found.header = *header;
+        } else {
             return found;
         }
-        if (is_spent(*header)) {
+        if (found.header.kind != key.kind || is_spent(found.header)) {
             return found;
         }
         found.freshness = freshness(entry);
         found.sealed = entry.sealed;
-        found.header = *header;
+        found.version = entry.version;
+        found.is_kept = entry.is_kept;
 
         const uint64_t now = monotonic_ms();
         if (set[way].used_at.load(kRelaxed) + kUsedGranularityMs <= now) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { assertNoSecrets, files } from '../support/canary.mjs';
-import { newAgentKey } from '../support/records.mjs';
+import { callerKey, keyHash, newAgentKey, sealCaller } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
@@ -143,6 +143,33 @@ test('a key that was refused is not asked for again', async (t) => {
   assert.equal(edge.origin.requests.length, 1);
   assert.equal(edge.origin.requests[0].headers['x-api-key'], edge.keys.EDGE_KEY);
   assert.ok(!edge.origin.requests[0].url.includes(key));
+});
+
+test('a caller whose record the worker keeps opened: changes and revokes count at once', async (t) => {
+  const edge = await startEdge(t, { locations: guarded });
+  const id = await edge.addConnection();
+  const key = await edge.addAgent({ generation: 1, grants: ['token:use'] });
+  const write = async (fields) => {
+    await edge.redis.set(callerKey(key), await sealCaller(edge.keys.CACHE_KEY, key, fields));
+    await edge.redis.publish('nexus:events', { kind: 'agent', id: keyHash(key), generation: fields.generation });
+  };
+  const ask = async () => (await edge.get('/v1/token/', { headers: { 'x-api-key': key, 'x-nexus-connection': id } })).status;
+  const becomes = (status) => waitFor(`status ${status}`, async () => await ask() === status);
+
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await ask(), 403);
+  }
+  await write({ generation: 2, grants: ['token:read'] });
+  await becomes(200);
+  assert.equal(await ask(), 200);
+  await write({ generation: 3, grants: ['token:read'], connections: [randomUUID()] });
+  await becomes(404);
+  await write({ generation: 4, grants: ['token:read'], connections: Array.from({ length: 300 }, () => randomUUID()).concat(id) });   // too large to be kept
+  await becomes(200);
+  assert.equal(await ask(), 200);
+  await write({ generation: 5, state: 'revoked' });
+  await becomes(401);
+  assert.equal(await ask(), 401);
 });
 
 test('neither Redis nor the control plane: 503 with Retry-After, never a way in', async (t) => {
