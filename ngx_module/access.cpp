@@ -7,6 +7,7 @@
 #include "ngx_module/access_steps.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/gateway_api.h"
+#include "ngx_module/histograms.h"
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
@@ -18,10 +19,16 @@ namespace {
 
 using metrics::Counter;
 
+static_assert(static_cast<uint8_t>(metrics::Histogram::kResolveNegative) ==
+              static_cast<uint8_t>(TokenSource::kNegative));  // and so are those before
+
 void on_lookup_done(Lookup *lookup) noexcept {
     auto *access = static_cast<Access *>(lookup->data);
     ngx_http_request_t *r = access->request;
     ngx_connection_t *c = r->connection;  // r may be gone after run_phases
+    const uint64_t waited_us = metrics::precise_us() - access->waiting_since_us;
+    metrics::observe(static_cast<metrics::Histogram>(lookup->source), waited_us);
+    access->waited_us += waited_us;
     access->waiting = false;
     r->read_event_handler = ngx_http_block_reading;
     ngx_http_core_run_phases(r);
@@ -176,6 +183,7 @@ ngx_int_t look_up(Access &access, Lookup &lookup) {
     }
 
     access.waiting = true;
+    access.waiting_since_us = metrics::precise_us();
     r->read_event_handler = ngx_http_test_reading;  // notice a client that leaves
     if (r->connection->read->ready) {
         ngx_post_event(r->connection->read, &ngx_posted_events);

@@ -25,6 +25,8 @@ struct Access {
     const LocConf *conf = nullptr;
     Step step = Step::kAuthenticate;
     bool waiting = false;
+    uint64_t waiting_since_us = 0;
+    uint64_t waited_us = 0;  // for all lookups together
 
     Lookup caller_lookup;
     Lookup token_lookup;

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "ngx_module/histograms.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
@@ -46,6 +47,7 @@ ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) no
     const ControlPlaneAnswer answer = guarded_or<ControlPlaneAnswer>(
         {}, r->connection->log, "the control plane's answer", [&] { return read_answer(r, *call, rc); });
     count_answer(answer);
+    metrics::observe(metrics::Histogram::kControlPlane, metrics::precise_us() - call->started_us);
     if (call->on_answer != nullptr) {
         call->on_answer(call, answer);
     }
@@ -211,6 +213,7 @@ ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneCon
                 return nullptr;
             }
             ::new (call) ControlPlaneCall{};
+            call->started_us = metrics::precise_us();
             done->handler = on_subrequest_done;
             done->data = call;
 

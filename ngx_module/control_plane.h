@@ -60,6 +60,7 @@ struct ControlPlaneCall {
     void (*on_answer)(ControlPlaneCall *call, const ControlPlaneAnswer &answer) noexcept = nullptr;
     void *data = nullptr;
 
+    uint64_t started_us = 0;
     ngx_http_request_t *subrequest = nullptr;
     u_char *body = nullptr;
     size_t size = 0;

@@ -1,12 +1,14 @@
-// The counters' zone, and their names in the Prometheus text.
+// The zone of the counters and histograms, and the counters' names in the Prometheus text.
 #include "ngx_module/metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <new>
 
 #include "ngx_module/conf.h"
+#include "ngx_module/histograms.h"
 #include "ngx_module/ngx/str.h"
 
 namespace nexus::edge::metrics {
@@ -16,12 +18,13 @@ namespace {
 constexpr size_t kCounters = static_cast<size_t>(Counter::kCount_);
 constexpr size_t kErrcs = static_cast<size_t>(Errc::kInternal) + 1;
 constexpr size_t kRows = 64;  // workers beyond that share rows: additions are atomic
-constexpr uint64_t kLayout = 0x6e78'6d01'0000'0000 | (kCounters << 16) | kErrcs;
+constexpr uint64_t kLayout = 0x6e78'6d02'0000'0000 | (kHistograms << 24) | (kCounters << 12) | kErrcs;
 
 /// A worker writes its own row only, so that no cache line is fought over.
 struct alignas(64) Row {
     std::array<std::atomic<uint64_t>, kCounters> counters;
     std::array<std::atomic<uint64_t>, kErrcs> refusals;
+    HistogramRows histograms;
 };
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 
@@ -212,6 +215,14 @@ void count_refusal(Errc errc) noexcept {
     }
 }
 
+void observe(Histogram histogram, uint64_t duration_us) noexcept {
+    if (Row *row = own_row(); row != nullptr) {
+        HistogramRow &own = row->histograms[static_cast<size_t>(histogram)];
+        own.buckets[bucket_of(duration_us)].fetch_add(1, std::memory_order_relaxed);
+        own.sum_us.fetch_add(duration_us, std::memory_order_relaxed);
+    }
+}
+
 char *add_zone(ngx_conf_t *cf) noexcept {
     ngx_str_t name = ngx_string("nexus_metrics");
     ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name, kZoneBytes, &ngx_http_nexus_module);
@@ -228,7 +239,7 @@ std::string to_prometheus() {
         return out;
     }
 
-    out.reserve(16 * 1024);
+    out.reserve(32 * 1024);
     for (const Name &name : kNames) {
         if (!name.help.empty()) {
             append_family(out, name.family, "counter", name.help);
@@ -240,6 +251,10 @@ std::string to_prometheus() {
         append_sample(out, name.family, name.labels, sum);
     }
     append_refusals(out);
+
+    std::array<const HistogramRows *, kRows> workers{};
+    std::ranges::transform(table->rows, workers.begin(), [](const Row &row) { return &row.histograms; });
+    append_histograms(out, workers);
     return out;
 }
 

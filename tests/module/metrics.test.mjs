@@ -20,7 +20,7 @@ async function scrape(edge) {
   assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
   const samples = {};
   for (const line of answer.text.split('\n').filter((one) => one && !one.startsWith('#'))) {
-    const [, name, value] = /^(\S+) (\d+)$/.exec(line) ?? assert.fail(line);
+    const [, name, value] = /^(\S+) (\d+(?:\.\d{6})?)$/.exec(line) ?? assert.fail(line);
     assert.equal(samples[name], undefined, `${name} twice`);
     samples[name] = Number(value);
   }
@@ -51,6 +51,11 @@ test('counters follow what happens, over several workers and a reload', async (t
   assert.equal(samples['nexus_lookups_total{kind="token",source="l1"}'], 4);
   assert.ok(samples['nexus_redis_commands_total'] >= 3);
   assert.equal(samples['nexus_control_plane_calls_total'], 1);
+  assert.equal(samples['nexus_control_plane_duration_seconds_count'], 1);
+  assert.ok(samples['nexus_control_plane_duration_seconds_sum'] > 0);
+  assert.equal(samples['nexus_resolve_duration_seconds_count{source="l2"}'], 2);   // the caller and the token, once each
+  assert.equal(samples['nexus_resolve_duration_seconds_count{source="l1"}'], 0);
+  assert.equal(samples['nexus_resolve_duration_seconds_bucket{source="l2",le="+Inf"}'], 2);
 
   await edge.nginx.reload();
   const after = (await scrape(edge)).samples;
