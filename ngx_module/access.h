@@ -36,6 +36,7 @@ struct Access {
     std::string_view connection_id;
     std::optional<record::CallerView> caller;  // nullopt: nexus_auth off
     std::optional<record::TokenView> token;
+    size_t token_bytes = 0;  // of its record, opened
     uint32_t grants = 0;
 };
 

@@ -71,6 +71,7 @@ ngx_int_t judge_record(Access &access) {
         return refuse(access, Errc::kInternal);
     }
     const record::TokenView &token = access.token.emplace(*parsed);
+    access.token_bytes = payload->size();
 
     if (access.caller &&
         !access.caller->may_see(token.workspace_id(), token.connection_id(), token.provider())) {

@@ -1,29 +1,17 @@
 // Making and sending the module's own answers.
 #include "ngx_module/errors.h"
 
-#include <malloc.h>
 #include <charconv>
-#include <cstdlib>
-
-#include <openssl/crypto.h>
 
 #include "ngx_module/conf.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/str.h"
-#include "ngx_module/ngx/wiped_area.h"
 
 namespace nexus::edge {
 
 namespace {
 
 constexpr int kDefaultRetryAfterSeconds = 5;
-
-void free_wiped(void *memory) noexcept {
-    if (memory != nullptr) {
-        OPENSSL_cleanse(memory, malloc_usable_size(memory));
-        std::free(memory);
-    }
-}
 
 std::string_view usual_message(Errc errc) {
     switch (errc) {
@@ -151,28 +139,7 @@ bool add_refusal_headers(ngx_http_request_t *r, const Refusal &refusal, int stat
 
 }  // namespace
 
-void init_answers() noexcept {
-    json_set_alloc_funcs(std::malloc, free_wiped);
-}
-
-json_t *to_json(std::string_view text) noexcept {
-    json_t *value = json_stringn(text.data(), text.size());
-    return value != nullptr ? value : json_null();
-}
-
-ngx_int_t send_json(ngx_http_request_t *r, ngx_uint_t status, json_t *body) noexcept {
-    if (body == nullptr) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    const size_t size = json_dumpb(body, nullptr, 0, JSON_COMPACT);
-    const std::span<char> text = wiped_area(r->pool, size);
-    if (size == 0 || text.data() == nullptr) {
-        json_decref(body);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-    json_dumpb(body, text.data(), text.size(), JSON_COMPACT);
-    json_decref(body);
+ngx_int_t send_json_text(ngx_http_request_t *r, ngx_uint_t status, std::span<char> text) noexcept {
     return send_body(r, status, "application/json", text);
 }
 
@@ -187,19 +154,17 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    json_t *body = json_object();
-    json_object_set_new(body, "error", to_json(info.code));
-    json_object_set_new(body, "code", to_json(info.code));
-    json_object_set_new(body, "message",
-                        to_json(refusal.message.empty() ? usual_message(refusal.errc) : refusal.message));
-    if (refusal.errc == Errc::kAttentionRequired) {
-        json_object_set_new(body, "reason", to_json(refusal.reason));
-        if (!refusal.reconnect_url.empty()) {
-            json_object_set_new(body, "reconnect_url", to_json(refusal.reconnect_url));
+    return send_json(r, static_cast<ngx_uint_t>(info.http_status), 512, [&](JsonText &json) {
+        json.open_object().name("error").string(info.code).name("code").string(info.code);
+        json.name("message").string(refusal.message.empty() ? usual_message(refusal.errc) : refusal.message);
+        if (refusal.errc == Errc::kAttentionRequired) {
+            json.name("reason").string(refusal.reason);
+            if (!refusal.reconnect_url.empty()) {
+                json.name("reconnect_url").string(refusal.reconnect_url);
+            }
         }
     }
-    json_object_set_new(body, "request_id", to_json(request_id(r)));
-    return send_json(r, static_cast<ngx_uint_t>(info.http_status), body);
+    return send_body(r, NGX_HTTP_NO_CONTENT, {}, {});
 }
 
 ngx_int_t send_text(ngx_http_request_t *r, std::string_view content_type, std::string_view text) noexcept {

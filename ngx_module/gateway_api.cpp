@@ -1,99 +1,25 @@
-// Bodies of the gateway API: members as the reference implementation's clients know them, without
-// refresh_token.
+// Answers of the gateway API from the token record, and requests that go on to nexusd.
 #include "ngx_module/gateway_api.h"
-
-#include <ctime>
 
 #include "ngx_module/control_plane.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/ngx/str.h"
-#include "ngx_module/request_ctx.h"
+#include "ngx_module/token_body.h"
 #include "ngx_module/upstream_wrap.h"
-#include "shared/connection/state.h"
 
 namespace nexus::edge {
 
 namespace {
 
-constexpr std::string_view kRefreshToken = "refresh_token";
-
-void set(json_t *object, std::string_view name, json_t *value) {
-    const std::string key{name};
-    json_object_set_new(object, key.c_str(), value);
+ngx_int_t send_token(ngx_http_request_t *r, const Access &access) {
+    constexpr size_t kFrame = 512;  // names, times, brackets; the credentials may stand there twice
+    return send_json(r, NGX_HTTP_OK, kFrame + 2 * access.token_bytes,
+                     [&](JsonText &json) { write_token_body(json, *access.token, now_ms()); });
 }
 
-/// RFC 3339, UTC, whole seconds: 2026-11-23T02:00:00Z
-json_t *to_json_time(UnixMs at) {
-    const auto seconds = static_cast<time_t>(at / 1000);
-    std::tm utc{};
-    char text[32];
-    if (gmtime_r(&seconds, &utc) == nullptr ||
-        std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
-        return json_null();
-    }
-    return json_string(text);
-}
-
-json_t *credentials_of(const record::TokenView &token) {
-    json_t *credentials = json_object();
-    for (size_t i = 0; i < token.credential_count(); ++i) {
-        const auto [name, value] = token.credential_at(i);
-        if (name != kRefreshToken) {
-            set(credentials, name, to_json(value));
-        }
-    }
-    if (token.expires_at() != 0) {
-        set(credentials, "expires_at", to_json_time(token.expires_at()));
-        set(credentials, "expired", json_boolean(token.expires_at() <= now_ms()));
-    }
-    return credentials;
-}
-
-json_t *strategy_of(const record::TokenView &token) {
-    json_t *config = json_object();
-    for (size_t i = 0; i < token.strategy_config_count(); ++i) {
-        const auto [name, value] = token.strategy_config_at(i);
-        set(config, name, to_json(value));
-    }
-    json_t *strategy = json_object();
-    set(strategy, "type", to_json(token.strategy()));
-    set(strategy, "config", config);
-    return strategy;
-}
-
-json_t *scopes_of(const record::TokenView &token) {
-    json_t *scopes = json_array();
-    for (size_t i = 0; i < token.scope_count(); ++i) {
-        json_array_append_new(scopes, to_json(token.scope_at(i)));
-    }
-    return scopes;
-}
-
-json_t *token_body(const record::TokenView &token) {
-    json_t *body = json_object();
-    json_t *credentials = credentials_of(token);
-    if (token.strategy() == "oauth2") {
-        json_object_update(body, credentials);  // repeated at the top level, for clients that read them there
-    }
-    if (token.expires_at() != 0) {
-        set(body, "expiry", to_json_time(token.expires_at()));
-    }
-    if (token.scope_count() != 0) {
-        set(body, "scopes", scopes_of(token));
-    }
-    set(body, "strategy", strategy_of(token));
-    set(body, "credentials", credentials);
-    return body;
-}
-
-json_t *status_body(const record::TokenView &token, bool with_expiry) {
-    json_t *body = json_object();
-    set(body, "status", to_json(connection::to_string(token.state())));
-    if (with_expiry && token.expires_at() != 0) {
-        set(body, "expiry", to_json_time(token.expires_at()));
-    }
-    return body;
+ngx_int_t send_status(ngx_http_request_t *r, const Access &access, bool with_expiry) {
+    return send_json(r, NGX_HTTP_OK, 128,
+                     [&](JsonText &json) { write_status_body(json, *access.token, with_expiry); });
 }
 
 bool may_read(const Access &access) {
@@ -148,16 +74,14 @@ ngx_int_t on_api_content(ngx_http_request_t *r) noexcept {
             return NGX_HTTP_FORBIDDEN;
         }
 
-        const record::TokenView &token = *access->token;
         count_ok(*access->conf);
         switch (api_mode(*access->conf)) {
             case ApiMode::kToken:
-                return send_json(r, NGX_HTTP_OK, token_body(token));
+                return send_token(r, *access);
             case ApiMode::kRefresh:
-                return send_json(r, NGX_HTTP_OK,
-                                 may_read(*access) ? token_body(token) : status_body(token, true));
+                return may_read(*access) ? send_token(r, *access) : send_status(r, *access, true);
             case ApiMode::kCheck:
-                return send_json(r, NGX_HTTP_OK, status_body(token, false));
+                return send_status(r, *access, false);
             default:
                 return NGX_HTTP_NOT_FOUND;
         }

@@ -30,7 +30,6 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
 // fail.
 ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
     warn_of_debug_connection(cycle);
-    init_answers();
     if (!ngx_test_config) {
         cache::wake::create(cycle->log);
     }

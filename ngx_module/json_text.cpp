@@ -1,0 +1,153 @@
+// Tokens are long and plain: they are passed eight bytes at once as long as nothing has to be escaped.
+#include "ngx_module/json_text.h"
+
+#include <cstring>
+
+#include "shared/encoding/utf8.h"
+
+namespace nexus::edge {
+
+namespace {
+
+/// Printable ASCII that stands for itself within quotes.
+bool is_plain(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/// Does each of the eight bytes stand for itself? (The usual tests for a byte below n, and for a zero byte;
+/// they may say no for a byte next to an odd one, never yes.)
+bool are_plain(uint64_t word) {
+    constexpr uint64_t kOnes = 0x0101'0101'0101'0101, kHigh = 0x8080'8080'8080'8080;
+    const auto has_zero = [](uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
+    const uint64_t below = (word - kOnes * 0x20) & ~word;
+    return ((word | below | has_zero(word ^ kOnes * 0x7f) | has_zero(word ^ kOnes * '"') |
+             has_zero(word ^ kOnes * '\\')) &
+            kHigh) == 0;
+}
+
+/// How many bytes at the front stand for themselves.
+size_t plain_length(std::string_view text) {
+    size_t length = 0;
+    uint64_t word = 0;
+    while (text.size() - length >= sizeof word) {
+        std::memcpy(&word, text.data() + length, sizeof word);
+        if (!are_plain(word)) {
+            break;
+        }
+        length += sizeof word;
+    }
+    while (length < text.size() && is_plain(text[length])) {
+        ++length;
+    }
+    return length;
+}
+
+/// RFC 8259 section 7: what follows the backslash.
+char short_escape(char c) {
+    switch (c) {
+        case '"':
+        case '\\':
+            return c;
+        case '\b':
+            return 'b';
+        case '\f':
+            return 'f';
+        case '\n':
+            return 'n';
+        case '\r':
+            return 'r';
+        case '\t':
+            return 't';
+        default:
+            return '\0';
+    }
+}
+
+}  // namespace
+
+JsonText &JsonText::open(char bracket) {
+    begin_value();
+    put({&bracket, 1});
+    next_ = Next::kFirst;
+    return *this;
+}
+
+JsonText &JsonText::close(char bracket) {
+    put({&bracket, 1});
+    next_ = Next::kAnother;
+    return *this;
+}
+
+JsonText &JsonText::name(std::string_view name) {
+    begin_value();
+    put_quoted(name);
+    put(":");
+    next_ = Next::kValue;
+    return *this;
+}
+
+JsonText &JsonText::string(std::string_view value) {
+    const size_t plain = plain_length(value);
+    if (plain != value.size() && !encoding::is_utf8(value.substr(plain))) {
+        return null();
+    }
+    begin_value();
+    put_quoted(value);
+    return *this;
+}
+
+JsonText &JsonText::boolean(bool value) {
+    begin_value();
+    put(value ? "true" : "false");
+    return *this;
+}
+
+JsonText &JsonText::null() {
+    begin_value();
+    put("null");
+    return *this;
+}
+
+void JsonText::begin_value() {
+    if (next_ == Next::kAnother) {
+        put(",");
+    }
+    next_ = Next::kAnother;
+}
+
+void JsonText::put(std::string_view text) {
+    if (!text.empty() && fits() && text.size() <= out_.size() - size_) {
+        std::memcpy(out_.data() + size_, text.data(), text.size());
+    }
+    size_ += text.size();
+}
+
+void JsonText::put_quoted(std::string_view text) {
+    put("\"");
+    while (!text.empty()) {
+        const size_t plain = plain_length(text);
+        put(text.substr(0, plain));
+        text.remove_prefix(plain);
+        if (text.empty()) {
+            break;
+        }
+
+        static constexpr char kDigits[] = "0123456789abcdef";
+        const char c = text.front();
+        const auto byte = static_cast<unsigned char>(c);
+        if (const char escape = short_escape(c); escape != '\0') {
+            const char pair[] = {'\\', escape};
+            put({pair, sizeof pair});
+        } else if (byte < 0x20) {
+            const char code[] = {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 0x0f]};
+            put({code, sizeof code});
+        } else {
+            put({&c, 1});
+        }
+        text.remove_prefix(1);
+    }
+    put("\"");
+}
+
+}  // namespace nexus::edge

@@ -1,0 +1,126 @@
+// Members, their order, and what gives way to what.
+#include "ngx_module/token_body.h"
+
+#include <chrono>
+
+#include "shared/connection/state.h"
+#include "shared/encoding/utf8.h"
+
+namespace nexus::edge {
+
+namespace {
+
+constexpr std::string_view kRefreshToken = "refresh_token";
+
+/// RFC 3339, UTC, whole seconds: 2026-11-23T02:00:00Z
+class TimeText {
+public:
+    explicit TimeText(UnixMs at) {
+        using namespace std::chrono;
+        const auto time = floor<seconds>(sys_time<milliseconds>{milliseconds{at}});
+        const auto day = floor<days>(time);
+        const year_month_day date{day};
+        const hh_mm_ss clock{time - day};
+        put(0, 4, static_cast<unsigned>(static_cast<int>(date.year())));
+        put(5, 2, static_cast<unsigned>(date.month()));
+        put(8, 2, static_cast<unsigned>(date.day()));
+        put(11, 2, static_cast<unsigned>(clock.hours().count()));
+        put(14, 2, static_cast<unsigned>(clock.minutes().count()));
+        put(17, 2, static_cast<unsigned>(clock.seconds().count()));
+    }
+
+    std::string_view view() const { return {text_, sizeof text_ - 1}; }
+
+private:
+    void put(size_t at, size_t digits, unsigned number) {
+        for (size_t i = digits; i-- > 0; number /= 10) {
+            text_[at + i] = static_cast<char>('0' + number % 10);
+        }
+    }
+
+    char text_[21] = "0000-00-00T00:00:00Z";
+};
+
+/// The expiry of a token as its bodies show it: a time, null where no calendar has one, or no member at all.
+struct Expiry {
+    UnixMs at;
+
+    explicit operator bool() const { return at != 0; }
+    void write(JsonText &json) const {
+        constexpr UnixMs kEndOf9999 = 253'402'300'799'999;
+        if (at < 0 || at > kEndOf9999) {
+            json.null();
+        } else {
+            json.string(TimeText{at}.view());
+        }
+    }
+};
+
+enum class Level : uint8_t { kTop, kCredentials };
+
+/// Members that the body has of its own: a credential of that name gives way.
+bool is_own_member(std::string_view name, const record::TokenView &token, Level level) {
+    if (token.expires_at() != 0 && (name == "expires_at" || name == "expired")) {
+        return true;
+    }
+    return level == Level::kTop &&
+           (name == "strategy" || name == "credentials" || (name == "expiry" && token.expires_at() != 0) ||
+            (name == "scopes" && token.scope_count() != 0));
+}
+
+void write_credentials(JsonText &json, const record::TokenView &token, Level level, UnixMs now) {
+    for (size_t i = 0; i < token.credential_count(); ++i) {
+        const auto [name, value] = token.credential_at(i);
+        if (name != kRefreshToken && !is_own_member(name, token, level) && encoding::is_utf8(name)) {
+            json.name(name).string(value);
+        }
+    }
+    if (const Expiry expiry{token.expires_at()}) {
+        expiry.write(json.name("expires_at"));
+        json.name("expired").boolean(expiry.at <= now);
+    }
+}
+
+void write_strategy(JsonText &json, const record::TokenView &token) {
+    json.open_object().name("type").string(token.strategy()).name("config").open_object();
+    for (size_t i = 0; i < token.strategy_config_count(); ++i) {
+        const auto [name, value] = token.strategy_config_at(i);
+        if (encoding::is_utf8(name)) {
+            json.name(name).string(value);
+        }
+    }
+    json.close_object().close_object();
+}
+
+}  // namespace
+
+void write_token_body(JsonText &json, const record::TokenView &token, UnixMs now) {
+    json.open_object();
+    if (token.strategy() == "oauth2") {
+        write_credentials(json, token, Level::kTop, now);  // repeated, for clients that read them there
+    }
+    if (const Expiry expiry{token.expires_at()}) {
+        expiry.write(json.name("expiry"));
+    }
+    if (token.scope_count() != 0) {
+        json.name("scopes").open_array();
+        for (size_t i = 0; i < token.scope_count(); ++i) {
+            json.string(token.scope_at(i));
+        }
+        json.close_array();
+    }
+    write_strategy(json.name("strategy"), token);
+    json.name("credentials").open_object();
+    write_credentials(json, token, Level::kCredentials, now);
+    json.close_object().close_object();
+}
+
+void write_status_body(JsonText &json, const record::TokenView &token, bool with_expiry) {
+    json.open_object().name("status").string(connection::to_string(token.state()));
+    if (const Expiry expiry{token.expires_at()}; with_expiry && expiry) {
+        expiry.write(json.name("expiry"));
+    }
+    json.close_object();
+}
+
+}  // namespace nexus::edge
