@@ -212,6 +212,10 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
     }
 
     return guarded(r, [&]() -> ngx_int_t {
+        if (r->method == NGX_HTTP_OPTIONS && !methods_of(api_mode(*conf)).empty()) {
+            ngx_http_finalize_request(r, answer_options(r, api_mode(*conf)));
+            return NGX_DONE;
+        }
         Access *access = access_of(r);
         if (access == nullptr && begin(r, *conf, access) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

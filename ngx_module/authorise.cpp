@@ -95,9 +95,9 @@ ngx_int_t judge_record(Access &access) {
 }  // namespace
 
 ngx_int_t resolve(Access &access) {
-    ngx_http_request_t *r = access.request;
-    if (const std::string_view allow = allowed_methods(api_mode(*access.conf), r->method); !allow.empty()) {
-        return refuse(access, {.errc = Errc::kMethodNotAllowed, .allow = allow});
+    const ApiMode api = api_mode(*access.conf);
+    if (!is_method_allowed(api, access.request->method)) {
+        return refuse(access, {.errc = Errc::kMethodNotAllowed, .allow = methods_of(api)});
     }
     if (!needs_token(*access.conf)) {
         access.step = Access::Step::kAuthorised;

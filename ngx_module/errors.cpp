@@ -78,6 +78,7 @@ ngx_int_t send_body(ngx_http_request_t *r, ngx_uint_t status, std::string_view c
     r->headers_out.content_type = to_ngx_str(content_type);
     r->headers_out.content_type_len = content_type.size();
     r->headers_out.content_type_lowcase = nullptr;
+    r->disable_not_modified = 1;  // there is nothing to validate: `If-None-Match: *` gets the answer too
     if (add_header(r, "Cache-Control", "no-store") == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -163,6 +164,13 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
                 json.name("reconnect_url").string(refusal.reconnect_url);
             }
         }
+        json.name("request_id").string(request_id(r)).close_object();
+    });
+}
+
+ngx_int_t send_no_content(ngx_http_request_t *r, std::string_view allow) noexcept {
+    if (add_header(r, "Allow", allow) == nullptr) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return send_body(r, NGX_HTTP_NO_CONTENT, {}, {});
 }

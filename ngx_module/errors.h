@@ -47,6 +47,9 @@ ngx_int_t send_json(ngx_http_request_t *r, ngx_uint_t status, size_t usual_size,
 /// Sends the error body; counts the refusal. returns what ngx_http_finalize_request takes
 ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept;
 
+/// Sends 204 with `Allow`. returns what ngx_http_finalize_request takes
+ngx_int_t send_no_content(ngx_http_request_t *r, std::string_view allow) noexcept;
+
 /// Sends text/plain (metrics). returns what ngx_http_finalize_request takes
 ngx_int_t send_text(ngx_http_request_t *r, std::string_view content_type, std::string_view text) noexcept;
 

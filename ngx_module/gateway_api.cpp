@@ -53,18 +53,36 @@ ngx_int_t check_pass(ngx_http_request_t *r, void *data) noexcept {
 
 }  // namespace
 
-std::string_view allowed_methods(ApiMode api, ngx_uint_t method) noexcept {
+std::string_view methods_of(ApiMode api) noexcept {
     switch (api) {
         case ApiMode::kToken:
         case ApiMode::kCheck:
-            return (method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0 ? "" : "GET, HEAD";
+            return "GET, HEAD, OPTIONS";
         case ApiMode::kRefresh:
-            return method == NGX_HTTP_POST ? "" : "POST";
+            return "POST, OPTIONS";
         case ApiMode::kOff:
         case ApiMode::kPass:
             break;
     }
     return {};
+}
+
+bool is_method_allowed(ApiMode api, ngx_uint_t method) noexcept {
+    switch (api) {
+        case ApiMode::kToken:
+        case ApiMode::kCheck:
+            return (method & (NGX_HTTP_GET | NGX_HTTP_HEAD)) != 0;
+        case ApiMode::kRefresh:
+            return method == NGX_HTTP_POST;
+        case ApiMode::kOff:
+        case ApiMode::kPass:
+            break;
+    }
+    return true;
+}
+
+ngx_int_t answer_options(ngx_http_request_t *r, ApiMode api) noexcept {
+    return send_no_content(r, methods_of(api));
 }
 
 ngx_int_t on_api_content(ngx_http_request_t *r) noexcept {

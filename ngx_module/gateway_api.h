@@ -10,8 +10,16 @@
 
 namespace nexus::edge {
 
-/// "" if the method is allowed for this use, otherwise the value of `Allow` for a 405.
-std::string_view allowed_methods(ApiMode api, ngx_uint_t method) noexcept;
+/// The methods of a use that the edge answers by itself, as `Allow` lists them; "" for other uses, where they
+/// are somebody else's business.
+std::string_view methods_of(ApiMode api) noexcept;
+
+/// May the method be used? OPTIONS is answered before anybody asks (answer_options).
+bool is_method_allowed(ApiMode api, ngx_uint_t method) noexcept;
+
+/// OPTIONS: 204 with Allow, the same for every caller and every id, so that nobody needs a key for it.
+/// returns what ngx_http_finalize_request takes
+ngx_int_t answer_options(ngx_http_request_t *r, ApiMode api) noexcept;
 
 /// Content handler of `nexus_api token|refresh|check`.
 ngx_int_t on_api_content(ngx_http_request_t *r) noexcept;

@@ -121,7 +121,7 @@ test('methods: 405 with Allow; HEAD has the head only', async (t) => {
   const key = await edge.addAgent();
   const id = await edge.addConnection();
   const headers = { 'x-api-key': key };
-  for (const [method, path, allow] of [['POST', 'token', 'GET, HEAD'], ['DELETE', 'check-connection', 'GET, HEAD'], ['GET', 'refresh', 'POST']]) {
+  for (const [method, path, allow] of [['POST', 'token', 'GET, HEAD, OPTIONS'], ['DELETE', 'check-connection', 'GET, HEAD, OPTIONS'], ['GET', 'refresh', 'POST, OPTIONS']]) {
     const answer = await edge.get(`/v1/${path}/${id}`, { method, headers });
     errorBody(assert, answer, 405, 'method_not_allowed');
     assert.equal(answer.headers.allow, allow);
