@@ -1,0 +1,68 @@
+// What edge-inject and edge-token have in common: one agent, one connection with a token as long as usual, both in Redis,
+// and an nginx of one worker that has a processor for itself.
+import crypto from 'node:crypto';
+import path from 'node:path';
+import { request } from '../support/http.mjs';
+import { startNginx } from '../support/nginx.mjs';
+import { startRedis } from '../support/redis.mjs';
+import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
+
+export const OTHER_CPU = 1;  // load generator, upstream, Redis; the worker that is measured has processor 0 for itself
+const TOKEN_BYTES = 900;  // as long as a signed access token usually is
+
+export const newToken = () => crypto.randomBytes(TOKEN_BYTES).toString('base64url').slice(0, TOKEN_BYTES);
+
+/** grants: the agent's; connection: further members of the connection's record. returns {redis, cacheKey, headers, connection} */
+export async function startRecords(t, { token, grants, connection: fields = {} }) {
+  const cacheKey = crypto.randomBytes(32).toString('base64');
+  const connection = crypto.randomUUID();
+  const workspace = 'bench';
+  const agentKey = newAgentKey();
+  const redis = await startRedis(t);
+  await redis.set(...await sealToken(cacheKey, {
+    connection_id: connection, workspace_id: workspace, provider_id: crypto.randomUUID(), provider: 'bench', state: 'active',
+    generation: 1, expires_at: Date.now() + 3600_000, refreshable: true, strategy: 'oauth2',
+    credentials: { access_token: token, token_type: 'Bearer' }, allowed_hosts: ['127.0.0.1'], ...fields,
+  }));
+  await redis.set(callerKey(agentKey), await sealCaller(cacheKey, agentKey, {
+    agent_id: crypto.randomUUID(), workspace_id: workspace, name: 'bench', generation: 1, grants,
+  }));
+  return { redis, cacheKey, connection, headers: { 'X-API-Key': agentKey, 'X-Nexus-Connection': connection } };
+}
+
+/** An nginx whose worker is measured; `http` and `server`: what those blocks hold beside the usual. `globals`: the same. */
+export function startMeasuredEdge(t, records, { globals: moreGlobals = '', http: inHttp = '', server, files = {} }) {
+  return startNginx(t, {
+    logLevel: 'error',
+    files: { 'cache.key': records.cacheKey, ...files },
+    config: ({ dir, port, globals, http: paths }) => `
+${globals}
+${moreGlobals}
+worker_processes 1;
+worker_cpu_affinity 01;
+events { worker_connections 1024; }
+http {
+    ${paths}
+    access_log off;
+    keepalive_requests 1000000000;
+    nexus_cache zone=tokens:8m;
+    nexus_redis unix:${records.redis.socket};
+    nexus_cache_key file:${path.join(dir, 'cache.key')};
+    nexus_allow_private 127.0.0.0/8;
+    ${inHttp}
+    server {
+        listen 127.0.0.1:${port};
+        ${typeof server === 'function' ? server({ dir }) : server}
+    }
+}`,
+  });
+}
+
+/** The answer of `url`, which must be 200: a benchmark of something that fails is refused before it starts. */
+export async function mustAnswer(url, headers) {
+  const answer = await request(url, { headers });
+  if (answer.status !== 200) {
+    throw new Error(`${url} answered ${answer.status} before the first round: ${answer.text}`);
+  }
+  return answer;
+}
