@@ -9,6 +9,7 @@
 #include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/lookup.h"
+#include "ngx_module/redis/url.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
 
@@ -23,6 +24,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK || init_body_time(cf) != NGX_OK) {
         return NGX_ERROR;
     }
+    find_redis_resolver(cf);
     return init_request_phases(cf);
 }
 

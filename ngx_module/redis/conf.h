@@ -39,6 +39,9 @@ struct RedisConf {
     redis::Login sentinel_login;
     ngx_msec_t timeout = 0;          // of one command
     ngx_msec_t connect_timeout = 0;  // to the first real reply
+
+    ngx_resolver_t *resolver = nullptr;  // of the http block, for names that servers announce; nullptr = none
+    ngx_msec_t resolver_timeout = 0;
 };
 
 }  // namespace nexus::edge

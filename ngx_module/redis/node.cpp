@@ -79,15 +79,25 @@ void Node::start() noexcept {
 }
 
 void Node::restart() noexcept {
-    connection_.close();
-    fail_all();
+    stop();
     backoff_ms_ = 0;
     accepts_early_ = true;
-    // From its own event: the old connection may be in its read loop, which has to end first.
+    connect_soon();
+}
+
+// From its own event: the old connection may be in its read loop, which has to end first.
+void Node::connect_soon() noexcept {
     reconnect_timer_.arm(1);
 }
 
-// Without an address the attempt goes on until somebody knows one and calls restart().
+void Node::stop() noexcept {
+    accepts_early_ = false;
+    connection_.close();
+    reconnect_timer_.disarm();
+    fail_all();
+}
+
+// Without an address the first attempt goes on until somebody knows one and calls connect_soon().
 void Node::connect() noexcept {
     const Address *address = owner_.next_address(*this);
     if (address == nullptr) {
@@ -153,7 +163,7 @@ bool Node::send_encoded(std::string_view encoded, Command *command, ngx_msec_t d
         metrics::count(metrics::Counter::kRedisRefused);
         return false;
     }
-    out_of_order_ = true;
+    out_of_order_ = out_of_order_ || deadline != ngx_current_msec + conf_.timeout;
     return enqueue({command, deadline}, [&] {
         if (connection_.is_ready()) {
             return connection_.send_encoded(encoded);

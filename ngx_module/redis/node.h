@@ -40,8 +40,12 @@ public:
 
     /// Begins to connect, and keeps at it. Until the first attempt has ended, commands may wait for it.
     void start() noexcept;
-    /// Connects anew, now: the address has changed.
+    /// Connects anew, now: the address has changed. What was sent fails.
     void restart() noexcept;
+    /// Tries again now: the address is known at last.
+    void connect_soon() noexcept;
+    /// Closes for good. What was sent fails.
+    void stop() noexcept;
 
     /// false: the server cannot be asked now (down, breaker open, too much waiting); `on_reply` is not
     /// called. `command`: nullptr if nobody wants the reply.

@@ -6,6 +6,7 @@
 
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/redis/host_port.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::edge::redis {
@@ -15,10 +16,6 @@ constexpr ngx_msec_t kPingMs = 500;
 constexpr ngx_msec_t kSilenceMs = 1500;  // without any byte: the connection is dead
 constexpr ngx_msec_t kMinBackoffMs = 50;
 constexpr ngx_msec_t kMaxBackoffMs = 500;
-
-std::string_view text_of(const redisReply *reply) noexcept {
-    return reply->type == REDIS_REPLY_STRING ? std::string_view(reply->str, reply->len) : std::string_view();
-}
 
 }  // namespace
 
@@ -78,7 +75,7 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
     if (reply.type != REDIS_REPLY_ARRAY || reply.elements < 2) {
         return false;
     }
-    const std::string_view what = text_of(reply.element[0]);
+    const std::string_view what = text_of(*reply.element[0]);
     if (what == "pong") {
         return true;
     }
@@ -92,7 +89,7 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
         return true;
     }
     if (what == "message" && reply.elements == 3) {
-        guarded_event(log_, "an event", [&] { on_event(text_of(reply.element[2])); });
+        guarded_event(log_, "an event", [&] { on_event(text_of(*reply.element[2])); });
         return true;
     }
     return false;

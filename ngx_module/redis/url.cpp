@@ -220,10 +220,6 @@ char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
             return refuse(cf, cmd, url.error().message);
         }
 
-        if (url->kind != Url::Kind::kServer) {
-            return refuse(cf, cmd, "Sentinel and Cluster are not supported: name one server");
-        }
-
         PoolPtr<RedisConf> redis = PoolPtr<RedisConf>::make(cf->pool);
         if (!redis) {
             return static_cast<char *>(NGX_CONF_ERROR);
@@ -251,6 +247,19 @@ char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
         mcf->redis = redis.get();
         return NGX_CONF_OK;
     });
+}
+
+void find_redis_resolver(ngx_conf_t *cf) noexcept {
+    constexpr ngx_msec_t kDefaultResolverTimeout = 30'000;  // nginx's own, which only locations inherit
+    RedisConf *redis = main_conf(cf)->redis;
+    const auto *clcf = static_cast<const ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (redis == nullptr || clcf->resolver == nullptr || clcf->resolver->connections.nelts == 0) {
+        return;  // nginx puts an empty one where none is configured
+    }
+    redis->resolver = clcf->resolver;
+    redis->resolver_timeout =
+        clcf->resolver_timeout == NGX_CONF_UNSET_MSEC ? kDefaultResolverTimeout : clcf->resolver_timeout;
 }
 
 }  // namespace nexus::edge

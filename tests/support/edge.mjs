@@ -72,7 +72,7 @@ function send(response, { status = 200, headers = {}, body = '', hang = false, c
 
 /**
  * Starts it all. `cache`, `redis`, `controlPlane`: arguments added to the directives; `redisUrl`: another Redis than the
- * one started, '' for none; `origin: false`: no control plane; `http`, `server`: more configuration.
+ * one started, '' for none; `redisServer`: what `write` and `event` go to then; `origin: false`: no control plane; `http`, `server`: more configuration.
  *
  * GET /token/ID answers the gateway's token body, POST /refresh/ID refreshes; X-Source, X-State and X-Ttl say what the edge knew.
  */
@@ -82,7 +82,7 @@ export async function startEdge(t, options = {}) {
     http = '', server = '', zone = '1m', logLevel = 'debug', main = '',
   } = options;
   const key = newKey();
-  const redis = redisUrl === undefined ? await startRedis(t, { tcp: options.tcp }) : undefined;
+  const redis = redisUrl === undefined ? await startRedis(t, { tcp: options.tcp }) : options.redisServer;
   const controlPlane = origin ? await startControlPlane(t) : undefined;
   const url = redisUrl ?? redis.url;
 

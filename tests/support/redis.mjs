@@ -14,12 +14,18 @@ import { makeWorkdir } from './workdir.mjs';
  * port (`tlsPort`) too, which asks clients for a certificate where `clients` is 'yes'; args: more redis-server arguments.
  */
 export async function startRedis(t, { tcp = false, tls, args = [] } = {}) {
+  const redis = await makeRedis(t, { tcp, tls, args });
+  await redis.start();
+  return redis;
+}
+
+/** The same, not started yet. */
+export async function makeRedis(t, { tcp = false, tls, args = [] } = {}) {
   const dir = makeWorkdir(t, 'redis');
   const tlsPort = tls ? await findPort() : undefined;
   const redis = new Redis(dir, tcp ? await findPort() : 0, [...(tls ? tlsArguments(tlsPort, tls) : []), ...args]);
   redis.tlsPort = tlsPort;
   cleanup(t, () => redis.close());
-  await redis.start();
   return redis;
 }
 
@@ -101,6 +107,12 @@ class Redis {
     return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(info)?.[1] ?? 0);
   }
 
+  /** How often it answered with an error, e.g. errors('MOVED'). */
+  async errors(word) {
+    const info = await this.client.info('errorstats');
+    return Number(new RegExp(`errorstat_${word}:count=(\\d+)`).exec(info)?.[1] ?? 0);
+  }
+
   /** Waits until a channel has so many subscribers. */
   subscribers(channel, count = 1) {
     return waitFor(`${count} subscribers of ${channel}`, async () =>
@@ -144,6 +156,6 @@ class Redis {
     for (const client of this.clients) {
       client.disconnect();
     }
-    await this.program.stop();
+    await this.program?.stop();
   }
 }

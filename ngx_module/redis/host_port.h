@@ -1,0 +1,29 @@
+// Servers as other servers announce them: bounded and checked, but neither resolved nor trusted.
+#pragma once
+
+#include <hiredis/hiredis.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace nexus::edge::redis {
+
+struct HostPort {
+    std::string host;  // an IP literal or a name; empty: the host of whoever said it
+    uint16_t port = 0;
+
+    bool operator==(const HostPort &) const = default;
+};
+
+/// A DNS name or an IP literal: letters, digits, ".-_:", at most 253 characters. Goes into log lines.
+bool is_host(std::string_view text) noexcept;
+
+/// "host:port"; the host may be empty or an IPv6 literal without brackets, as Redis writes it.
+std::optional<HostPort> parse_host_port(std::string_view text);
+
+/// The bytes of a string reply; empty for anything else.
+std::string_view text_of(const redisReply &reply) noexcept;
+
+}  // namespace nexus::edge::redis

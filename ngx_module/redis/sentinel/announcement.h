@@ -1,0 +1,21 @@
+// What Sentinels say about the master.
+#pragma once
+
+#include <hiredis/hiredis.h>
+
+#include <optional>
+#include <string_view>
+
+#include "ngx_module/redis/host_port.h"
+
+namespace nexus::edge::redis {
+
+/// The reply of SENTINEL get-master-addr-by-name: [host, port]. nullopt: something else, nil (unknown)
+/// included
+std::optional<HostPort> parse_master(const redisReply &reply);
+
+/// The message of +switch-master, "name old-host old-port new-host new-port": the new one, if it is about
+/// `master_name`.
+std::optional<HostPort> parse_switch(std::string_view message, std::string_view master_name);
+
+}  // namespace nexus::edge::redis

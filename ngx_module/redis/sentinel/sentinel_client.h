@@ -1,0 +1,40 @@
+// The master that Sentinels name: followed when it changes, left when it says that it is none any more.
+#pragma once
+
+#include <optional>
+
+#include "ngx_module/redis/client.h"
+#include "ngx_module/redis/node.h"
+#include "ngx_module/redis/sentinel/master_watch.h"
+
+namespace nexus::edge::redis {
+
+class SentinelClient final : public Client, private Node::Owner, private MasterWatch::Owner {
+public:
+    SentinelClient(const RedisConf &conf, ngx_log_t *log) noexcept;
+
+    void start() noexcept override;
+    bool send(std::string_view, Arguments arguments, Command *command) noexcept override {
+        return node_.send(arguments, command);
+    }
+    void cancel(Command *command) noexcept override { node_.cancel(command); }
+
+    const Address *next_event_server() noexcept override { return master_ ? &*master_ : nullptr; }
+    bool is_event_server(const Address &address) const noexcept override {
+        return master_.has_value() && *master_ == address;
+    }
+
+private:
+    const Address *next_address(Node &) noexcept override { return next_event_server(); }
+    void on_node_lost(Node &node) noexcept override;
+    bool on_node_error(Node &node, ErrorKind kind) noexcept override;
+    void on_master(const Address &master) noexcept override;
+
+    const RedisConf &conf_;
+    ngx_log_t *log_;
+    std::optional<Address> master_;
+    MasterWatch watch_;
+    Node node_;
+};
+
+}  // namespace nexus::edge::redis

@@ -1,0 +1,118 @@
+// A master that Sentinels name: found, followed when it changes, and left when it is none.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startDns } from '../support/dns.mjs';
+import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { findPort } from '../support/ports.mjs';
+import { startRedis } from '../support/redis.mjs';
+import { startRedisProxy } from '../support/redis-proxy.mjs';
+import { startSentinel } from '../support/redis-sentinel.mjs';
+import { bulk } from '../support/resp.mjs';
+import { waitFor } from '../support/wait.mjs';
+
+const patient = 'timeout=500ms connect_timeout=1s';
+
+const startSentinelEdge = (t, system, options = {}) => startEdge(t, {
+  redisUrl: system.url, redisServer: system, ...options, redis: `${patient} ${options.redis ?? ''}`,
+});
+
+/** Waits until a new record is read from Redis. */
+async function readsFromRedis(edge) {
+  await waitFor('Redis to be asked', async () => {
+    const { id } = await edge.write({}, { silent: true });
+    return sourceOf(await edge.token(id)) === 'l2';
+  });
+}
+
+test('the master is followed through a failover, by reads and by the subscription', async (t) => {
+  const system = await startSentinel(t);
+  const edge = await startSentinelEdge(t, system, { workers: 2 });
+  await edge.subscribed();
+  await readsFromRedis(edge);
+  const cached = await edge.write();
+  await edge.token(cached.id);
+  edge.controlPlane.put(cached.id, cached.sealed);
+
+  const old = await system.master();
+  const now = await system.failover();
+  assert.notEqual(now, old);
+  assert.equal(accessTokenOf(await edge.token(cached.id)), cached.token);
+  await now.subscribers('nexus:events');
+  await readsFromRedis(edge);
+
+  const newer = await edge.write({ connection_id: cached.id, generation: 2 });
+  edge.controlPlane.put(newer.id, newer.sealed);
+  await waitFor('the event from the new master', async () => accessTokenOf(await edge.token(newer.id)) === newer.token);
+  const asked = await old.calls('get');
+  await readsFromRedis(edge);
+  assert.equal(await old.calls('get'), asked);
+});
+
+test('a master that dies is replaced', async (t) => {
+  const system = await startSentinel(t);
+  const edge = await startSentinelEdge(t, system);
+  await readsFromRedis(edge);
+  const old = await system.master();
+  await old.kill();
+  await system.changed(old);
+  await edge.subscribed();
+  await readsFromRedis(edge);
+});
+
+test('Sentinels that are away or know nothing are passed over; both have passwords', async (t) => {
+  const system = await startSentinel(t, {
+    args: ['--user', 'edge', 'on', '>of-redis', '~*', '&*', '+@all'], password: 'of-sentinel',
+  });
+  const stranger = await startRedis(t, { tcp: true });
+  const edge = await startEdge(t, {
+    redisUrl: `sentinel://127.0.0.1:${await findPort()},127.0.0.1:${stranger.port},127.0.0.1:${system.port}/nexus-master`,
+    redisServer: system, files: { redis: 'of-redis', sentinel: 'of-sentinel' },
+    redis: `user=edge password=file:redis sentinel_password=file:sentinel ${patient}`,
+  });
+  await readsFromRedis(edge);
+  assert.doesNotMatch(edge.nginx.errorLog(), /of-redis|of-sentinel/);
+});
+
+test('a master that Sentinel does not know', async (t) => {
+  const system = await startSentinel(t);
+  const edge = await startEdge(t, { redisUrl: system.url.replace('nexus-master', 'other'), redis: patient });
+  await waitFor('the log', () => /knows no master "other"/.test(edge.nginx.errorLog()));
+});
+
+test('who says that it is no master is left, whatever Sentinel says', async (t) => {
+  const system = await startSentinel(t);
+  const replica = system.nodes.find((node) => node !== system.nodes[0]);
+  const proxy = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });
+  const toReplica = Buffer.concat([Buffer.from('*2\r\n'), bulk('127.0.0.1'), bulk(String(replica.port))]);
+  proxy.fault = ([command]) => (command === 'SENTINEL' ? { reply: () => toReplica } : undefined);
+  const edge = await startEdge(t, {
+    redisUrl: `sentinel://127.0.0.1:${proxy.port}/nexus-master`, redisServer: system, redis: patient,
+  });
+  await waitFor('the refusal', () => /is no master/.test(edge.nginx.errorLog()));
+  const record = await edge.record();
+  edge.controlPlane.put(record.id, record.sealed);
+  assert.equal(sourceOf(await edge.token(record.id)), 'origin');
+  assert.equal(await replica.calls('get'), 0);
+  proxy.fault = () => undefined;
+  await readsFromRedis(edge);
+  await edge.subscribed();
+});
+
+test('a master that is announced by name needs a resolver', async (t) => {
+  const system = await startSentinel(t);
+  const proxy = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });
+  const byName = Buffer.concat([Buffer.from('*2\r\n'), bulk('master.example'), bulk(String(system.nodes[0].port))]);
+  proxy.fault = ([command]) => (command === 'SENTINEL' ? { reply: () => byName } : undefined);
+  const redisUrl = `sentinel://127.0.0.1:${proxy.port}/nexus-master`;
+
+  const without = await startEdge(t, { redisUrl, redisServer: system, redis: patient });
+  await waitFor('the log', () => /announced a server by name: "master\.example" needs/.test(without.nginx.errorLog()));
+
+  const dns = await startDns(t, { 'master.example': ['127.0.0.1'] });
+  const edge = await startEdge(t, {
+    redisUrl, redisServer: system, redis: patient, http: `resolver 127.0.0.1:${dns.port} ipv6=off;`,
+  });
+  await readsFromRedis(edge);
+  await edge.nginx.reload();
+  await readsFromRedis(edge);
+});
