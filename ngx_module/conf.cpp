@@ -37,11 +37,15 @@ void *create_loc_conf(ngx_conf_t *cf) noexcept {
         return nullptr;
     }
     init_guard_conf(*conf);
+    init_cors_conf(conf->cors);
     return conf;
 }
 
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) noexcept {
-    return merge_guard_conf(cf, *static_cast<LocConf *>(parent), *static_cast<LocConf *>(child));
+    auto *prev = static_cast<LocConf *>(parent);
+    auto *conf = static_cast<LocConf *>(child);
+    char *const rc = merge_cors_conf(cf, prev->cors, conf->cors);
+    return rc == NGX_CONF_OK ? merge_guard_conf(cf, *prev, *conf) : rc;
 }
 
 }  // namespace nexus::edge

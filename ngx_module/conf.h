@@ -5,6 +5,7 @@
 
 #include <type_traits>
 
+#include "ngx_module/cors_conf.h"
 #include "ngx_module/ngx/ngx.h"
 
 extern "C" {
@@ -28,6 +29,7 @@ struct MainConf {
 
     ngx_flag_t lookups_used;       // a directive somewhere needs lookups: they must be possible
     ngx_flag_t guards_error_logs;  // keys come through here, or nexus_debug_http off says so
+    ngx_flag_t cors_used;          // nexus_cors is on somewhere
 
     ngx_int_t request_id_index;  // of $request_id
     ngx_array_t *error_logs;     // error_log.cpp's own, while the configuration is read
@@ -48,6 +50,7 @@ struct LocConf {
     PrivateNetworks *allow_private;        // nexus_allow_private; nullptr = none
     ngx_flag_t debug_http;                 // nexus_debug_http
     ngx_msec_t body_time;                  // nexus_body_time, ms; 0 = off
+    CorsConf cors;                         // nexus_cors and its siblings
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&

@@ -108,6 +108,70 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
+    // nexus_cors off | on | enforce | shadow;   default: off;   http, server, location
+    { ngx_string("nexus_cors"),
+      kEverywhere|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, cors.mode),
+      cors_modes },
+
+    // nexus_cors_origins ORIGIN | env:NAME ...;   http, server, location
+    { ngx_string("nexus_cors_origins"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_cors_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cors_methods METHOD ...;   default: GET HEAD POST;   http, server, location
+    { ngx_string("nexus_cors_methods"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_cors_methods,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cors_headers reflect | NAME ...;   http, server, location
+    { ngx_string("nexus_cors_headers"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_cors_headers,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cors_expose NAME ...;   default: Retry-After WWW-Authenticate;   http, server, location
+    { ngx_string("nexus_cors_expose"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_cors_expose,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cors_max_age TIME;   default: 10m;   http, server, location
+    { ngx_string("nexus_cors_max_age"),
+      kEverywhere|NGX_CONF_TAKE1,
+      on_nexus_cors_max_age,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_cors_credentials on | off;   default: off;   http, server, location
+    { ngx_string("nexus_cors_credentials"),
+      kEverywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, cors.credentials),
+      nullptr },
+
+    // nexus_cors_private_network on | off;   default: off;   http, server, location
+    { ngx_string("nexus_cors_private_network"),
+      kEverywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, cors.private_network),
+      nullptr },
+
     // nexus_debug_http on | off;   default: off;   http, server, location
     { ngx_string("nexus_debug_http"),
       kEverywhere|NGX_CONF_FLAG,

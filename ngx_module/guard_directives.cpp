@@ -46,11 +46,6 @@ ngx_int_t on_metrics_content(ngx_http_request_t *r) noexcept {
     return guarded(r, [&] { return send_text(r, "text/plain; version=0.0.4", metrics::to_prometheus()); });
 }
 
-char *refuse_location(ngx_conf_t *cf, const char *why) {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s (location or server \"%V\")", why, &core_loc_conf(cf)->name);
-    return static_cast<char *>(NGX_CONF_ERROR);
-}
-
 /// What would be unsafe or could never work.
 char *check(ngx_conf_t *cf, const LocConf &conf) {
     const auto api = static_cast<ApiMode>(conf.api);

@@ -46,6 +46,7 @@ constexpr std::string_view kRequests = "nexus_requests_total";
 constexpr std::string_view kAuth = "nexus_auth_total";
 constexpr std::string_view kLookups = "nexus_lookups_total";
 constexpr std::string_view kInjections = "nexus_injections_total";
+constexpr std::string_view kCors = "nexus_cors_total";
 
 constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kTokenOk, kRequests, R"(use="token",result="ok")",
@@ -116,6 +117,16 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kInjectedHeader, kInjections, R"(strategy="header")", ""},
     {Counter::kInjectedQueryParam, kInjections, R"(strategy="query_param")", ""},
     {Counter::kInjectedBasicAuth, kInjections, R"(strategy="basic_auth")", ""},
+
+    {Counter::kCorsSimple, kCors, R"(mode="live",result="simple")",
+     "Answers to requests with an Origin header, by what nexus_cors makes of them."},
+    {Counter::kCorsPreflight, kCors, R"(mode="live",result="preflight")", ""},
+    {Counter::kCorsDenied, kCors, R"(mode="live",result="denied")", ""},
+    {Counter::kCorsRefused, kCors, R"(mode="live",result="refused")", ""},
+    {Counter::kCorsShadowSimple, kCors, R"(mode="shadow",result="simple")", ""},
+    {Counter::kCorsShadowPreflight, kCors, R"(mode="shadow",result="preflight")", ""},
+    {Counter::kCorsShadowDenied, kCors, R"(mode="shadow",result="denied")", ""},
+    {Counter::kCorsShadowRefused, kCors, R"(mode="shadow",result="refused")", ""},
 }};
 
 /// Each row stands in its counter's place, and the rows of a family stand together.

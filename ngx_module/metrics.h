@@ -81,6 +81,16 @@ enum class Counter : uint16_t {
     kInjectedQueryParam,
     kInjectedBasicAuth,
 
+    // requests of pages (with an Origin header), by what nexus_cors makes of them
+    kCorsSimple,
+    kCorsPreflight,
+    kCorsDenied,
+    kCorsRefused,
+    kCorsShadowSimple,
+    kCorsShadowPreflight,
+    kCorsShadowDenied,
+    kCorsShadowRefused,
+
     kCount_,
 };
 

@@ -5,6 +5,7 @@
 #include "ngx_module/cache/wake.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane.h"
+#include "ngx_module/cors.h"
 #include "ngx_module/directives.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
@@ -21,7 +22,8 @@ ngx_int_t on_preconfiguration(ngx_conf_t *cf) noexcept {
 }
 
 ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
-    if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK || init_body_time(cf) != NGX_OK) {
+    if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK || init_body_time(cf) != NGX_OK ||
+        init_cors(cf) != NGX_OK) {
         return NGX_ERROR;
     }
     find_redis_resolver(cf);

@@ -9,11 +9,13 @@
 
 namespace nexus::edge {
 
-struct Access;  // access.h
+struct Access;       // access.h
+struct CorsRequest;  // cors.h
 
 struct RequestCtx {
-    UpstreamWrap upstream;     // upstream_wrap.cpp
-    Access *access = nullptr;  // access.cpp: set on main requests of guarded locations
+    UpstreamWrap upstream;        // upstream_wrap.cpp
+    Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
+    CorsRequest *cors = nullptr;  // cors.cpp: set on main requests where nexus_cors is on
 };
 
 /// nullptr if the request has none (yet).

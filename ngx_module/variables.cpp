@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ngx_module/access.h"
+#include "ngx_module/cors.h"
 #include "ngx_module/egress.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
@@ -122,6 +123,10 @@ ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
     });
 }
 
+ngx_int_t get_cors(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
+    return set_text(v, cors_verdict(r));
+}
+
 uintptr_t as_data(Getter getter) {
     return reinterpret_cast<uintptr_t>(getter);
 }
@@ -141,6 +146,7 @@ constexpr Variable kVariables[] = {
     {"nexus_token_source", get_access_variable, source_of},
     {"nexus_token_ttl", get_access_variable, ttl_of},
     {"nexus_safe_request", get_safe_request, nullptr},
+    {"nexus_cors", get_cors, nullptr},
     {"nexus_api_base_url", get_access_variable, base_url_of},
 };
 

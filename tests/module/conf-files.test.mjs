@@ -18,7 +18,7 @@ import { errorBody } from './edge-fixture.mjs';
 
 const conf = path.join(repository, 'conf');
 
-async function startAll(t, nexusdHandler) {
+async function startAll(t, nexusdHandler, env = {}) {
   const keys = newKeys();
   const redis = await startRedis(t);
   const [gateway, sidecar, front, nexusdPort, providerPort] = await findPorts(5);
@@ -34,7 +34,7 @@ async function startAll(t, nexusdHandler) {
     response.end('provider');
   });
   cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, scripted: true });
+  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, env, scripted: true });
 
   const key = newAgentKey();
   await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));
@@ -99,6 +99,32 @@ test('gateway: answered at the edge, or passed with who the caller is', async (t
   assert.equal((await request(`${site.gateway}/health`)).json.status, 'healthy');
   assert.match((await request(`${site.gateway}/metrics`)).text, /nexus_requests_total/);
   assert.equal((await request(`${site.gateway}/nothing`)).json.error, 'not_found');
+});
+
+test('gateway: pages call it from CORS_ALLOWED_ORIGINS only', async (t) => {
+  const { site, key, id } = await startAll(t, notFound, { CORS_ALLOWED_ORIGINS: 'https://app.example.org, https://*.example.net' });
+  const origin = 'https://a.example.net';
+  const preflight = { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-api-key' } };
+  const allowed = await request(`${site.gateway}/v1/token/${id}`, preflight);
+  assert.equal(allowed.status, 204);
+  assert.equal(allowed.headers['access-control-allow-origin'], origin);
+  for (const [path, headers, status] of [[`/v1/token/${id}`, { 'x-api-key': key }, 200], [`/v1/token/${id}`, {}, 401], ['/v1/nothing', {}, 404],
+    [`/v1/check-connection/${randomUUID()}`, { 'x-api-key': key }, 404]]) {
+    const answer = await request(`${site.gateway}${path}`, { headers: { origin, ...headers } });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers['access-control-allow-origin'], origin, path);
+  }
+  const denied = await request(`${site.gateway}/v1/token/${id}`, { headers: { origin: 'https://evil.example', 'x-api-key': key } });
+  assert.equal(denied.headers['access-control-allow-origin'], undefined);
+  assert.equal(denied.headers.vary, 'Origin');
+});
+
+test('gateway: no page may call it where nobody has said so', async (t) => {
+  const { site, key, id } = await startAll(t, notFound);
+  const answer = await request(`${site.gateway}/v1/token/${id}`, { headers: { origin: 'https://app.example.org', 'x-api-key': key } });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['access-control-allow-origin'], undefined);
+  assert.equal(answer.headers.vary, 'Origin');
 });
 
 test('errors of nginx itself have the API\'s shape: too large, nexusd away', async (t) => {

@@ -14,6 +14,7 @@ const files = { 'cache.key': newKey(), 'edge.key': newKey() };
 function check(t, server, http = '') {
   return testConfig(t, {
     files,
+    env: { BAD_ORIGINS: 'https://a.example, b.example' },
     config: ({ dir, port, globals, http: common }) => `
 ${globals}
 events {}
@@ -52,6 +53,29 @@ const refused = {
   'answer and proxy': [`location / { nexus_api token; nexus_connection x; ${proxy} }`, /another content handler/],
   'a host with a path': ['nexus_allow_hosts a.example/x;', /takes host, host:port/],
   'a network that is none': ['nexus_allow_private 10.0.0.0/33;', /takes addresses and networks/],
+  'cors without origins': ['nexus_cors on;', /"nexus_cors_origins" is missing/],
+  'cors of an unknown kind': ['nexus_cors yes;', /invalid value "yes"/],
+  'cors with credentials for everybody': ['nexus_cors on; nexus_cors_origins *; nexus_cors_credentials on;', /credentials cannot be allowed to every origin/],
+  'cors with inherited credentials for everybody': ['nexus_cors_credentials on; location / { nexus_cors on; nexus_cors_origins *; }', /every origin/],
+  'cors with credentials for null': ['nexus_cors on; nexus_cors_origins null; nexus_cors_credentials on;', /any page can make itself a null origin/],
+  'cors with credentials and every header': ['nexus_cors on; nexus_cors_origins https://a.example; nexus_cors_headers *; nexus_cors_credentials on;', /browsers take "\*" for a name/],
+  'cors with credentials and every method': ['nexus_cors on; nexus_cors_origins https://a.example; nexus_cors_methods *; nexus_cors_credentials on;', /browsers take/],
+  'cors with credentials and everything exposed': ['nexus_cors on; nexus_cors_origins https://a.example; nexus_cors_expose *; nexus_cors_credentials on;', /browsers take/],
+  'cors enforced for everybody': ['nexus_cors enforce; nexus_cors_origins *;', /has nobody to refuse/],
+  'an origin with a path': ['nexus_cors_origins https://a.example/;', /origin "https:\/\/a\.example\/": an origin has no path/],
+  'an origin without a scheme': ['nexus_cors_origins a.example;', /origin "a\.example": takes scheme:/],
+  'an origin with a wildcard in the middle': ['nexus_cors_origins https://a.*.example;', /whole labels at the front/],
+  'an origin with a wildcard too wide': ['nexus_cors_origins https://*.org;', /at least two labels/],
+  'an origin of the environment': ['nexus_cors_origins env:BAD_ORIGINS;', /BAD_ORIGINS: origin "b\.example"/],
+  'an environment without a name': ['nexus_cors_origins env:;', /needs the name of a variable/],
+  'a method in small letters': ['nexus_cors_methods GET put;', /"put": methods are case-sensitive/],
+  'a method that no browser sends': ['nexus_cors_methods TRACE;', /no browser sends/],
+  'a header that is no name': ['nexus_cors_headers X-A:;', /"X-A:": has characters/],
+  'reflect beside a name': ['nexus_cors_headers X-A reflect;', /it stands alone/],
+  'an exposed header that is no name': ['nexus_cors_expose "X/A";', /has characters/],
+  'a max age too long': ['nexus_cors_max_age 25h;', /at most 24h/],
+  'a max age that is none': ['nexus_cors_max_age soon;', /takes a time/],
+  'a max age twice': ['nexus_cors_max_age 1h; nexus_cors_max_age 1h;', /duplicate/],
   'twice': ['nexus_auth off; nexus_auth off;', /"nexus_auth" directive is duplicate/],
 };
 
@@ -73,6 +97,12 @@ test('accepted: what the manual shows', async (t) => {
         location /b { nexus_inject query_param; nexus_connection $http_x; ${proxy} location /b/c { nexus_inject off; ${proxy} } }
         location /d { nexus_api off; nexus_auth off; satisfy any; ${proxy} }
         location /e { nexus_metrics; }
+        nexus_cors_origins https://a.example, https://*.b.example:8443 null env:NOT_SET;
+        nexus_cors_origins "http://localhost:3000, http://[::1]:3000";
+        location /c1 { nexus_cors on; nexus_cors_methods GET, PUT; nexus_cors_headers "X-A, X-B" X-C; nexus_cors_expose ""; nexus_cors_max_age 0; }
+        location /c2 { nexus_cors enforce; nexus_cors_headers reflect; nexus_cors_private_network on; location /c2/in { nexus_cors off; } }
+        location /c3 { nexus_cors shadow; nexus_cors_origins *; nexus_cors_methods *; nexus_cors_headers *; nexus_cors_expose *; }
+        location /c4 { nexus_cors on; nexus_cors_origins env:NOT_SET; nexus_cors_credentials on; if ($arg_x) { set $y 1; } }
         location /f { nexus_api pass; ${proxy} }`);
   assert.equal(ok, true, message);
 });

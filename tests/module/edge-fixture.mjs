@@ -17,7 +17,7 @@ import { startRedis } from '../support/redis.mjs';
  * workers    1 unless said; controlPlane: handler(request, response, body), default: 404 to everything
  * edge       see the members returned: url, port, nginx, redis, upstream.requests, addAgent(), addConnection(), get()
  */
-export async function startEdge(t, { locations = '', http = '', server = '', workers = 1, controlPlane, upstream, listen = '', logLevel, allow, files = {} }) {
+export async function startEdge(t, { locations = '', http = '', server = '', workers = 1, controlPlane, upstream, listen = '', logLevel, allow, files = {}, env }) {
   const keys = newKeys();
   const redis = await startRedis(t);
   const seen = await startUpstream(t, upstream);
@@ -28,6 +28,7 @@ export async function startEdge(t, { locations = '', http = '', server = '', wor
     ports: 2,
     logLevel,
     allow,
+    env,
     files: { 'cache.key': keys.CACHE_KEY, 'edge.key': keys.EDGE_KEY, ...files },
     config: ({ dir, ports, globals, http: common }) => {
       const values = { upstream: `127.0.0.1:${seen.port}`, dir, port: ports[0], second: ports[1] };

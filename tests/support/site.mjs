@@ -13,15 +13,16 @@ const conf = path.join(repository, 'conf');
  *
  * redisSocket, keys (newKeys()), nexusdPort
  * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL)
- * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel
+ * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel; env: variables of nginx's environment
  * scripted the nexusd behind it is the test's own: its answers are not held against the API documents
  */
 export async function startSite(t, {
-  redisSocket, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, scripted = false,
+  redisSocket, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, env, scripted = false,
 }) {
   const nginx = await startNginx(t, {
     logLevel,
     allow,
+    env,
     files: {
       'cache.key': keys.CACHE_KEY,
       'edge.key': keys.EDGE_KEY,
