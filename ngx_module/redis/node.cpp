@@ -16,7 +16,6 @@ namespace {
 constexpr ngx_msec_t kStallMs = 1000;  // the head overdue by this much: the connection is given up
 constexpr ngx_msec_t kMinBackoffMs = 25;
 constexpr ngx_msec_t kMaxBackoffMs = 500;  // with jitter 750: who comes back is found within a second
-constexpr ngx_msec_t kProbeMs = 100;
 constexpr size_t kMaxQueue = 16384;
 constexpr size_t kMaxEarly = size_t{1024} * 1024;
 
@@ -207,7 +206,7 @@ Node::Pending Node::take_head() noexcept {
 void Node::on_ready() noexcept {
     accepts_early_ = false;
     backoff_ms_ = 0;
-    breaker_.close();
+    breaker_.reset();
     logged_error_.clear();
     if (!early_.empty() && !connection_.send_encoded(early_)) {
         connection_.close();
@@ -223,13 +222,11 @@ bool Node::on_reply(const redisReply &reply) noexcept {
         return false;  // one too many: everything after it would be shifted
     }
     Pending pending = take_head();
-    if (!is_due(pending.deadline)) {
+    const bool in_time = !is_due(pending.deadline);
+    if (pending.is_probe) {
+        in_time ? breaker_.on_probe_in_time() : probe_timer_.arm(breaker_.pause_ms());
+    } else if (in_time) {
         breaker_.on_reply_in_time();
-        if (pending.is_probe) {
-            breaker_.close();
-        }
-    } else if (pending.is_probe) {
-        probe_timer_.arm(kProbeMs);
     }
 
     bool keep = true;
@@ -353,7 +350,7 @@ void Node::open_breaker() noexcept {
     ngx_log_error(NGX_LOG_WARN, log_, 0,
                   "nexus: Redis %s is too slow: it is not asked until it answers in time again",
                   conf_.name.c_str());
-    send_probe();
+    probe_timer_.arm(breaker_.pause_ms());
 }
 
 // One at a time. While it is not answered, nothing else is sent; after kStallMs the connection is given up.
@@ -365,7 +362,7 @@ void Node::send_probe() noexcept {
     Pending probe{nullptr, ngx_current_msec + conf_.timeout, true};
     probing_ = enqueue(probe, [&] { return connection_.send(kPing); });
     if (!probing_) {
-        probe_timer_.arm(kProbeMs);
+        probe_timer_.arm(breaker_.pause_ms());
     }
 }
 

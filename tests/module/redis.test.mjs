@@ -1,12 +1,12 @@
-// Redis in trouble: stopped, killed, slow, talking nonsense. What callers see, and that the edge recovers by itself.
+// Redis and what callers see of it: stopped, killed, slow; names, passwords and parameters. redis-faults.test.mjs has the
+// long list of troubles.
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { test } from 'node:test';
-import { cleanup } from '../support/cleanup.mjs';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
 import { testConfig } from '../support/nginx.mjs';
-import { findPort } from '../support/ports.mjs';
+import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startRedis } from '../support/redis.mjs';
+import { bulk } from '../support/resp.mjs';
 import { waitFor } from '../support/wait.mjs';
 
 /** A record that only the control plane has. */
@@ -102,94 +102,18 @@ test('an event that was missed is made up for after the subscription is back', a
   await waitFor('the newer token', async () => accessTokenOf(await edge.token(id)) === newer.token, { timeout: 4000 });
 });
 
-/** A server that speaks to each connection by `script(socket, line)`; the greeting is answered unless `mute`. */
-async function fakeRedis(t, script, { greet = true } = {}) {
-  const port = await findPort();
-  const sockets = new Set();
-  const fake = { port, url: `redis://127.0.0.1:${port}`, connections: 0 };
-  const server = net.createServer((socket) => {
-    fake.connections++;
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('data', (data) => {
-      for (const command of commandsOf(data.toString('latin1'))) {
-        if (greet && command[0] === 'PING') {
-          socket.write('+PONG\r\n');
-        } else {
-          script(socket, command);
-        }
-      }
-    });
-  });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => new Promise((resolve) => {
-    sockets.forEach((socket) => socket.destroy());
-    server.close(resolve);
-  }));
-  return fake;
-}
-
-function commandsOf(text) {
-  return [...text.matchAll(/\*(\d+)\r\n((?:\$\d+\r\n[^\r]*\r\n)+)/g)]
-    .map(([, , body]) => [...body.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map(([, word]) => word));
-}
-
-const onGet = (answer) => (socket, command) => {
-  if (command[0] === 'GET') {
-    answer(socket, command[1]);
-  }
-};
-
-const faults = {
-  'garbage': onGet((socket) => socket.write('what is this?\r\n')),
-  'a status where bytes were due': onGet((socket) => socket.write('+OK\r\n')),
-  'an integer': onGet((socket) => socket.write(':5\r\n')),
-  'an array': onGet((socket) => socket.write('*2\r\n$1\r\na\r\n$1\r\nb\r\n')),
-  'a huge array': onGet((socket) => socket.write('*1000000000\r\n')),
-  'nested arrays': onGet((socket) => socket.write('*1\r\n*1\r\n*1\r\n*1\r\n$1\r\na\r\n')),
-  'a negative length': onGet((socket) => socket.write('$-7\r\n')),
-  'an error': onGet((socket) => socket.write('-ERR no\r\n')),
-  'not authenticated': onGet((socket) => socket.write('-NOAUTH Authentication required.\r\n')),
-  'half an answer, then the end': onGet((socket) => socket.write('$100\r\nabc', () => socket.destroy())),
-  'the end': onGet((socket) => socket.destroy()),
-  'silence': onGet(() => {}),
-  'an endless answer': onGet((socket) => {
-    socket.write('$2147483647\r\n');
-    const chunk = Buffer.alloc(1 << 20);
-    // After an error the callback comes before the socket is marked as destroyed: go by the error.
-    const more = (error) => !error && !socket.destroyed && socket.write(chunk, more);
-    more();
-  }),
-  'two answers to one question': onGet((socket) => socket.write('$-1\r\n$3\r\nabc\r\n')),
-  'an answer byte by byte': onGet((socket) => {
-    const bytes = [...'$-1\r\n'];
-    const timer = setInterval(() => (bytes.length === 0 || socket.destroyed
-      ? clearInterval(timer) : socket.write(bytes.shift())), 1);
-  }),
-};
-
-for (const [what, script] of Object.entries(faults)) {
-  test(`Redis answers with ${what}`, async (t) => {
-    const fake = await fakeRedis(t, script);
-    const edge = await startEdge(t, { redisUrl: fake.url, redis: 'timeout=100ms' });
-    for (let i = 0; i < 5; i++) {
-      const { id, token } = await atOrigin(edge);
-      const answer = await edge.token(id);
-      assert.equal(answer.status, 200, answer.text);
-      assert.equal(accessTokenOf(answer), token);
-    }
-  });
+/** A Redis behind a proxy that may spoil its answers. */
+async function startBehindProxy(t) {
+  const redis = await startRedis(t, { tcp: true });
+  return startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
 }
 
 test('late answers are dropped, not given to the next question', async (t) => {
   const edge0 = await startEdge(t);   // only for its key's records
   const wrong = await edge0.record();
-  const fake = await fakeRedis(t, onGet((socket) => {
-    setTimeout(() => socket.write(Buffer.concat([
-      Buffer.from(`$${wrong.sealed.length}\r\n`), wrong.sealed, Buffer.from('\r\n')])), 120);
-  }));
-  const edge = await startEdge(t, { redisUrl: fake.url, redis: 'timeout=50ms' });
+  const proxy = await startBehindProxy(t);
+  proxy.fault = ([command]) => (command === 'GET' ? { reply: bulk(wrong.sealed), delay: 120 } : undefined);
+  const edge = await startEdge(t, { redisUrl: proxy.url, redis: 'timeout=50ms' });
   for (let i = 0; i < 10; i++) {
     const { id, token } = await atOrigin(edge);
     assert.equal(accessTokenOf(await edge.token(id)), token);
@@ -197,10 +121,9 @@ test('late answers are dropped, not given to the next question', async (t) => {
 });
 
 test('a slow server is left alone after a few time-outs, and asked again once it is quick', async (t) => {
-  let late = true;
-  const slow = (reply) => (socket) => setTimeout(() => socket.write(reply), late ? 150 : 0);
-  const fake = await fakeRedis(t, (socket, command) => slow(command[0] === 'PING' ? '+PONG\r\n' : '$-1\r\n')(socket), { greet: false });
-  const edge = await startEdge(t, { redisUrl: fake.url, redis: 'timeout=100ms connect_timeout=2s' });
+  const proxy = await startBehindProxy(t);
+  proxy.fault = () => ({ delay: 150 });
+  const edge = await startEdge(t, { redisUrl: proxy.url, redis: 'timeout=100ms connect_timeout=2s' });
   await waitFor('the connection', async () => await edge.metric('nexus_redis_connects_total') >= 1);
   for (let i = 0; i < 6; i++) {
     await edge.token((await atOrigin(edge)).id);
@@ -208,7 +131,7 @@ test('a slow server is left alone after a few time-outs, and asked again once it
   assert.equal(await edge.metric('nexus_redis_timeouts_total'), 3);
   assert.equal(await edge.metric('nexus_redis_breaker_opens_total'), 1);
   assert.ok(await edge.metric('nexus_redis_refused_total') >= 3);
-  late = false;
+  proxy.fault = () => undefined;
   await waitFor('the breaker to close', async () => {
     const before = await edge.metric('nexus_redis_refused_total');
     await edge.token((await atOrigin(edge)).id);
@@ -217,15 +140,16 @@ test('a slow server is left alone after a few time-outs, and asked again once it
 });
 
 test('a server that never greets is tried less and less often', async (t) => {
-  const fake = await fakeRedis(t, () => {}, { greet: false });
-  const edge = await startEdge(t, { redisUrl: fake.url, redis: 'connect_timeout=20ms' });
+  const proxy = await startBehindProxy(t);
+  proxy.fault = () => ({ silent: true });
+  const edge = await startEdge(t, { redisUrl: proxy.url, redis: 'connect_timeout=20ms' });
   const { id, token } = await atOrigin(edge);
   assert.equal(accessTokenOf(await edge.token(id)), token);
-  await waitFor('several attempts', () => fake.connections >= 6);
-  const before = fake.connections;
+  await waitFor('several attempts', () => proxy.connections >= 6);
+  const before = proxy.connections;
   const until = performance.now() + 1000;
   await waitFor('a second to pass', () => performance.now() > until);
-  assert.ok(fake.connections - before <= 8, `${fake.connections - before} attempts in a second`);
+  assert.ok(proxy.connections - before <= 8, `${proxy.connections - before} attempts in a second`);
 });
 
 test('AUTH, SELECT and names', async (t) => {

@@ -81,9 +81,29 @@ TEST(RedisBreakerTest, OpensAfterTimeoutsInARowAndClosesByAProbe) {
     EXPECT_FALSE(breaker.open());
     breaker.on_reply_in_time();  // of an old command: it is the probe that counts
     EXPECT_TRUE(breaker.is_open());
-    breaker.close();
+    breaker.on_probe_in_time();
     EXPECT_FALSE(breaker.is_open());
+}
+
+TEST(RedisBreakerTest, IsSoonOpenAgainIfOnlyProbesAreAnswered) {
+    Breaker breaker;
     EXPECT_TRUE(breaker.open());
+    unsigned pauses[4] = {};
+    for (unsigned &pause : pauses) {
+        pause = breaker.pause_ms();
+        breaker.on_probe_in_time();
+        EXPECT_TRUE(breaker.on_timeout());  // one is enough
+    }
+    EXPECT_EQ(pauses[0], Breaker::kMinPauseMs);
+    EXPECT_EQ(pauses[1], 2 * Breaker::kMinPauseMs);
+    EXPECT_EQ(pauses[3], Breaker::kMaxPauseMs);
+    breaker.on_probe_in_time();
+    breaker.on_reply_in_time();  // of a command: all is well
+    EXPECT_FALSE(breaker.on_timeout());
+    EXPECT_TRUE(breaker.open());
+    EXPECT_EQ(breaker.pause_ms(), Breaker::kMinPauseMs);
+    breaker.reset();
+    EXPECT_FALSE(breaker.is_open());
 }
 
 }  // namespace
