@@ -36,6 +36,9 @@ std::optional<Address> to_address(const sockaddr *resolved, const HostPort &serv
 }  // namespace
 
 void NameLookup::start(const HostPort &server, Done done) {
+    if (is_running() && server == server_) {
+        return;
+    }
     cancel();
     server_ = server;
     done_ = std::move(done);
@@ -44,7 +47,7 @@ void NameLookup::start(const HostPort &server, Done done) {
         return;
     }
     if (conf_.resolver == nullptr) {
-        refuse("needs nginx's \"resolver\" directive in the http block");
+        refuse("was announced, which needs a resolver in the http block");
         finish(std::nullopt);
         return;
     }
@@ -81,6 +84,7 @@ void NameLookup::on_resolved(ngx_resolver_ctx_t *resolved) noexcept {
         if (resolved->state == NGX_OK && resolved->naddrs > 0) {
             const ngx_uint_t any = static_cast<ngx_uint_t>(ngx_random()) % resolved->naddrs;
             address = to_address(resolved->addrs[any].sockaddr, server_);
+            refused_.clear();
         } else {
             refuse(ngx_resolver_strerror(resolved->state));
         }
@@ -105,8 +109,12 @@ void NameLookup::cancel() noexcept {
 }
 
 void NameLookup::refuse(const char *why) noexcept {
-    ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s announced a server by name: \"%s\" %s",
-                  conf_.name.c_str(), server_.host.c_str(), why);
+    if (refused_ == server_.host) {
+        return;
+    }
+    guarded_event(log_, "logging a name", [&] { refused_ = server_.host; });
+    ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s: the name \"%s\" %s", conf_.name.c_str(),
+                  server_.host.c_str(), why);
 }
 
 }  // namespace nexus::edge::redis

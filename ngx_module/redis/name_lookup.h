@@ -12,7 +12,7 @@
 
 namespace nexus::edge::redis {
 
-/// One lookup at a time; a new one ends the one before.
+/// One lookup at a time: one of another server ends it, one of the same server joins it.
 class NameLookup {
 public:
     /// Called with the address, or nullopt: there is none (which has been logged). May be called within
@@ -38,6 +38,7 @@ private:
     ngx_log_t *log_;
     HostPort server_;
     Done done_;
+    std::string refused_;  // the name of the last log line: once for each outage
     ngx_resolver_ctx_t *resolving_ = nullptr;
 };
 

@@ -16,6 +16,7 @@ namespace {
 constexpr ngx_msec_t kStallMs = 1000;  // the head overdue by this much: the connection is given up
 constexpr ngx_msec_t kMinBackoffMs = 25;
 constexpr ngx_msec_t kMaxBackoffMs = 500;  // with jitter 750: who comes back is found within a second
+constexpr ngx_msec_t kErrorLogPauseMs = 1000;
 constexpr size_t kMaxQueue = 16384;
 constexpr size_t kMaxEarly = size_t{1024} * 1024;
 
@@ -152,9 +153,18 @@ bool Node::send(Arguments arguments, Command *command) noexcept {
         if (connection_.is_ready()) {
             return connection_.send(arguments);
         }
-        append_command(early_, arguments);
-        return early_.size() <= kMaxEarly;
+        std::string encoded;
+        append_command(encoded, arguments);
+        return wait_for_connection(encoded);
     });
+}
+
+bool Node::wait_for_connection(std::string_view encoded) {
+    if (early_.size() + encoded.size() > kMaxEarly) {
+        return false;
+    }
+    early_.append(encoded);
+    return true;
 }
 
 bool Node::send_encoded(std::string_view encoded, Command *command, ngx_msec_t deadline) noexcept {
@@ -164,11 +174,7 @@ bool Node::send_encoded(std::string_view encoded, Command *command, ngx_msec_t d
     }
     out_of_order_ = out_of_order_ || deadline != ngx_current_msec + conf_.timeout;
     return enqueue({command, deadline}, [&] {
-        if (connection_.is_ready()) {
-            return connection_.send_encoded(encoded);
-        }
-        early_.append(encoded);
-        return early_.size() <= kMaxEarly;
+        return connection_.is_ready() ? connection_.send_encoded(encoded) : wait_for_connection(encoded);
     });
 }
 
@@ -242,15 +248,17 @@ bool Node::on_reply(const redisReply &reply) noexcept {
     return keep;
 }
 
-// Each kind of error once, as long as it is the only one.
+// Each kind of error once, as long as it is the only one; of several that alternate, one a second.
 void Node::log_error(std::string_view error) noexcept {
     const std::string_view word = first_word(error);
     const ErrorKind kind = kind_of_error(error);
-    if (word == logged_error_ || kind == ErrorKind::kAsk || kind == ErrorKind::kTryAgain ||
+    const bool is_early = !logged_error_.empty() && ngx_current_msec - error_logged_at_ < kErrorLogPauseMs;
+    if (word == logged_error_ || is_early || kind == ErrorKind::kAsk || kind == ErrorKind::kTryAgain ||
         (kind == ErrorKind::kMoved && conf_.mode == RedisConf::Mode::kCluster)) {
         return;
     }
     guarded_event(log_, "logging an error reply", [&] { logged_error_ = word; });
+    error_logged_at_ = ngx_current_msec;
     ngx_str_t text = to_ngx_str(word);
     ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s answered %V%s", conf_.name.c_str(), &text,
                   kind == ErrorKind::kMoved ? ": it is a cluster, name it as cluster://" : "");

@@ -71,6 +71,7 @@ private:
 
     template <typename Append>
     bool enqueue(const Pending &pending, Append &&append) noexcept;
+    bool wait_for_connection(std::string_view encoded);
     bool accepts_commands() noexcept;
     void connect() noexcept;
     void schedule_reconnect() noexcept;
@@ -103,7 +104,8 @@ private:
     Breaker breaker_;
     bool probing_ = false;  // a probe is in the queue
     ngx_msec_t backoff_ms_ = 0;
-    std::string logged_error_;
+    std::string logged_error_;  // the last one's first word
+    ngx_msec_t error_logged_at_ = 0;
     Event deadline_timer_;
     Event reconnect_timer_;
     Event probe_timer_;

@@ -1,25 +1,56 @@
 #include "ngx_module/redis/single_client.h"
 
+#include "ngx_module/ngx/guarded.h"
+
 namespace nexus::edge::redis {
 namespace {
 
 constexpr ngx_msec_t kReplicaPauseMs = 10'000;
 
+std::optional<HostPort> name_to_ask_for(const RedisConf &conf) {
+    const Address &address = conf.servers.front();
+    if (conf.resolver == nullptr || !is_host(address.host) || make_address(address.host, 1)) {
+        return std::nullopt;
+    }
+    const auto port = parse_port(std::string_view(address.text).substr(address.text.rfind(':') + 1));
+    return port ? std::optional(HostPort{address.host, *port}) : std::nullopt;
+}
+
 }  // namespace
 
-SingleClient::SingleClient(const RedisConf &conf, ngx_log_t *log) noexcept
+SingleClient::SingleClient(const RedisConf &conf, ngx_log_t *log)
     : conf_(conf),
+      log_(log),
       next_address_(static_cast<size_t>(ngx_random())),
       next_event_server_(next_address_),
+      name_(name_to_ask_for(conf)),
+      lookup_(conf, log),
       left_replica_at_(ngx_current_msec - kReplicaPauseMs),
       node_(conf, log, *this) {}
 
+const Address *SingleClient::pick(size_t &next) noexcept {
+    return moved_ ? &*moved_ : &conf_.servers[next++ % conf_.servers.size()];
+}
+
 const Address *SingleClient::next_address(Node &) noexcept {
-    return &conf_.servers[next_address_++ % conf_.servers.size()];
+    return pick(next_address_);
 }
 
 const Address *SingleClient::next_event_server() noexcept {
-    return &conf_.servers[next_event_server_++ % conf_.servers.size()];
+    return pick(next_event_server_);
+}
+
+void SingleClient::on_node_lost(Node &) noexcept {
+    if (!name_) {
+        return;
+    }
+    guarded_event(log_, "looking for a server that moved", [&] {
+        lookup_.start(*name_, [this](std::optional<Address> address) {
+            if (address) {
+                moved_ = std::move(address);
+            }
+        });
+    });
 }
 
 // A name or a virtual address that has moved on to the new master leaves old connections at the old one: a

@@ -1,14 +1,18 @@
-// One server, under one address or several of the same name.
+// One server, under one address or several of the same name. If it is lost, nginx's resolver (where there is
+// one) is asked whether the name has moved.
 #pragma once
 
+#include <optional>
+
 #include "ngx_module/redis/client.h"
+#include "ngx_module/redis/name_lookup.h"
 #include "ngx_module/redis/node.h"
 
 namespace nexus::edge::redis {
 
 class SingleClient final : public Client, private Node::Owner {
 public:
-    SingleClient(const RedisConf &conf, ngx_log_t *log) noexcept;
+    SingleClient(const RedisConf &conf, ngx_log_t *log);
 
     void start() noexcept override { node_.start(); }
     bool send(std::string_view, Arguments arguments, Command *command) noexcept override {
@@ -21,11 +25,18 @@ public:
 
 private:
     const Address *next_address(Node &node) noexcept override;
+    void on_node_lost(Node &node) noexcept override;
     bool on_node_error(Node &node, ErrorKind kind) noexcept override;
 
+    const Address *pick(size_t &next) noexcept;
+
     const RedisConf &conf_;
+    ngx_log_t *log_;
     size_t next_address_;
     size_t next_event_server_;
+    std::optional<HostPort> name_;  // nullopt: it was configured by address, or there is no resolver
+    std::optional<Address> moved_;  // what the resolver said last
+    NameLookup lookup_;
     ngx_msec_t left_replica_at_;
     Node node_;
 };

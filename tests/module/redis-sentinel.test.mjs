@@ -106,7 +106,7 @@ test('a master that is announced by name needs a resolver', async (t) => {
   const redisUrl = `sentinel://127.0.0.1:${proxy.port}/nexus-master`;
 
   const without = await startEdge(t, { redisUrl, redisServer: system, redis: patient });
-  await waitFor('the log', () => /announced a server by name: "master\.example" needs/.test(without.nginx.errorLog()));
+  await waitFor('the log', () => /the name "master\.example" was announced, which needs a resolver/.test(without.nginx.errorLog()));
 
   const dns = await startDns(t, { 'master.example': ['127.0.0.1'] });
   const edge = await startEdge(t, {

@@ -2,6 +2,7 @@
 // long list of troubles.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startDns } from '../support/dns.mjs';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { startRedisProxy } from '../support/redis-proxy.mjs';
@@ -169,6 +170,21 @@ test('AUTH, SELECT and names', async (t) => {
   });
   assert.equal(sourceOf(answer), 'l2');
   assert.ok(!guarded.nginx.errorLog().includes('s3cret'));
+});
+
+test('a name that has moved is found by the resolver', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const dns = await startDns(t, { localhost: ['127.0.0.1'] });
+  const before = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  const edge = await startEdge(t, {
+    redisUrl: `redis://localhost:${before.port}`, redisServer: redis, http: `resolver 127.0.0.1:${dns.port} valid=1s ipv6=off;`,
+  });
+  await recovers(edge);
+  await before.refuse();
+  dns.names.localhost = ['127.0.0.2'];
+  await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' }, { host: '127.0.0.2', port: before.port });
+  await recovers(edge);
+  await edge.subscribed();
 });
 
 test('values that cannot work are refused with file and line', async (t) => {

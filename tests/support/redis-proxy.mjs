@@ -7,7 +7,7 @@ import { findPort } from './ports.mjs';
 import { Frames, wordsOf } from './resp.mjs';
 
 /**
- * target: {port} or {path} of the Redis, or a function that returns it for each connection.
+ * target: {port, host} of the Redis, or a function that returns it for each connection; host, port: where to listen
  *
  * proxy.fault(words): what becomes of a command; undefined: nothing, it is passed on. Otherwise any of
  *   reply   bytes to answer with; the command is not passed on. A function gets the real answer and returns another
@@ -19,17 +19,18 @@ import { Frames, wordsOf } from './resp.mjs';
  * proxy.refuse(), proxy.accept(): whether anybody listens; proxy.cut(): resets all connections;
  * proxy.hold(), proxy.release(): nothing goes through, but connections stay open.
  */
-export async function startRedisProxy(t, target) {
-  const proxy = new RedisProxy(await findPort(), typeof target === 'function' ? target : () => target);
+export async function startRedisProxy(t, target, { host = '127.0.0.1', port } = {}) {
+  const proxy = new RedisProxy(host, port ?? await findPort(), typeof target === 'function' ? target : () => target);
   await proxy.accept();
   cleanup(t, () => proxy.close());
   return proxy;
 }
 
 class RedisProxy {
-  constructor(port, target) {
+  constructor(host, port, target) {
+    this.host = host;
     this.port = port;
-    this.url = `redis://127.0.0.1:${port}`;
+    this.url = `redis://${host}:${port}`;
     this.target = target;
     this.fault = () => undefined;
     this.connections = 0;
@@ -47,7 +48,7 @@ class RedisProxy {
     });
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.port, '127.0.0.1', resolve);
+      this.server.listen(this.port, this.host, resolve);
     });
   }
 
