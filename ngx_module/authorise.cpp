@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "ngx_module/access_steps.h"
+#include "ngx_module/early_refresh.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/record_access.h"
@@ -89,6 +90,7 @@ ngx_int_t judge_record(Access &access) {
     if (lookup.header.is_expired(now_ms())) {
         return refuse(access, {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
     }
+    consider_early_refresh(lookup, token);
     return NGX_OK;
 }
 

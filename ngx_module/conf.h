@@ -72,6 +72,10 @@ inline SrvConf *srv_conf(const ngx_http_request_t *r) {
 inline LocConf *loc_conf(const ngx_http_request_t *r) {
     return static_cast<LocConf *>(ngx_http_get_module_loc_conf(r, ngx_http_nexus_module));
 }
+/// The server that a request came to, in nginx's own terms.
+inline ngx_http_core_srv_conf_t *core_srv_conf(const ngx_http_request_t *r) {
+    return static_cast<ngx_http_core_srv_conf_t *>(ngx_http_get_module_srv_conf(r, ngx_http_core_module));
+}
 /// While the configuration is read. nullptr outside of an http block.
 inline MainConf *main_conf(ngx_conf_t *cf) {
     return static_cast<MainConf *>(ngx_http_conf_get_module_main_conf(cf, ngx_http_nexus_module));

@@ -9,6 +9,7 @@
 #include "ngx_module/histograms.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/own_request.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/upstream_wrap.h"
 
@@ -40,9 +41,6 @@ ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) no
     auto *call = static_cast<ControlPlaneCall *>(data);
     if (std::exchange(call->finished, true)) {
         return NGX_OK;
-    }
-    if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || r->connection->error) {
-        return rc;  // the caller has left: nginx ends the request, whose clean-up hands the question on
     }
     const ControlPlaneAnswer answer = guarded_or<ControlPlaneAnswer>(
         {}, r->connection->log, "the control plane's answer", [&] { return read_answer(r, *call, rc); });
@@ -146,46 +144,60 @@ std::string uri_of(const ControlPlaneConf &conf, const ControlPlaneQuestion &que
     return uri;
 }
 
-// nginx lets a subrequest share the caller's headers, body and variables; this one starts with nothing. All
-// is allocated beforehand: once nginx has posted the subrequest, nothing may fail.
-struct Separation {
-    ngx_list_t headers;
-    ngx_http_request_body_t *body;
-    ngx_http_variable_value_t *variables;
-};
-
-bool prepare(ngx_http_request_t *r, Separation &own) noexcept {
-    const auto *cmcf =
-        static_cast<ngx_http_core_main_conf_t *>(ngx_http_get_module_main_conf(r, ngx_http_core_module));
-    own.body = static_cast<ngx_http_request_body_t *>(ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t)));
-    own.variables = static_cast<ngx_http_variable_value_t *>(
-        ngx_pcalloc(r->pool, (cmcf->variables.nelts + 1) * sizeof(ngx_http_variable_value_t)));
-    if (own.body == nullptr || own.variables == nullptr) {
-        return false;
+std::string args_of(const ControlPlaneQuestion &question) {
+    if (question.refresh) {
+        return "generation=" + std::to_string(question.refresh_above_generation);
     }
-    // The one thing the two requests share: what both logs can be joined by.
-    const auto request_id = static_cast<ngx_uint_t>(main_conf(r)->request_id_index);
-    if (const ngx_http_variable_value_t *value = ngx_http_get_indexed_variable(r, request_id)) {
-        own.variables[request_id] = *value;
-    }
-    return ngx_list_init(&own.headers, r->pool, 4, sizeof(ngx_table_elt_t)) == NGX_OK;
+    return question.refresh_within_s == 0 ? ""
+                                          : "refresh_within=" + std::to_string(question.refresh_within_s);
 }
 
-void separate(ngx_http_request_t *sr, const Separation &own, bool post) noexcept {
-    const ngx_str_t server = sr->headers_in.server;
-    ngx_memzero(&sr->headers_in, sizeof sr->headers_in);
-    sr->headers_in.headers = own.headers;
-    sr->headers_in.headers.last = &sr->headers_in.headers.part;
-    sr->headers_in.server = server;
-    sr->headers_in.keep_alive_n = -1;
-    sr->headers_in.content_length_n = post ? 0 : -1;
-    if (post) {
-        sr->method = NGX_HTTP_POST;
-        sr->method_name = g_post_method;
+// What the question has of whoever gave rise to it: the id that both logs can be joined by.
+bool put_on_request_id(ngx_http_request_t *r, std::string_view request_id) noexcept {
+    if (request_id.empty()) {
+        return true;
     }
-    sr->request_body = own.body;
-    sr->variables = own.variables;
-    sr->filter_need_in_memory = 1;
+    const ngx_str_t copy = copy_to_pool(r->pool, request_id);
+    if (copy.data == nullptr) {
+        return false;
+    }
+    ngx_http_variable_value_t &value = r->variables[main_conf(r)->request_id_index];
+    value.data = copy.data;
+    value.len = static_cast<unsigned>(copy.len) & 0x0fffffffu;
+    value.valid = 1;
+    return true;
+}
+
+void make_post(ngx_http_request_t *sr) noexcept {
+    sr->method = NGX_HTTP_POST;
+    sr->method_name = g_post_method;
+    sr->headers_in.content_length_n = 0;
+}
+
+/// nullptr: out of memory
+ControlPlaneCall *make_question(ngx_http_request_t *r, const ControlPlaneAsker &asker,
+                                const ControlPlaneConf &conf, const ControlPlaneQuestion &question) {
+    ngx_str_t uri = copy_to_pool(r->pool, uri_of(conf, question));
+    ngx_str_t args = copy_to_pool(r->pool, args_of(question));
+    auto *call = static_cast<ControlPlaneCall *>(ngx_palloc(r->pool, sizeof(ControlPlaneCall)));
+    auto *done =
+        static_cast<ngx_http_post_subrequest_t *>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
+    if (uri.data == nullptr || args.data == nullptr || call == nullptr || done == nullptr ||
+        !put_on_request_id(r, asker.request_id)) {
+        return nullptr;
+    }
+    ::new (call) ControlPlaneCall{};
+    call->started_us = metrics::precise_us();
+    done->handler = on_subrequest_done;
+    done->data = call;
+    if (ngx_http_subrequest(r, &uri, args.len == 0 ? nullptr : &args, &call->subrequest, done, 0) != NGX_OK) {
+        return nullptr;
+    }
+    if (question.refresh) {
+        make_post(call->subrequest);
+    }
+    call->subrequest->filter_need_in_memory = 1;
+    return call;
 }
 
 }  // namespace
@@ -194,37 +206,25 @@ bool is_control_plane_subrequest(const ngx_http_request_t *r) noexcept {
     return r != r->main && r->post_subrequest != nullptr && r->post_subrequest->handler == on_subrequest_done;
 }
 
-ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneConf &conf,
+ControlPlaneCall *ask_control_plane(const ControlPlaneAsker &asker, const ControlPlaneConf &conf,
                                     const ControlPlaneQuestion &question) noexcept {
-    return guarded_or<ControlPlaneCall *>(
-        nullptr, r->connection->log, "asking the control plane", [&]() -> ControlPlaneCall * {
-            ngx_str_t uri = copy_to_pool(r->pool, uri_of(conf, question));
-            ngx_str_t args = ngx_null_string;
-            if (question.refresh) {
-                args =
-                    copy_to_pool(r->pool, "generation=" + std::to_string(question.refresh_above_generation));
-            }
-            auto *call = static_cast<ControlPlaneCall *>(ngx_palloc(r->pool, sizeof(ControlPlaneCall)));
-            auto *done = static_cast<ngx_http_post_subrequest_t *>(
-                ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
-            Separation own{};
-            if (uri.data == nullptr || (question.refresh && args.data == nullptr) || call == nullptr ||
-                done == nullptr || !prepare(r, own)) {
-                return nullptr;
-            }
-            ::new (call) ControlPlaneCall{};
-            call->started_us = metrics::precise_us();
-            done->handler = on_subrequest_done;
-            done->data = call;
+    ngx_http_request_t *r = make_own_request(asker.server, asker.log);
+    if (r == nullptr) {
+        return nullptr;
+    }
+    ControlPlaneCall *call =
+        guarded_or<ControlPlaneCall *>(nullptr, asker.log, "asking the control plane",
+                                       [&] { return make_question(r, asker, conf, question); });
+    if (call == nullptr) {
+        drop_own_request(r);
+        return nullptr;
+    }
+    metrics::count(metrics::Counter::kControlPlaneCalls);
+    return call;
+}
 
-            if (ngx_http_subrequest(r, &uri, question.refresh ? &args : nullptr, &call->subrequest, done,
-                                    NGX_HTTP_SUBREQUEST_WAITED) != NGX_OK) {
-                return nullptr;
-            }
-            metrics::count(metrics::Counter::kControlPlaneCalls);
-            separate(call->subrequest, own, question.refresh);
-            return call;
-        });
+void start(ControlPlaneCall *call) noexcept {
+    run_own_request(call->subrequest->main);
 }
 
 ngx_int_t init_control_plane(ngx_conf_t *cf) noexcept {

@@ -1,6 +1,7 @@
 // Asking nexusd: a subrequest to the internal location that nexus_control_plane names, so that nginx's own
-// upstream gives keepalive, TLS and mTLS. The subrequest takes nothing of the caller's along: no header, no
-// body, no variable. What the answer means for a lookup is lookup.cpp's business.
+// upstream gives keepalive, TLS and mTLS. Its parent is a request of the worker's own: a question outlives
+// the caller that gave rise to it, holds no caller's connection, and takes nothing of a caller's along: no
+// header, no body. What the answer means for a lookup is fetch.cpp's business.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +44,18 @@ struct ControlPlaneQuestion {
     std::string_view id;
     bool refresh = false;
     uint64_t refresh_above_generation = 0;
+    uint64_t refresh_within_s =
+        0;  // 0: as it is; otherwise: refreshed first, if it is due and ends within so long
 };
 
-/// What nexusd said. Views are into the request's pool.
+/// On whose behalf it is asked.
+struct ControlPlaneAsker {
+    ngx_http_core_srv_conf_t *server = nullptr;  // whose nexus_control_plane is meant
+    std::string_view request_id;                 // what both logs can be joined by; "" = a new one
+    ngx_log_t *log = nullptr;
+};
+
+/// What nexusd said. Views are into the question's pool.
 struct ControlPlaneAnswer {
     ngx_uint_t status = 0;        // 0: no complete answer
     std::string_view record;      // 200 with the right content type: sealed bytes, unauthenticated
@@ -53,10 +63,10 @@ struct ControlPlaneAnswer {
     int retry_after_s = 0;        // 0: not said
 };
 
-/// A question under way; in the request's pool.
+/// A question under way; in its own pool, which goes after `on_answer`.
 struct ControlPlaneCall {
     /// Called once, from within nginx's finalisation of the subrequest: no request may be resumed from in
-    /// there.
+    /// there. Whoever loses interest sets it to nullptr.
     void (*on_answer)(ControlPlaneCall *call, const ControlPlaneAnswer &answer) noexcept = nullptr;
     void *data = nullptr;
 
@@ -72,10 +82,10 @@ struct ControlPlaneCall {
 /// Reads a finished subrequest's status, headers and collected body; `rc` as nginx finalises it.
 ControlPlaneAnswer read_answer(const ngx_http_request_t *r, const ControlPlaneCall &call, ngx_int_t rc);
 
-/// Starts the subrequest; the caller runs posted requests if nginx does not. The call dies with the request;
-/// whoever loses interest sets on_answer to nullptr. returns nullptr: out of memory, or nginx refuses further
-/// subrequests
-ControlPlaneCall *ask_control_plane(ngx_http_request_t *r, const ControlPlaneConf &conf,
+/// Makes the question; `start` sends it. returns nullptr: out of memory
+ControlPlaneCall *ask_control_plane(const ControlPlaneAsker &asker, const ControlPlaneConf &conf,
                                     const ControlPlaneQuestion &question) noexcept;
+/// `on_answer` may be called before this returns.
+void start(ControlPlaneCall *call) noexcept;
 
 }  // namespace nexus::edge

@@ -20,7 +20,7 @@ constexpr ngx_uint_t kEverywhere = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_
 // The layout that nginx's readers know.
 // clang-format off
 ngx_command_t commands[] = {
-    // nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s];   http
+    // nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s] [early_refresh=60s];   http
     { ngx_string("nexus_cache"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       on_nexus_cache,

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "ngx_module/early_refresh.h"
 #include "ngx_module/fetches.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/redis/conf.h"
@@ -14,20 +15,41 @@ namespace {
 constexpr uint64_t kFailedCheckPauseMs =
     2000;  // an entry that could not be checked is used that long without another
 
-std::string make_redis_key(const Lookup &lookup) {
-    return lookup.kind == record::Kind::kToken ? nexus::redis::token_key(lookup.id)
-                                               : nexus::redis::caller_key(lookup.id);
+using cache::Purpose;
+
+std::string make_redis_key(record::Kind kind, std::string_view id) {
+    return kind == record::Kind::kToken ? nexus::redis::token_key(id) : nexus::redis::caller_key(id);
+}
+
+nexus::redis::Turn turn_for(Purpose purpose) noexcept {
+    switch (purpose) {
+        case Purpose::kRefresh:
+            return nexus::redis::Turn::kRefresh;
+        case Purpose::kEarly:
+            return nexus::redis::Turn::kEarly;
+        case Purpose::kRead:
+            break;
+    }
+    return nexus::redis::Turn::kFetch;
+}
+
+const ControlPlaneConf *control_plane_of(const ngx_http_core_srv_conf_t *server) noexcept {
+    const auto *scf = static_cast<const SrvConf *>(server->ctx->srv_conf[ngx_http_nexus_module.ctx_index]);
+    return scf->control_plane;
 }
 
 }  // namespace
 
-Fetch::Fetch(Fetches &fetches, const FetchKey &key, const Lookup &first, cache::Freshness known)
+Fetch::Fetch(Fetches &fetches, const FetchKey &key, const FetchOrder &order)
     : fetches_(fetches),
       key_(key),
-      id_(first.id),
-      redis_key_(make_redis_key(first)),
-      refresh_above_generation_(first.refresh_above_generation),
-      known_(known) {
+      id_(order.id),
+      redis_key_(make_redis_key(key.key.kind, order.id)),
+      refresh_above_generation_(order.refresh_above_generation),
+      known_(order.known),
+      server_(order.server),
+      control_plane_(control_plane_of(order.server)),
+      turn_(fetches.tools().redis, fetches.tools().log, turn_for(key.purpose), key.key.kind, order.id) {
     ngx_queue_init(&waiters_);
     command_.data = this;
     command_.on_reply = [](redis::Command *command, const redis::Answer &answer) noexcept {
@@ -51,15 +73,8 @@ void Fetch::remove(Waiter &waiter) noexcept {
     ngx_queue_remove(&waiter.link);
     waiter.linked = false;
     waiter.fetch = nullptr;
-    if (&waiter == asker_) {
-        call_->on_answer = nullptr;
-        call_ = nullptr;
-        asker_ = nullptr;
-        fetches_.post_step(*this);  // another waiter asks; without one, other workers do
-        return;
-    }
-    if (ngx_queue_empty(&waiters_) && stage_ == Stage::kAwaiting) {
-        end();
+    if (ngx_queue_empty(&waiters_) && is_awaiting()) {
+        abandon();
     }
 }
 
@@ -69,42 +84,60 @@ void Fetch::begin() noexcept {
 
 void Fetch::claim(const cache::FlightRef &orphan) noexcept {
     const FetchTools &tools = fetches_.tools();
-    const auto *first = ngx_queue_data(ngx_queue_head(&waiters_), Waiter, link);
-    const ControlPlaneConf *control_plane = srv_conf(first->lookup->request)->control_plane;
-    const ngx_msec_t patience = (tools.conf.redis != nullptr ? 2 * tools.conf.redis->timeout : 0) +
-                                (control_plane != nullptr ? 3 * control_plane->timeout : 0) + 1000;
+    const ngx_msec_t patience = (tools.conf.redis != nullptr ? 4 * tools.conf.redis->timeout : 0) +
+                                (control_plane_ != nullptr ? 3 * control_plane_->timeout : 0) + 1000;
 
     started_at_ = cache::monotonic_ms();
-    const auto claim = tools.flights.claim(key_.key, key_.refresh, started_at_ + patience, flight_, orphan);
+    const auto claim = tools.flights.claim(key_.key, key_.purpose, started_at_ + patience, flight_, orphan);
     if (claim == cache::Flights::Claim::kWaiting) {
+        if (key_.purpose == Purpose::kEarly) {
+            end();  // somebody is at it
+            return;
+        }
         stage_ = Stage::kAwaiting;
         fetches_.watch_awaited();
         return;
     }
     owner_ = claim == cache::Flights::Claim::kOwner;
-
-    // Another worker may have brought it between our look into L1 and the claim.
-    if (!key_.refresh) {
-        const cache::Found found = tools.records.read(key_.key, first->lookup->request->pool);
-        if (found.freshness == cache::Freshness::kFresh &&
-            (found.not_found || found.is_usable(tools.keyring))) {
-            finish(
-                {found.not_found ? LookupStatus::kNotFound : LookupStatus::kFound, TokenSource::kL1, {}, 0});
-            return;
-        }
+    if (key_.purpose != Purpose::kRead) {
+        ask_for_turn();
+    } else if (!take_from_l1()) {
+        ask_redis();
     }
-    ask_redis();
+}
+
+// Another worker may have brought it between our look into L1 and the claim.
+bool Fetch::take_from_l1() noexcept {
+    const FetchTools &tools = fetches_.tools();
+    const auto *first = ngx_queue_data(ngx_queue_head(&waiters_), Waiter, link);
+    const cache::Found found = tools.records.read(key_.key, first->lookup->request->pool);
+    if (found.freshness != cache::Freshness::kFresh || !(found.not_found || found.is_usable(tools.keyring))) {
+        return false;
+    }
+    finish({found.not_found ? LookupStatus::kNotFound : LookupStatus::kFound, TokenSource::kL1, {}, 0});
+    return true;
+}
+
+bool Fetch::send_get() noexcept {
+    redis::Client *redis = fetches_.tools().redis;
+    return redis != nullptr && redis->get(redis_key_, &command_);
 }
 
 void Fetch::ask_redis() noexcept {
-    redis::Client *redis = fetches_.tools().redis;
-    if (key_.refresh || redis == nullptr) {
-        go_to_control_plane();
-        return;
-    }
     stage_ = Stage::kRedis;
-    if (!redis->get(redis_key_, &command_)) {
+    if (!send_get()) {
         on_redis({});
+    }
+}
+
+// Both commands go together, and in this order: whoever had the turn before us has written the record before
+// we got it, so that we find it.
+void Fetch::ask_for_turn() noexcept {
+    stage_ = Stage::kTurn;
+    let_others_go_on();
+    nudges_ = cache::Flights::nudges(flight_);
+    if (!turn_.take(flight_.token) || !send_get()) {
+        go_to_control_plane();
     }
 }
 
@@ -113,20 +146,70 @@ void Fetch::on_redis(const redis::Answer &answer) noexcept {
     if (answer.status == redis::ReplyStatus::kValue) {
         const Accepted accepted = guarded_or<Accepted>(Accepted::kBroken, tools.log, "a record from Redis",
                                                        [&] { return accept(answer.text); });
-        if (accepted == Accepted::kYes) {
+        if (accepted == Accepted::kYes && is_news()) {
             finish({LookupStatus::kFound, TokenSource::kL2, {}, 0});
             return;
         }
     }
+    if (stage_ == Stage::kTurn) {
+        after_turn();
+        return;
+    }
+
+    const bool has_answered =
+        answer.status == redis::ReplyStatus::kValue || answer.status == redis::ReplyStatus::kNil;
     // An entry that only wants to be verified goes on without Redis; its age limits for how long.
-    const bool failed =
-        answer.status != redis::ReplyStatus::kValue && answer.status != redis::ReplyStatus::kNil;
-    if (failed && known_ == cache::Freshness::kUnverified) {
-        tools.records.put_off_check(key_.key, cache::monotonic_ms() + kFailedCheckPauseMs);
+    if (!has_answered && known_ == cache::Freshness::kUnverified) {
+        put_off_check(0);
         finish({LookupStatus::kUnavailable, TokenSource::kNone, {}, kDefaultRetryAfter});
         return;
     }
-    go_to_control_plane();
+    if (!has_answered || control_plane_ == nullptr) {
+        go_to_control_plane();
+    } else {
+        ask_for_turn();
+    }
+}
+
+// Is what Redis has what we want? A refresh wants more than what its caller has seen.
+bool Fetch::is_news() const noexcept {
+    return key_.purpose == Purpose::kRead || header_.generation > refresh_above_generation_;
+}
+
+void Fetch::after_turn() noexcept {
+    if (turn_.state() != AskTurn::State::kAnothers) {
+        go_to_control_plane();
+        return;
+    }
+    if (key_.purpose == Purpose::kEarly) {
+        abandon();  // somebody is at it, or was a moment ago
+        return;
+    }
+    if (ask_anyway_at_ == 0) {
+        ask_anyway_at_ = cache::monotonic_ms() + control_plane_->timeout;
+    }
+    if (cache::monotonic_ms() >= ask_anyway_at_) {
+        go_to_control_plane();
+    } else if (cache::Flights::nudges(flight_) != nudges_) {
+        ask_for_turn();  // it has finished in the meantime
+    } else if (ngx_queue_empty(&waiters_)) {
+        abandon();
+    } else {
+        stage_ = Stage::kAnothersTurn;
+        fetches_.watch_awaited();
+    }
+}
+
+// While an entry that is merely old is asked about, other requests go on with it.
+void Fetch::let_others_go_on() noexcept {
+    if (control_plane_ != nullptr &&
+        (known_ == cache::Freshness::kAged || known_ == cache::Freshness::kUnverified)) {
+        put_off_check(control_plane_->timeout);
+    }
+}
+
+void Fetch::put_off_check(ngx_msec_t ms) noexcept {
+    fetches_.tools().records.put_off_check(key_.key, cache::monotonic_ms() + ms + kFailedCheckPauseMs);
 }
 
 void Fetch::go_to_control_plane() noexcept {
@@ -134,30 +217,40 @@ void Fetch::go_to_control_plane() noexcept {
     fetches_.post_step(*this);
 }
 
+std::string_view Fetch::request_id() const noexcept {
+    if (ngx_queue_empty(&waiters_)) {
+        return {};
+    }
+    const auto *first = ngx_queue_data(ngx_queue_head(&waiters_), Waiter, link);
+    ngx_http_request_t *r = first->lookup->request;
+    const ngx_http_variable_value_t *value =
+        ngx_http_get_indexed_variable(r, static_cast<ngx_uint_t>(main_conf(r)->request_id_index));
+    return value == nullptr || value->not_found
+               ? std::string_view()
+               : std::string_view(reinterpret_cast<const char *>(value->data), value->len);
+}
+
 void Fetch::step() noexcept {
     if (stage_ != Stage::kControlPlane || call_ != nullptr) {
         return;
     }
-    if (ngx_queue_empty(&waiters_)) {
+    if (ngx_queue_empty(&waiters_) && key_.purpose != Purpose::kEarly) {
         abandon();
         return;
     }
-
-    Waiter *waiter = ngx_queue_data(ngx_queue_head(&waiters_), Waiter, link);
-    ngx_http_request_t *r = waiter->lookup->request;
-    const ControlPlaneConf *conf = srv_conf(r)->control_plane;
-    if (conf == nullptr) {
+    if (control_plane_ == nullptr) {
         finish({LookupStatus::kUnavailable, TokenSource::kNone, {}, kDefaultRetryAfter});
         return;
     }
 
-    // While the control plane is asked about an entry that is merely old, other requests go on with it.
-    if (known_ == cache::Freshness::kAged || known_ == cache::Freshness::kUnverified) {
-        fetches_.tools().records.put_off_check(key_.key,
-                                               cache::monotonic_ms() + conf->timeout + kFailedCheckPauseMs);
-    }
+    let_others_go_on();
+    ControlPlaneQuestion question{.kind = key_.key.kind, .id = id_};
+    question.refresh = key_.purpose == Purpose::kRefresh;
+    question.refresh_above_generation = refresh_above_generation_;
+    question.refresh_within_s =
+        key_.purpose == Purpose::kEarly ? early_refresh_seconds(*fetches_.tools().conf.cache) : 0;
     ControlPlaneCall *call =
-        ask_control_plane(r, *conf, {key_.key.kind, id_, key_.refresh, refresh_above_generation_});
+        ask_control_plane({server_, request_id(), fetches_.tools().log}, *control_plane_, question);
     if (call == nullptr) {
         finish({LookupStatus::kError, TokenSource::kNone, {}, 0});
         return;
@@ -167,15 +260,11 @@ void Fetch::step() noexcept {
         static_cast<Fetch *>(done->data)->on_answer(answer);
     };
     call_ = call;
-    asker_ = waiter;
-
-    ngx_connection_t *c = r->connection;  // r may be gone afterwards
-    ngx_http_run_posted_requests(c);
+    start(call);
 }
 
 void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
     call_ = nullptr;
-    asker_ = nullptr;
     const int retry_after = answer.retry_after_s != 0 ? answer.retry_after_s : kDefaultRetryAfter;
     const bool is_not_found =
         answer.error_code ==
@@ -241,6 +330,12 @@ void Fetch::on_older_than_known() noexcept {
 }
 
 void Fetch::look_again(bool thorough) noexcept {
+    if (stage_ == Stage::kAnothersTurn) {
+        if (thorough || cache::Flights::nudges(flight_) != nudges_) {
+            ask_for_turn();
+        }
+        return;
+    }
     if (cache::Flights::is_running(flight_)) {
         if (thorough && fetches_.tools().flights.is_orphaned(flight_)) {
             claim(flight_);
@@ -267,11 +362,11 @@ void Fetch::end() noexcept {
     if (call_ != nullptr) {
         call_->on_answer = nullptr;
         call_ = nullptr;
-        asker_ = nullptr;
     }
     if (fetches_.tools().redis != nullptr) {
         fetches_.tools().redis->cancel(&command_);
     }
+    turn_.end();
     fetches_.forget(*this);
 }
 

@@ -87,8 +87,9 @@ Fetch::Result Fetch::result_for(Waiter &waiter, const Result &result) noexcept {
     }
 
     // Found by another worker, or not to be had: what is in L1 then?
-    const bool may_be_stale = !key_.refresh && (result.status == LookupStatus::kUnavailable ||
-                                                result.status == LookupStatus::kError);
+    const bool may_be_stale =
+        key_.purpose != cache::Purpose::kRefresh &&
+        (result.status == LookupStatus::kUnavailable || result.status == LookupStatus::kError);
     if (result.status == LookupStatus::kFound || may_be_stale) {
         const cache::Found found = fetches_.tools().records.read(key_.key, pool);
         if (found.is_usable(fetches_.tools().keyring)) {
@@ -111,6 +112,9 @@ void Fetch::finish(const Result &result) noexcept {
     outcome.retry_after_s = static_cast<uint32_t>(result.retry_after_s);
     outcome.generation = header_.generation;
     release_flight(outcome);
+    if (result.status == LookupStatus::kFound && result.source == TokenSource::kOrigin) {
+        turn_.end(sealed_, header_);
+    }
 
     const bool was_awaiting = stage_ == Stage::kAwaiting;
     end();  // first: a lookup that starts over must not find this one
@@ -140,8 +144,8 @@ void Fetch::finish(const Result &result) noexcept {
 // A forced refresh that joined another one with older news may get back just what it has already.
 bool Fetch::is_old_news(const Waiter &waiter, const Result &result, bool was_awaiting) const noexcept {
     const Lookup &lookup = *waiter.lookup;
-    return key_.refresh && result.status == LookupStatus::kFound && waiter.restarts == 0 &&
-           cache::is_active(key_.key.kind, lookup.header.state) &&
+    return key_.purpose == cache::Purpose::kRefresh && result.status == LookupStatus::kFound &&
+           waiter.restarts == 0 && cache::is_active(key_.key.kind, lookup.header.state) &&
            lookup.header.generation <= lookup.refresh_above_generation &&
            (was_awaiting || refresh_above_generation_ < lookup.refresh_above_generation);
 }

@@ -11,6 +11,7 @@ namespace {
 
 // Wake-ups come by eventfd; this is for owners that die, and for nginx without eventfds.
 constexpr ngx_msec_t kWatchMs = 100;
+constexpr int kRequestsPerTurn = 64;  // then other connections have their turn
 
 }  // namespace
 
@@ -30,15 +31,33 @@ bool Fetches::join(Waiter &waiter, const FetchKey &key, cache::Freshness known) 
             found->second->add(waiter);
             return true;
         }
-        // Room for its end is made now, so that ending cannot fail.
-        over_.reserve(fetches_.size() + over_.size() + 1);
-        steps_.reserve(fetches_.size() + over_.size() + 1);
-        auto made = std::make_unique<Fetch>(*this, key, *waiter.lookup, known);
-        Fetch &fetch = *made;
-        fetches_.emplace(key, std::move(made));
+        const Lookup &lookup = *waiter.lookup;
+        FetchOrder order{.id = lookup.id, .refresh_above_generation = lookup.refresh_above_generation};
+        order.known = known;
+        order.server = core_srv_conf(lookup.request);
+        Fetch &fetch = make(key, order);
         fetch.add(waiter);
         fetch.begin();
         return true;
+    });
+}
+
+Fetch &Fetches::make(const FetchKey &key, const FetchOrder &order) {
+    // Room for its end is made now, so that ending cannot fail.
+    over_.reserve(fetches_.size() + over_.size() + 1);
+    steps_.reserve(fetches_.size() + over_.size() + 1);
+    auto made = std::make_unique<Fetch>(*this, key, order);
+    Fetch &fetch = *made;
+    fetches_.emplace(key, std::move(made));
+    return fetch;
+}
+
+void Fetches::refresh_early(const cache::Key &key, const FetchOrder &order) noexcept {
+    guarded_event(tools_.log, "an early refresh", [&] {
+        const FetchKey fetch_key{key, cache::Purpose::kEarly};
+        if (!fetches_.contains(fetch_key)) {
+            make(fetch_key, order).begin();
+        }
     });
 }
 
@@ -76,7 +95,7 @@ void Fetches::forget(Fetch &fetch) noexcept {
 }
 
 void Fetches::on_turn() noexcept {
-    for (;;) {
+    for (int finished = 0;;) {
         if (!steps_.empty()) {
             Fetch *fetch = steps_.back();
             steps_.pop_back();
@@ -90,6 +109,11 @@ void Fetches::on_turn() noexcept {
         ngx_queue_remove(&waiter->link);
         waiter->linked = false;
         waiter->lookup->done(waiter->lookup);  // the request, and the waiter with it, may be gone afterwards
+        if (++finished == kRequestsPerTurn) {
+            watch_awaited();  // a worker that is asked to quit stays for those that are left
+            turn_.post_next();
+            return;
+        }
     }
     over_.clear();
 }

@@ -34,6 +34,8 @@ public:
     bool join(Waiter &waiter, const FetchKey &key, cache::Freshness known) noexcept;
     /// The waiter's request goes: its lookup is not answered any more.
     void leave(Waiter &waiter) noexcept;
+    /// Begins a refresh for which nobody waits, unless one is under way.
+    void refresh_early(const cache::Key &key, const FetchOrder &order) noexcept;
 
     // for Fetch
     void post_step(Fetch &fetch) noexcept;    // Fetch::step, soon
@@ -47,6 +49,7 @@ public:
     void abandon_all() noexcept;
 
 private:
+    Fetch &make(const FetchKey &key, const FetchOrder &order);
     void on_turn() noexcept;
     void on_watch() noexcept;
     void look_at_awaited(bool thorough) noexcept;

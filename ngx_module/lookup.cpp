@@ -110,7 +110,8 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
     }
 
     Waiter *waiter = make_waiter(lookup);
-    if (waiter == nullptr || !w->fetches().join(*waiter, {*key, lookup->force_refresh}, known)) {
+    const auto purpose = lookup->force_refresh ? cache::Purpose::kRefresh : cache::Purpose::kRead;
+    if (waiter == nullptr || !w->fetches().join(*waiter, {*key, purpose}, known)) {
         return NGX_ERROR;
     }
     ngx_str_t id = to_ngx_str(lookup->id);

@@ -3,6 +3,10 @@
 #include "ngx_module/cache/flights.h"
 
 #include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "shared/crypto/random.h"
 
 namespace nexus::edge::cache {
 namespace {
@@ -14,6 +18,16 @@ bool is_key(const FlightSlot &slot, const Key &key) noexcept {
 
 }  // namespace
 
+Flights::Flights(const CacheConf &conf) : zone_(conf.zone) {
+    const std::string random = crypto::random_bytes(sizeof last_token_);
+    std::memcpy(&last_token_, random.data(), sizeof last_token_);
+}
+
+FlightToken Flights::next_token() noexcept {
+    ++last_token_.low;
+    return last_token_;
+}
+
 void Flights::take_locked(FlightSlot &slot, uint64_t deadline, FlightRef &ref) noexcept {
     slot.owner = wake::own_identity();
     slot.owner_slot = static_cast<uint16_t>(wake::own_slot());
@@ -21,10 +35,10 @@ void Flights::take_locked(FlightSlot &slot, uint64_t deadline, FlightRef &ref) n
     // From ended to running, or from one owner to the next: always odd, never a number used before.
     const uint64_t serial = slot.serial.load();
     slot.serial.store(serial + (is_running_locked(slot) ? 2 : 1));
-    ref = {&slot, slot.serial.load()};
+    ref = {&slot, slot.serial.load(), slot.token};
 }
 
-Flights::Claim Flights::claim(const Key &key, bool refresh, uint64_t deadline, FlightRef &ref,
+Flights::Claim Flights::claim(const Key &key, Purpose purpose, uint64_t deadline, FlightRef &ref,
                               const FlightRef &orphan) noexcept {
     FlightSlot *set = zone_.flight_set(zone_.hash(key));
     ZoneLock lock(zone_);
@@ -36,7 +50,7 @@ Flights::Claim Flights::claim(const Key &key, bool refresh, uint64_t deadline, F
             unused = unused == nullptr ? &slot : unused;
             continue;
         }
-        if (!is_key(slot, key) || (slot.refresh != 0) != refresh) {
+        if (!is_key(slot, key) || slot.purpose != static_cast<uint8_t>(purpose)) {
             if (unused == nullptr && monotonic_ms() >= slot.deadline) {
                 unused = &slot;  // forgotten by an owner that died with nobody waiting
             }
@@ -46,25 +60,28 @@ Flights::Claim Flights::claim(const Key &key, bool refresh, uint64_t deadline, F
                               !wake::holds_slot(slot.owner_slot, slot.owner) ||
                               (orphan.slot == &slot && orphan.serial == slot.serial.load());
         if (orphaned) {
-            take_locked(slot, deadline, ref);  // with its waiting workers and what events asked of it
+            // With its waiting workers, what events asked of it, and its token: other edges need not know.
+            take_locked(slot, deadline, ref);
             return Claim::kOwner;
         }
         if (wake::own_slot() < wake::kSlots) {
             slot.waiting |= uint64_t{1} << wake::own_slot();
         }
-        ref = {&slot, slot.serial.load()};
+        ref = {&slot, slot.serial.load(), slot.token};
         return Claim::kWaiting;
     }
 
     if (unused == nullptr) {
+        ref = {nullptr, 0, next_token()};
         return Claim::kFull;
     }
     unused->key_high = key.high;
     unused->key_low = key.low;
     unused->kind = static_cast<uint8_t>(key.kind);
-    unused->refresh = refresh ? 1 : 0;
+    unused->purpose = static_cast<uint8_t>(purpose);
     unused->waiting = 0;
     unused->needed_generation = 0;
+    unused->token = next_token();
     take_locked(*unused, deadline, ref);
     return Claim::kOwner;
 }
@@ -122,15 +139,24 @@ std::optional<Outcome> Flights::outcome(const FlightRef &ref) const noexcept {
     return outcome;
 }
 
-void Flights::invalidate(const Key &key, uint64_t generation) noexcept {
+void Flights::on_event(const Key &key, uint64_t generation) noexcept {
     FlightSlot *set = zone_.flight_set(zone_.hash(key));
-    ZoneLock lock(zone_);
-    for (uint32_t way = 0; way < kWays; ++way) {
-        FlightSlot &slot = set[way];
-        if (is_running_locked(slot) && is_key(slot, key)) {
+    uint64_t owners = 0;
+    {
+        ZoneLock lock(zone_);
+        for (uint32_t way = 0; way < kWays; ++way) {
+            FlightSlot &slot = set[way];
+            if (!is_running_locked(slot) || !is_key(slot, key)) {
+                continue;
+            }
             slot.needed_generation = std::max(slot.needed_generation, generation);
+            slot.nudges.fetch_add(1, std::memory_order_release);
+            if (slot.owner_slot < wake::kSlots) {
+                owners |= uint64_t{1} << slot.owner_slot;
+            }
         }
     }
+    wake::signal_all(owners);
 }
 
 }  // namespace nexus::edge::cache

@@ -23,7 +23,7 @@ struct Outcome {
 
 class Flights {
 public:
-    explicit Flights(const CacheConf &conf) : zone_(conf.zone) {}
+    explicit Flights(const CacheConf &conf);
 
     enum class Claim : uint8_t {
         kOwner,    // fetch it, then call `finish`
@@ -33,7 +33,7 @@ public:
 
     /// `deadline` (monotonic ms): from then on, others may take the flight over. `orphan`: a flight that the
     /// caller has found orphaned and wants to take over now.
-    Claim claim(const Key &key, bool refresh, uint64_t deadline, FlightRef &ref,
+    Claim claim(const Key &key, Purpose purpose, uint64_t deadline, FlightRef &ref,
                 const FlightRef &orphan = {}) noexcept;
 
     /// The owner has a result, or gives up. Wakes the waiting workers. Does nothing if somebody took it over.
@@ -49,14 +49,22 @@ public:
     /// How an awaited flight ended. nullopt: its place has been used again, or it was taken over.
     std::optional<Outcome> outcome(const FlightRef &ref) const noexcept;
 
-    /// An event: running fetches of this key must bring at least `generation`.
-    void invalidate(const Key &key, uint64_t generation) noexcept;
+    /// An event: running fetches of this key must bring at least `generation`; 0: no news of the record.
+    /// Either way, whoever waits for another edge looks again.
+    void on_event(const Key &key, uint64_t generation) noexcept;
+
+    /// How many events a flight has seen; it only grows. No lock.
+    static uint64_t nudges(const FlightRef &ref) noexcept {
+        return ref.slot == nullptr ? 0 : ref.slot->nudges.load(std::memory_order_acquire);
+    }
 
 private:
     static bool is_running_locked(const FlightSlot &slot) { return (slot.serial.load() & 1) != 0; }
     void take_locked(FlightSlot &slot, uint64_t deadline, FlightRef &ref) noexcept;
+    FlightToken next_token() noexcept;
 
     Zone zone_;
+    FlightToken last_token_;  // of this worker: random, then counted up
 };
 
 }  // namespace nexus::edge::cache

@@ -9,7 +9,7 @@
 
 namespace nexus::edge::cache {
 
-inline constexpr uint64_t kLayoutVersion = 0x4e455855533101ULL;  // "NEXUS1", layout 1
+inline constexpr uint64_t kLayoutVersion = 0x4e455855533102ULL;  // "NEXUS1", layout 2
 inline constexpr uint32_t kWays = 8;                             // entries of one set; flights of one set
 
 enum class EntryType : uint8_t {
@@ -37,18 +37,35 @@ struct alignas(64) Entry {
     std::atomic<uint64_t> fetched_at;         // monotonic ms: when the fetch that brought it was started
     std::atomic<uint64_t> recheck_at;         // monotonic ms: a failed check put the next one off until then
     std::atomic<uint64_t> offset;             // of the payload, from the zone's start
-    std::atomic<uint64_t> used_at;            // monotonic ms, coarse; outside of the seqlock
+
+    // outside of the seqlock
+    std::atomic<uint64_t> used_at;  // monotonic ms, coarse
+    std::atomic<uint64_t>
+        early_refresh_at;  // monotonic ms: not before, because somebody is at it, or was in vain
 };
 static_assert(sizeof(Entry) == 128);
 
-/// One fetch under way somewhere in this nginx. Read and written under the slab mutex, except `serial`, which
-/// waiting workers look at without it: odd while the fetch runs, even when it has ended.
+/// What a flight is for: flights of one key with different purposes do not join.
+enum class Purpose : uint8_t {
+    kRead = 0,
+    kRefresh = 1,  // forced
+    kEarly = 2,    // a refresh ahead of the token's end, for which nobody waits
+};
+
+/// By what a flight is known to other edges, whichever worker of this one carries it on.
+struct FlightToken {
+    uint64_t high = 0;
+    uint64_t low = 0;
+};
+
+/// One fetch under way somewhere in this nginx. Read and written under the slab mutex, except `serial` and
+/// `nudges`, which workers look at without it. `serial` is odd while the fetch runs, even when it has ended.
 struct alignas(64) FlightSlot {
     std::atomic<uint64_t> serial;
     uint64_t key_high;
     uint64_t key_low;
     uint8_t kind;
-    uint8_t refresh;  // a forced refresh, which is a flight of its own
+    uint8_t purpose;  // Purpose
 
     // how it ended, for waiting workers
     uint8_t status;
@@ -62,6 +79,8 @@ struct alignas(64) FlightSlot {
     uint64_t deadline;           // monotonic ms: from here on anybody may take it over
     uint64_t waiting;            // bit per worker slot
     uint64_t needed_generation;  // events that arrived while it ran
+    FlightToken token;
+    std::atomic<uint64_t> nudges;  // events that say: another edge has finished asking
 };
 static_assert(sizeof(FlightSlot) == 128);
 
@@ -69,6 +88,7 @@ static_assert(sizeof(FlightSlot) == 128);
 struct FlightRef {
     FlightSlot *slot = nullptr;
     uint64_t serial = 0;
+    FlightToken token;  // also without a slot
 };
 
 // What the subscriber writes stays off the line that every lookup reads.

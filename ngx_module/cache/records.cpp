@@ -109,6 +109,7 @@ void Records::clear_locked(Entry &entry) noexcept {
         entry.needed_generation.store(0, kRelaxed);
         entry.recheck_at.store(0, kRelaxed);
     }
+    entry.early_refresh_at.store(0, kRelaxed);
     if (!abandoned && offset != 0) {
         ngx_slab_free_locked(zone_.pool(), zone_.payload(offset));
     }
@@ -175,6 +176,9 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
         metrics::count(metrics::Counter::kCacheEvictions);
     }
     const uint64_t old_payload = is_odd(*entry) ? 0 : entry->offset.load(kRelaxed);
+    if (!is_key(*entry, key) || entry->generation.load(kRelaxed) != header.generation) {
+        entry->early_refresh_at.store(0, kRelaxed);
+    }
     {
         Rewrite rewrite(*entry);
         entry->key_high.store(key.high, kRelaxed);
@@ -264,6 +268,19 @@ void Records::put_off_check(const Key &key, uint64_t until) noexcept {
         Rewrite rewrite(*entry);
         entry->recheck_at.store(until, kRelaxed);
     }
+}
+
+bool Records::claim_early_refresh(const Key &key, uint64_t until) noexcept {
+    Entry *set = zone_.entry_set(zone_.hash(key));
+    for (uint32_t way = 0; way < kWays; ++way) {
+        if (!is_key(set[way], key)) {
+            continue;
+        }
+        uint64_t not_before = set[way].early_refresh_at.load(kRelaxed);
+        return not_before <= monotonic_ms() &&
+               set[way].early_refresh_at.compare_exchange_strong(not_before, until, kRelaxed);
+    }
+    return false;
 }
 
 }  // namespace nexus::edge::cache

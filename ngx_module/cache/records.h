@@ -78,6 +78,10 @@ public:
     /// Serve what is here without another check until then (monotonic ms).
     void put_off_check(const Key &key, uint64_t until) noexcept;
 
+    /// May this worker refresh the record ahead of its end? One caller is told so, and the next one not
+    /// before `until` (monotonic ms), unless a newer record comes. No lock.
+    bool claim_early_refresh(const Key &key, uint64_t until) noexcept;
+
     const Zone &zone() const { return zone_; }
 
 private:

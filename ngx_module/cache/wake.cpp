@@ -161,8 +161,12 @@ Identity own_identity() noexcept {
 }
 
 void signal(uint64_t slots) noexcept {
-    for (unsigned slot = 0; slots != 0; ++slot, slots >>= 1) {
-        if ((slots & 1) != 0 && slot != g_slot && g_shared != nullptr) {
+    signal_all(g_slot < kSlots ? slots & ~(uint64_t{1} << g_slot) : slots);
+}
+
+void signal_all(uint64_t slots) noexcept {
+    for (unsigned slot = 0; slots != 0 && g_shared != nullptr; ++slot, slots >>= 1) {
+        if ((slots & 1) != 0) {
             eventfd_write(g_eventfds[slot], 1);
         }
     }

@@ -29,6 +29,8 @@ Identity own_identity() noexcept;
 
 /// Signals the workers whose bits are set, but not this one.
 void signal(uint64_t slots) noexcept;
+/// The same with this one, in a later turn of its event loop.
+void signal_all(uint64_t slots) noexcept;
 
 /// Is that process still the holder of the slot it registered? Cheap. True for one that had no slot (kSlots).
 bool holds_slot(unsigned slot, Identity identity) noexcept;

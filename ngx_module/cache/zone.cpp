@@ -121,6 +121,7 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, CacheConf *conf) {
         {"max_ttl", &conf->max_ttl, 24 * kHour},
         {"negative_ttl", &conf->negative_ttl, kHour},
         {"attention_ttl", &conf->attention_ttl, kHour},
+        {"early_refresh", &conf->early_refresh, kHour},
     };
 
     const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
@@ -169,6 +170,7 @@ char *on_nexus_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
         cache->max_ttl = 5 * kMinute;
         cache->negative_ttl = 5 * kSecond;
         cache->attention_ttl = 30 * kSecond;
+        cache->early_refresh = kMinute;
         if (char *rc = set_parameters(cf, cmd, cache.get()); rc != NGX_CONF_OK) {
             return rc;
         }

@@ -14,9 +14,11 @@ struct CacheConf {
     ngx_msec_t max_ttl = 0;        // active records: asked for again after this time
     ngx_msec_t negative_ttl = 0;   // "not found"
     ngx_msec_t attention_ttl = 0;  // records in any other state than active
+    ngx_msec_t early_refresh =
+        0;  // a token with less than about this left is refreshed ahead of its end; 0 = never
 };
 
-/// nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s];   http
+/// nexus_cache zone=NAME:SIZE [max_ttl=5m] [negative_ttl=5s] [attention_ttl=30s] [early_refresh=60s];   http
 char *on_nexus_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
 
 namespace cache {

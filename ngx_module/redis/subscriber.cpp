@@ -108,10 +108,12 @@ void Subscriber::on_event(std::string_view json) {
         ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: ignored an event with a malformed id");
         return;
     }
-    metrics::count(metrics::Counter::kRedisEvents);
     // In this order: a fetch that is about to store sees the first, or is overtaken by the second.
-    flights_.invalidate(*key, event->generation);
-    records_.invalidate(*key, event->generation);
+    flights_.on_event(*key, event->generation);
+    if (event->generation != 0) {  // 0: another edge has asked in vain
+        metrics::count(metrics::Counter::kRedisEvents);
+        records_.invalidate(*key, event->generation);
+    }
 }
 
 void Subscriber::on_closed() noexcept {

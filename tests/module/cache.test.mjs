@@ -163,7 +163,7 @@ test('what cannot work is refused with file and line', async (t) => {
     ['nexus_cache zone=nexus:64k;', /too small/],
     ['nexus_cache zone=nexus:1m max_ttl=never;', /max_ttl/],
     ['nexus_cache zone=nexus:1m negative_ttl=2d;', /negative_ttl/],
-    ['nexus_cache zone=nexus:1m early_refresh=60s;', /early_refresh/],
+    ['nexus_cache zone=nexus:1m early_refresh=2h;', /early_refresh/],
     ['nexus_cache zone=nexus:1m; nexus_cache zone=other:1m;', /duplicate/],
     ['nexus_cache_key file:missing.key;', /missing\.key/],
     ['nexus_cache_key file:short.key;', /short\.key.*openssl rand|openssl rand.*32/],

@@ -1,6 +1,7 @@
 // An edge for tests of its lookups: nginx with the module, a Redis, and a scripted control plane that answers the
 // edge's questions (docs/edge-protocol.md) with sealed records. What is in the records is the test's.
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { cleanup } from './cleanup.mjs';
@@ -10,6 +11,7 @@ import { startNginx } from './nginx.mjs';
 import { findPort } from './ports.mjs';
 import { sealToken } from './records.mjs';
 import { startRedis } from './redis.mjs';
+import { waitFor } from './wait.mjs';
 
 const RECORD = 'application/vnd.nexus.record';
 
@@ -72,18 +74,19 @@ function send(response, { status = 200, headers = {}, body = '', hang = false, c
 
 /**
  * Starts it all. `cache`, `redis`, `controlPlane`: arguments added to the directives; `redisUrl`: another Redis than the
- * one started, '' for none; `redisServer`: what `write` and `event` go to then; `origin: false`: no control plane; `http`, `server`: more configuration.
+ * one started, '' for none; `redisServer`: what `write` and `event` go to then; `origin: false`: no control plane; `http`, `server`: more
+ * configuration. `beside`: another edge, whose key, Redis and control plane this one shares.
  *
  * GET /token/ID answers the gateway's token body, POST /refresh/ID refreshes; X-Source, X-State and X-Ttl say what the edge knew.
  */
 export async function startEdge(t, options = {}) {
   const {
     workers = 1, cache = '', redis: redisArgs = '', controlPlane: controlPlaneArgs = '', redisUrl, origin = true,
-    http = '', server = '', zone = '1m', logLevel = 'debug', main = '',
+    http = '', server = '', zone = '1m', logLevel = 'debug', main = '', beside,
   } = options;
-  const key = newKey();
-  const redis = redisUrl === undefined ? await startRedis(t, { tcp: options.tcp }) : options.redisServer;
-  const controlPlane = origin ? await startControlPlane(t) : undefined;
+  const key = beside?.key ?? newKey();
+  const redis = beside?.redis ?? (redisUrl === undefined ? await startRedis(t, { tcp: options.tcp }) : options.redisServer);
+  const controlPlane = beside?.controlPlane ?? (origin ? await startControlPlane(t) : undefined);
   const url = redisUrl ?? redis.url;
 
   const nginx = await startNginx(t, {
@@ -153,9 +156,9 @@ http {
     token(id, requestOptions) {
       return get(`${nginx.url}/token/${id}`, requestOptions);
     },
-    /** Waits for the subscription: from here on, entries count as verified. */
-    subscribed() {
-      return redis.subscribers('nexus:events');
+    /** Waits for the subscription (of as many edges as share the Redis): from here on, entries count as verified. */
+    subscribed(edges = 1) {
+      return redis.subscribers('nexus:events', edges);
     },
     /** A counter's value from /metrics; 0 if it is not there. */
     async metric(name) {
@@ -169,6 +172,36 @@ http {
 
 export const accessTokenOf = (answer) => answer.json?.credentials?.access_token;
 export const sourceOf = (answer) => answer.headers['x-source'];
+
+/** Holds the control plane's answers until `release` is called. */
+export function hold(edge, sealed) {
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  edge.controlPlane.answer = () => ({ status: 200, body: sealed, delay: held });
+  return release;
+}
+
+/** Connections that have each been answered once, by `count` different workers: [{pid, agent}]. */
+export async function connectionsTo(edge, count) {
+  const found = new Map();
+  await waitFor(`connections to ${count} workers`, async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const { headers } = await get(`${edge.url}/up`, { agent });
+    const pid = Number(headers['x-pid']);
+    if (found.has(pid)) {
+      agent.destroy();
+    } else {
+      found.set(pid, agent);
+    }
+    return found.size === count;
+  });
+  return [...found].map(([pid, agent]) => ({ pid, agent }));
+}
+
+/** Are so many lookups of this connection waiting, or have been? The debug log says so. */
+export function haveWaited(edge, id, count) {
+  return edge.nginx.errorLog().split(`lookup of "${id}" waits`).length - 1 >= count;
+}
 
 /** Open file descriptors of a process that are sockets. */
 export function socketsOf(pid) {
