@@ -9,6 +9,7 @@
 
 #include "ngx_module/conf.h"
 #include "ngx_module/histograms.h"
+#include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/ngx/str.h"
 
 namespace nexus::edge::metrics {
@@ -143,6 +144,22 @@ static_assert(is_in_order());
 
 Table *table = nullptr;  // of the running cycle; set in the master, kept by the workers' fork
 
+/// Counts go on after a binary upgrade. What the old workers still count until they leave is lost.
+void take_over(const ngx_shm_zone_t &zone) noexcept {
+    const PredecessorZone predecessor(zone);
+    const auto *old = predecessor.root_as<Table>();
+    if (old == nullptr || old->layout != kLayout) {
+        return;
+    }
+    // All of a row are 64-bit atomics, and the old workers are still adding to theirs.
+    static_assert(sizeof(Row) % sizeof(uint64_t) == 0);
+    const auto *from = reinterpret_cast<const uint64_t *>(old->rows.data());
+    auto *to = reinterpret_cast<uint64_t *>(table->rows.data());
+    for (size_t i = 0; i < sizeof(table->rows) / sizeof(uint64_t); ++i) {
+        to[i] = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+    }
+}
+
 ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old) noexcept {
     auto *pool = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
     if (old != nullptr || zone->shm.exists) {
@@ -151,12 +168,14 @@ ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old) noexcept {
         return table != nullptr && table->layout == kLayout ? NGX_OK : NGX_ERROR;
     }
 
+    keep_zone(zone);
     void *place = ngx_slab_calloc(pool, sizeof(Table));
     if (place == nullptr) {
         return NGX_ERROR;
     }
     table = ::new (place) Table{};
     table->layout = kLayout;
+    take_over(*zone);
     pool->data = table;
     zone->data = table;
     return NGX_OK;

@@ -11,6 +11,7 @@
 #include "ngx_module/errors.h"
 #include "ngx_module/lookup.h"
 #include "ngx_module/redis/url.h"
+#include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
 
@@ -36,6 +37,7 @@ ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
     warn_of_debug_connection(cycle);
     if (!ngx_test_config) {
         cache::wake::create(cycle->log);
+        settle_kept_zones(cycle);
     }
     return NGX_OK;
 }

@@ -144,34 +144,16 @@ void *Records::allocate_locked(size_t size) noexcept {
     }
 }
 
-Records::Stored Records::store(const Key &key, std::string_view sealed, const record::Header &header,
-                               uint64_t fetched_at, const FlightRef &flight) noexcept {
-    const uint64_t hash = zone_.hash(key);
-    ZoneLock lock(zone_);
-
-    // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees
-    // us.
-    if (flight.slot->serial.load() != flight.serial) {
-        return Stored::kSkipped;
-    }
-    uint64_t needed_generation = flight.slot->needed_generation;
-    if (const Entry *own = find_locked(hash, key)) {
-        needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
-        if (own->generation.load(kRelaxed) > header.generation) {
-            return Stored::kOlder;
-        }
-    }
-    if (header.generation < needed_generation) {
-        return Stored::kOlder;
-    }
-
+// false: nothing evictable was large enough
+bool Records::write_locked(const Key &key, std::string_view sealed, const record::Header &header,
+                           uint64_t needed_generation, uint64_t fetched_at) noexcept {
     void *memory = allocate_locked(words(sealed.size()) * sizeof(uint64_t));
     if (memory == nullptr) {
-        return Stored::kSkipped;
+        return false;
     }
     copy_in(static_cast<u_char *>(memory), sealed);
 
-    Entry *entry = place_locked(hash, key);
+    Entry *entry = place_locked(zone_.hash(key), key);
     if (type_of(*entry) != EntryType::kEmpty && !is_key(*entry, key)) {
         metrics::count(metrics::Counter::kCacheEvictions);
     }
@@ -199,7 +181,32 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
         ngx_slab_free_locked(zone_.pool(), zone_.payload(old_payload));
     }
     metrics::count(metrics::Counter::kCacheStores);
-    return Stored::kStored;
+    return true;
+}
+
+Records::Stored Records::store(const Key &key, std::string_view sealed, const record::Header &header,
+                               uint64_t fetched_at, const FlightRef &flight) noexcept {
+    const uint64_t hash = zone_.hash(key);
+    ZoneLock lock(zone_);
+
+    // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees
+    // us.
+    if (flight.slot->serial.load() != flight.serial) {
+        return Stored::kSkipped;
+    }
+    uint64_t needed_generation = flight.slot->needed_generation;
+    if (const Entry *own = find_locked(hash, key)) {
+        needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
+        if (own->generation.load(kRelaxed) > header.generation) {
+            return Stored::kOlder;
+        }
+    }
+    if (header.generation < needed_generation) {
+        return Stored::kOlder;
+    }
+
+    return write_locked(key, sealed, header, needed_generation, fetched_at) ? Stored::kStored
+                                                                            : Stored::kSkipped;
 }
 
 Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
@@ -223,16 +230,20 @@ Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
     if (is_live_record(*entry) && !is_key(*entry, key)) {
         return Stored::kSkipped;
     }
-    clear_locked(*entry);
-    Rewrite rewrite(*entry);
-    entry->key_high.store(key.high, kRelaxed);
-    entry->key_low.store(key.low, kRelaxed);
-    entry->kind.store(static_cast<uint8_t>(key.kind), kRelaxed);
-    entry->type.store(static_cast<uint8_t>(EntryType::kNotFound), kRelaxed);
-    entry->expires_at.store(0, kRelaxed);
-    entry->fetched_at.store(fetched_at, kRelaxed);
-    entry->used_at.store(monotonic_ms(), kRelaxed);
+    write_not_found_locked(*entry, key, fetched_at);
     return Stored::kStored;
+}
+
+void Records::write_not_found_locked(Entry &entry, const Key &key, uint64_t fetched_at) noexcept {
+    clear_locked(entry);
+    Rewrite rewrite(entry);
+    entry.key_high.store(key.high, kRelaxed);
+    entry.key_low.store(key.low, kRelaxed);
+    entry.kind.store(static_cast<uint8_t>(key.kind), kRelaxed);
+    entry.type.store(static_cast<uint8_t>(EntryType::kNotFound), kRelaxed);
+    entry.expires_at.store(0, kRelaxed);
+    entry.fetched_at.store(fetched_at, kRelaxed);
+    entry.used_at.store(monotonic_ms(), kRelaxed);
 }
 
 void Records::invalidate(const Key &key, uint64_t generation) noexcept {

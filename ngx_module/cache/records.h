@@ -52,7 +52,8 @@ struct Found {
 
 class Records {
 public:
-    explicit Records(const CacheConf &conf) : conf_(conf), zone_(conf.zone) {}
+    explicit Records(const CacheConf &conf) : Records(conf, Zone(conf.zone)) {}
+    Records(const CacheConf &conf, const Zone &zone) : conf_(conf), zone_(zone) {}
 
     /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an
     /// event asked for; whether its key is on the ring is the caller's question. `kept` may be nullptr.
@@ -71,6 +72,10 @@ public:
 
     /// Remembers that the control plane does not know the id.
     Stored store_not_found(const Key &key, uint64_t fetched_at, const FlightRef &flight) noexcept;
+
+    /// Takes an entry of another nginx's zone over, with its age; one that does not look right is left out.
+    /// Not while anybody else uses this zone.
+    void adopt(const Records &other, const Entry &entry, ngx_pool_t *scratch) noexcept;
 
     /// An event: what is older than `generation` must not be used any more.
     void invalidate(const Key &key, uint64_t generation) noexcept;
@@ -93,6 +98,9 @@ private:
     Entry *find_locked(uint64_t hash, const Key &key) const noexcept;
     Entry *place_locked(uint64_t hash, const Key &key) const noexcept;
     void *allocate_locked(size_t size) noexcept;
+    bool write_locked(const Key &key, std::string_view sealed, const record::Header &header,
+                      uint64_t needed_generation, uint64_t fetched_at) noexcept;
+    void write_not_found_locked(Entry &entry, const Key &key, uint64_t fetched_at) noexcept;
     void clear_locked(Entry &entry) noexcept;
 
     const CacheConf &conf_;

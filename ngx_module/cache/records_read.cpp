@@ -164,4 +164,23 @@ Found Records::read(const Key &key, ngx_pool_t *pool, const KeptRecord *kept) co
     return {};
 }
 
+void Records::adopt(const Records &other, const Entry &entry, ngx_pool_t *scratch) noexcept {
+    const Key key{static_cast<record::Kind>(entry.kind.load(kRelaxed)), entry.key_high.load(kRelaxed),
+                  entry.key_low.load(kRelaxed)};
+    View old{};
+    if (!other.view(entry, key, scratch, nullptr, old) || old.generation < old.needed_generation) {
+        return;  // what an event has outdated is asked for anew
+    }
+    if (old.type == EntryType::kNotFound) {
+        write_not_found_locked(*place_locked(zone_.hash(key), key), key, old.fetched_at);
+        return;
+    }
+    const std::string_view sealed(old.sealed.data(), old.sealed.size());
+    const auto header = record::parse_header(sealed);
+    if (old.type == EntryType::kRecord && header && header->kind == key.kind && !is_spent(*header) &&
+        old.fetched_at <= monotonic_ms()) {
+        write_locked(key, sealed, *header, old.needed_generation, old.fetched_at);
+    }
+}
+
 }  // namespace nexus::edge::cache

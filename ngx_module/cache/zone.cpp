@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "ngx_module/cache/take_over.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
@@ -70,8 +71,13 @@ ngx_int_t make_zone(ngx_shm_zone_t *zone) {
 ngx_int_t on_init_zone(ngx_shm_zone_t *zone, void *data) noexcept {
     auto *pool = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
     if (data == nullptr) {
-        return guarded_or<ngx_int_t>(NGX_ERROR, zone->shm.log, "nexus_cache",
-                                     [&] { return make_zone(zone); });
+        keep_zone(zone);
+        const ngx_int_t rc =
+            guarded_or<ngx_int_t>(NGX_ERROR, zone->shm.log, "nexus_cache", [&] { return make_zone(zone); });
+        if (rc == NGX_OK) {
+            cache::take_over(*static_cast<const CacheConf *>(zone->data));
+        }
+        return rc;
     }
 
     const auto *header = static_cast<const ZoneHeader *>(pool->data);
@@ -154,6 +160,24 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, CacheConf *conf) {
 }
 
 }  // namespace
+
+namespace cache {
+
+std::optional<Zone> Zone::of_predecessor(const PredecessorZone &zone) noexcept {
+    const auto *header = zone.root_as<ZoneHeader>();
+    if (header == nullptr || header->layout_version != kLayoutVersion) {
+        return std::nullopt;
+    }
+    const uint64_t size = zone.bytes().size();
+    const uint64_t entries = uint64_t{header->set_count} * kWays;
+    if (header->entries_offset % alignof(Entry) != 0 || header->entries_offset > size ||
+        entries > (size - header->entries_offset) / sizeof(Entry)) {
+        return std::nullopt;
+    }
+    return Zone(const_cast<u_char *>(zone.bytes().data()), const_cast<ZoneHeader *>(header), size);
+}
+
+}  // namespace cache
 
 char *on_nexus_cache(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
     auto *mcf = static_cast<MainConf *>(conf);

@@ -2,8 +2,11 @@
 // parts is records.h's and flights.h's business.
 #pragma once
 
+#include <optional>
+
 #include "ngx_module/cache/key.h"
 #include "ngx_module/cache/layout.h"
+#include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/ngx/ngx.h"
 
 namespace nexus::edge {
@@ -30,6 +33,9 @@ public:
         : pool_(reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr)),
           header_(static_cast<ZoneHeader *>(pool_->data)),
           size_(zone->shm.size) {}
+
+    /// Another nginx's, to be read only. nullopt: it is none that this module could have made
+    static std::optional<Zone> of_predecessor(const PredecessorZone &zone) noexcept;
 
     ZoneHeader &header() const { return *header_; }
     ngx_slab_pool_t *pool() const { return pool_; }
@@ -58,6 +64,9 @@ public:
     }
 
 private:
+    Zone(u_char *base, ZoneHeader *header, uint64_t size)
+        : pool_(reinterpret_cast<ngx_slab_pool_t *>(base)), header_(header), size_(size) {}
+
     u_char *base() const { return reinterpret_cast<u_char *>(pool_); }
     template <typename T>
     T *at(uint64_t offset) const {

@@ -92,6 +92,7 @@ export async function startEdge(t, options = {}) {
   const nginx = await startNginx(t, {
     logLevel,
     allow: options.allow,
+    daemon: options.daemon,
     files: { 'cache.key': key, 'edge.key': 'edge-key-for-tests', ...options.files },
     config: ({ dir, port, globals, http: defaults }) => `
 ${globals}

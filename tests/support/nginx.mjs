@@ -6,7 +6,7 @@ import path from 'node:path';
 import { cleanup } from './cleanup.mjs';
 import { asan, asanPreload, isRoot, modulePath } from './paths.mjs';
 import { findPorts } from './ports.mjs';
-import { runProgram, startProgram } from './process.mjs';
+import { mustRun, runProgram, startProgram } from './process.mjs';
 import { accepts, waitFor } from './wait.mjs';
 import { makeWorkdir } from './workdir.mjs';
 
@@ -23,11 +23,12 @@ const NGINX = process.env.NEXUS_NGINX ?? '/usr/sbin/nginx';
  * files    {name: text, or function of {dir} returning it} to write into dir (mode 0600)
  * readyPort  the port to poll instead, where the test has found the ports itself
  * allow    regular expression of [alert]/[emerg] lines that the test provokes on purpose
+ * daemon   as a daemon, for binary upgrades: nginx refuses them to a child of whoever started it
  */
-export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow, readyPort }) {
-  const prepared = await prepare(t, { config, count: readyPort ? 0 : count, logLevel, files });
+export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow, readyPort, daemon = false }) {
+  const prepared = await prepare(t, { config, count: readyPort ? 0 : count, logLevel, files, daemon });
   prepared.ports = readyPort ? [readyPort] : prepared.ports;
-  const nginx = new Nginx(prepared, { env, allow });
+  const nginx = new Nginx(prepared, { env, allow, daemon });
   cleanup(t, () => nginx.stop());
   await nginx.start();
   return nginx;
@@ -40,7 +41,7 @@ export async function testConfig(t, { config, ports: count = 1, env = {}, files 
   return { ok: result.code === 0, message: result.stderr, dir: prepared.dir };
 }
 
-async function prepare(t, { config, count, logLevel, files }) {
+async function prepare(t, { config, count, logLevel, files, daemon = false }) {
   const dir = makeWorkdir(t, 'nginx');
   const ports = await findPorts(count);
   for (const [name, content] of Object.entries(files)) {
@@ -49,7 +50,9 @@ async function prepare(t, { config, count, logLevel, files }) {
     fs.writeFileSync(file, typeof content === 'function' ? content({ dir }) : content, { mode: 0o600 });
   }
   const globals = [
-    'daemon off;',
+    `daemon ${daemon ? 'on' : 'off'};`,
+    // A new binary gets these variables only, and needs the sanitizers' as well.
+    ...(daemon && asan ? Object.keys(asanPreload(dir)).map((name) => `env ${name};`) : []),
     `pid ${dir}/nginx.pid;`,
     `error_log ${dir}/error.log ${logLevel};`,
     isRoot ? 'user root;' : '',
@@ -72,19 +75,82 @@ function environment({ dir }, env) {
   return { PATH: process.env.PATH, ...(asan ? asanPreload(path.join(dir, 'sanitizer')) : {}), ...env };
 }
 
+function childrenOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Is the process gone, or only waiting for its parent to notice? */
+function hasEnded(pid) {
+  try {
+    return /\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+/** The master of a daemon, which is not our child; those of later binaries are of the first one's group. */
+class Master {
+  constructor(pid, group = pid) {
+    this.pid = pid;
+    this.group = group;
+    this.onExit = () => this.killGroup();
+    process.on('exit', this.onExit);
+  }
+
+  signal(name) {
+    process.kill(this.pid, name);
+  }
+
+  async stop(signal = 'SIGTERM', { timeout = 10000 } = {}) {
+    this.signal(signal);
+    try {
+      await waitFor('the master to leave', () => hasEnded(this.pid), { timeout });
+    } catch (error) {
+      this.killGroup();
+      return error.message;
+    } finally {
+      process.off('exit', this.onExit);
+    }
+    return 'code 0';
+  }
+
+  killGroup() {
+    try {
+      process.kill(-this.group, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') {
+        throw error;
+      }
+    }
+  }
+
+  output() {
+    return '';
+  }
+}
+
 class Nginx {
-  constructor({ dir, ports }, { env, allow }) {
+  constructor({ dir, ports }, { env, allow, daemon }) {
     this.dir = dir;
     this.ports = ports;
     this.port = ports[0];
     this.url = `http://127.0.0.1:${this.port}`;
     this.env = env;
     this.allow = allow;
+    this.daemon = daemon;
     this.stopped = false;
   }
 
   async start() {
     this.stopped = false;
+    if (this.daemon) {
+      await this.#startDaemon();
+      return;
+    }
     this.program = await startProgram({
       name: 'nginx',
       command: NGINX,
@@ -93,6 +159,13 @@ class Nginx {
       logFile: path.join(this.dir, 'stderr.log'),
       ready: () => fs.existsSync(path.join(this.dir, 'nginx.pid')) && accepts(this.port),
     });
+  }
+
+  async #startDaemon() {
+    await mustRun(NGINX, commandLine(this), { env: environment(this, this.env) });
+    const file = path.join(this.dir, 'nginx.pid');
+    await waitFor('nginx to be ready', async () => fs.existsSync(file) && await accepts(this.port));
+    this.program = new Master(Number(fs.readFileSync(file, 'utf8')));
   }
 
   get pid() {
@@ -114,7 +187,7 @@ class Nginx {
 
   /** Process ids of the workers that are there now, those that are shutting down included. */
   workers() {
-    return fs.readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+    return childrenOf(this.pid);
   }
 
   /** Reloads (SIGHUP) and waits until the old workers are gone. `config` replaces the configuration's text first. */
@@ -128,6 +201,38 @@ class Nginx {
       const now = this.workers();
       return now.length > 0 && !now.some((pid) => before.includes(pid));
     }, { timeout });
+  }
+
+  /**
+   * Begins a binary upgrade (SIGUSR2) and waits until the new master has workers. returns its pid. Then both serve:
+   * finishUpgrade() or giveUpUpgrade() is next.
+   */
+  async beginUpgrade() {
+    const file = path.join(this.dir, 'nginx.pid');
+    this.program.signal('SIGUSR2');
+    this.newPid = await waitFor('the new master', () => {
+      const pid = fs.existsSync(file) && Number(fs.readFileSync(file, 'utf8'));
+      return pid && pid !== this.pid && childrenOf(pid).length > 0 && pid;
+    });
+    return this.newPid;
+  }
+
+  /** The old master leaves (SIGQUIT), after its workers' last requests; from then on the new one is this nginx. */
+  async finishUpgrade({ timeout = 10000 } = {}) {
+    const old = this.program;
+    this.program = new Master(this.newPid, old.group);
+    assert.equal(await old.stop('SIGQUIT', { timeout }), 'code 0');
+  }
+
+  /** The new master leaves, and the old one, which has never stopped serving, goes on. */
+  async giveUpUpgrade() {
+    process.kill(this.newPid, 'SIGQUIT');
+    await waitFor('the new master to leave', () => hasEnded(this.newPid));
+  }
+
+  async upgrade(options) {
+    await this.beginUpgrade();
+    await this.finishUpgrade(options);
   }
 
   /** Ends nginx (SIGQUIT: after the requests under way) and checks the logs. */
