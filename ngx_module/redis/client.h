@@ -29,6 +29,7 @@ public:
 
     /// Sends a command about `key`, which says where a cluster has it: all keys of the command must have its
     /// slot. false: Redis cannot be asked now (down, too slow, too much waiting); `on_reply` is not called.
+    /// `command`: nullptr if nobody wants the reply.
     virtual bool send(std::string_view key, Arguments arguments, Command *command) noexcept = 0;
     virtual void cancel(Command *command) noexcept = 0;
 

@@ -95,7 +95,9 @@ bool ClusterClient::send(std::string_view key, Arguments arguments, Command *com
             schedule_refresh();
             return false;
         }
-        command->route = routed;
+        if (command != nullptr) {
+            command->route = routed;
+        }
         return true;
     });
 }
@@ -131,8 +133,10 @@ void ClusterClient::on_answer(Routed &routed, const Answer &answer) noexcept {
     }
     Command *user = routed.user;
     give_back(&routed);
-    user->route = nullptr;
-    user->on_reply(user, told);
+    if (user != nullptr) {
+        user->route = nullptr;
+        user->on_reply(user, told);
+    }
 }
 
 bool ClusterClient::redirect(Routed &routed, ErrorKind kind, std::string_view error) {
