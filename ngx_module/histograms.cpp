@@ -50,6 +50,8 @@ constexpr std::array<Name, kHistograms> kNames = {{
     {Histogram::kResolveOrigin, kResolve, R"(source="origin")", ""},
     {Histogram::kResolveStale, kResolve, R"(source="stale")", ""},
     {Histogram::kResolveNegative, kResolve, R"(source="negative")", ""},
+    {Histogram::kRedis, "nexus_redis_round_trip_seconds", "",
+     "Redis commands, from being queued to the reply, time-out or loss."},
     {Histogram::kControlPlane, "nexus_control_plane_duration_seconds", "",
      "Requests to the control plane, from start to end."},
 }};

@@ -22,6 +22,7 @@ enum class Histogram : uint8_t {
     kResolveStale,
     kResolveNegative,
 
+    kRedis,         // from a command to its reply, time-out or loss
     kControlPlane,  // from a request to its answer
 
     kCount_,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ngx_module/histograms.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
@@ -123,6 +124,7 @@ template <typename Append>
 bool Node::enqueue(const Pending &pending, Append &&append) noexcept {
     return guarded_or<bool>(false, log_, "a Redis command", [&] {
         queue_.push_back(pending);
+        queue_.back().queued_us = metrics::precise_us();
         bool sent = false;
         try {
             sent = std::forward<Append>(append)();
@@ -195,6 +197,7 @@ void Node::answer(Pending &pending, const Answer &answer) noexcept {
         return;
     }
     --live_;
+    metrics::observe(metrics::Histogram::kRedis, metrics::precise_us() - pending.queued_us);
     owner->number = 0;
     owner->on_reply(owner, answer);
 }

@@ -63,6 +63,7 @@ private:
         Command *owner;  // nullptr: gone, or timed out
         ngx_msec_t deadline;
         bool is_probe = false;
+        uint64_t queued_us = 0;
     };
 
     void on_ready() noexcept override;

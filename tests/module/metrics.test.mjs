@@ -55,6 +55,7 @@ test('counters follow what happens, over several workers and a reload', async (t
   assert.ok(samples['nexus_control_plane_duration_seconds_sum'] > 0);
   assert.equal(samples['nexus_resolve_duration_seconds_count{source="l2"}'], 2);   // the caller and the token, once each
   assert.equal(samples['nexus_resolve_duration_seconds_count{source="l1"}'], 0);
+  assert.ok(samples['nexus_redis_round_trip_seconds_count'] >= 3);
   assert.equal(samples['nexus_resolve_duration_seconds_bucket{source="l2",le="+Inf"}'], 2);
 
   await edge.nginx.reload();
