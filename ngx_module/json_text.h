@@ -35,7 +35,7 @@ private:
     JsonText &close(char bracket);
     void begin_value();
     void put(std::string_view text);
-    void put_quoted(std::string_view text);
+    void put_quoted(std::string_view text, size_t plain);  // so many bytes at its front need no escape
 
     std::span<char> out_;
     size_t size_ = 0;

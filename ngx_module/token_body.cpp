@@ -12,10 +12,14 @@ namespace {
 
 constexpr std::string_view kRefreshToken = "refresh_token";
 
-/// RFC 3339, UTC, whole seconds: 2026-11-23T02:00:00Z
-class TimeText {
+/// A token's expiry as its bodies show it, as often as they show it: RFC 3339, UTC, whole seconds
+/// (2026-11-23T02:00:00Z); null where the calendar ends; or no member at all.
+class Expiry {
 public:
-    explicit TimeText(UnixMs at) {
+    explicit Expiry(UnixMs at) : at_(at) {
+        if (!is_shown()) {
+            return;
+        }
         using namespace std::chrono;
         const auto time = floor<seconds>(sys_time<milliseconds>{milliseconds{at}});
         const auto day = floor<days>(time);
@@ -29,31 +33,29 @@ public:
         put(17, 2, static_cast<unsigned>(clock.seconds().count()));
     }
 
-    std::string_view view() const { return {text_, sizeof text_ - 1}; }
+    explicit operator bool() const { return at_ != 0; }
+    bool is_past(UnixMs now) const { return at_ <= now; }
+    void write(JsonText &json) const {
+        if (is_shown()) {
+            json.string({text_, sizeof text_ - 1});
+        } else {
+            json.null();
+        }
+    }
 
 private:
+    bool is_shown() const {
+        constexpr UnixMs kEndOf9999 = 253'402'300'799'999;
+        return at_ > 0 && at_ <= kEndOf9999;
+    }
     void put(size_t at, size_t digits, unsigned number) {
         for (size_t i = digits; i-- > 0; number /= 10) {
             text_[at + i] = static_cast<char>('0' + number % 10);
         }
     }
 
+    UnixMs at_;
     char text_[21] = "0000-00-00T00:00:00Z";
-};
-
-/// The expiry of a token as its bodies show it: a time, null where no calendar has one, or no member at all.
-struct Expiry {
-    UnixMs at;
-
-    explicit operator bool() const { return at != 0; }
-    void write(JsonText &json) const {
-        constexpr UnixMs kEndOf9999 = 253'402'300'799'999;
-        if (at < 0 || at > kEndOf9999) {
-            json.null();
-        } else {
-            json.string(TimeText{at}.view());
-        }
-    }
 };
 
 enum class Level : uint8_t { kTop, kCredentials };
@@ -68,16 +70,17 @@ bool is_own_member(std::string_view name, const record::TokenView &token, Level 
             (name == "scopes" && token.scope_count() != 0));
 }
 
-void write_credentials(JsonText &json, const record::TokenView &token, Level level, UnixMs now) {
+void write_credentials(JsonText &json, const record::TokenView &token, const Expiry &expiry, Level level,
+                       UnixMs now) {
     for (size_t i = 0; i < token.credential_count(); ++i) {
         const auto [name, value] = token.credential_at(i);
         if (name != kRefreshToken && !is_own_member(name, token, level) && encoding::is_utf8(name)) {
             json.name(name).string(value);
         }
     }
-    if (const Expiry expiry{token.expires_at()}) {
+    if (expiry) {
         expiry.write(json.name("expires_at"));
-        json.name("expired").boolean(expiry.at <= now);
+        json.name("expired").boolean(expiry.is_past(now));
     }
 }
 
@@ -95,11 +98,13 @@ void write_strategy(JsonText &json, const record::TokenView &token) {
 }  // namespace
 
 void write_token_body(JsonText &json, const record::TokenView &token, UnixMs now) {
+    const Expiry expiry(token.expires_at());
     json.open_object();
     if (token.strategy() == "oauth2") {
-        write_credentials(json, token, Level::kTop, now);  // repeated, for clients that read them there
+        write_credentials(json, token, expiry, Level::kTop,
+                          now);  // repeated, for clients that read them there
     }
-    if (const Expiry expiry{token.expires_at()}) {
+    if (expiry) {
         expiry.write(json.name("expiry"));
     }
     if (token.scope_count() != 0) {
@@ -111,7 +116,7 @@ void write_token_body(JsonText &json, const record::TokenView &token, UnixMs now
     }
     write_strategy(json.name("strategy"), token);
     json.name("credentials").open_object();
-    write_credentials(json, token, Level::kCredentials, now);
+    write_credentials(json, token, expiry, Level::kCredentials, now);
     json.close_object().close_object();
 }
 

@@ -1,6 +1,9 @@
 // UTF-8: see utf8.h.
 #include "shared/encoding/utf8.h"
 
+#include <cstdint>
+#include <cstring>
+
 namespace nexus::encoding {
 
 size_t utf8_length(std::string_view text) noexcept {
@@ -25,6 +28,13 @@ size_t utf8_length(std::string_view text) noexcept {
 }
 
 bool is_utf8(std::string_view text) noexcept {
+    constexpr uint64_t kHighBits = 0x8080'8080'8080'8080;
+    for (uint64_t word = 0; text.size() >= sizeof(word); text.remove_prefix(sizeof(word))) {
+        std::memcpy(&word, text.data(), sizeof(word));
+        if ((word & kHighBits) != 0) {
+            break;  // not ASCII any more
+        }
+    }
     while (!text.empty()) {
         const size_t length = utf8_length(text);
         if (length == 0) {
