@@ -12,6 +12,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
+#include "ngx_module/trace.h"
 
 namespace nexus::edge {
 
@@ -87,6 +88,10 @@ ngx_int_t begin(ngx_http_request_t *r, const LocConf &conf, Access *&started) {
     RequestCtx *ctx = ensure_request_ctx(r);
     void *place = ngx_palloc(r->pool, sizeof(Access));
     if (ctx == nullptr || place == nullptr) {
+        return NGX_ERROR;
+    }
+
+    if (settle_trace(r, static_cast<TraceMode>(conf.trace)) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -30,7 +30,7 @@ struct Access {
 
     Lookup caller_lookup;
     Lookup token_lookup;
-    Lookup refresh_lookup;                 // nexus_api refresh: after token_lookup
+    Lookup refresh_lookup;           // nexus_api refresh: after token_lookup
     Lookup *answer = &token_lookup;  // whichever of the two `token` is from
 
     std::string_view connection_id;

@@ -51,6 +51,7 @@ struct LocConf {
     ngx_flag_t debug_http;                 // nexus_debug_http
     ngx_msec_t body_time;                  // nexus_body_time, ms; 0 = off
     CorsConf cors;                         // nexus_cors and its siblings
+    ngx_uint_t trace;                      // nexus_trace: TraceMode
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&

@@ -11,6 +11,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/own_request.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/trace.h"
 #include "ngx_module/upstream_wrap.h"
 
 namespace nexus::edge {
@@ -183,7 +184,8 @@ ControlPlaneCall *make_question(ngx_http_request_t *r, const ControlPlaneAsker &
     auto *done =
         static_cast<ngx_http_post_subrequest_t *>(ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t)));
     if (uri.data == nullptr || args.data == nullptr || call == nullptr || done == nullptr ||
-        !put_on_request_id(r, asker.request_id)) {
+        !put_on_request_id(r, asker.request_id) ||
+        (asker.request != nullptr && copy_trace(asker.request, r) != NGX_OK)) {
         return nullptr;
     }
     ::new (call) ControlPlaneCall{};

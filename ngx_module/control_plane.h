@@ -53,6 +53,7 @@ struct ControlPlaneAsker {
     ngx_http_core_srv_conf_t *server = nullptr;  // whose nexus_control_plane is meant
     std::string_view request_id;                 // what both logs can be joined by; "" = a new one
     ngx_log_t *log = nullptr;
+    const ngx_http_request_t *request = nullptr;  // whose trace it belongs to; nullptr: nobody's
 };
 
 /// What nexusd said. Views are into the question's pool.

@@ -8,6 +8,7 @@
 #include "ngx_module/control_plane.h"
 #include "ngx_module/guard_directives.h"
 #include "ngx_module/redis/url.h"
+#include "ngx_module/trace.h"
 
 namespace nexus::edge {
 
@@ -187,6 +188,14 @@ ngx_command_t commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, body_time),
       nullptr },
+
+    // nexus_trace off | pass | on;   default: pass;   http, server, location
+    { ngx_string("nexus_trace"),
+      kEverywhere|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, trace),
+      trace_modes },
 
     // nexus_metrics;   location
     { ngx_string("nexus_metrics"),

@@ -6,6 +6,7 @@
 #include "ngx_module/conf.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/request_ctx.h"
 
 namespace nexus::edge {
 
@@ -147,6 +148,9 @@ ngx_int_t send_json_text(ngx_http_request_t *r, ngx_uint_t status, std::span<cha
 ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
     const ErrcInfo info = errc_info(refusal.errc);
     metrics::count_refusal(refusal.errc);
+    if (RequestCtx *ctx = request_ctx(r)) {
+        ctx->error = info.code;
+    }
 
     if (r->header_sent) {
         return NGX_ERROR;

@@ -217,12 +217,19 @@ void Fetch::go_to_control_plane() noexcept {
     fetches_.post_step(*this);
 }
 
-std::string_view Fetch::request_id() const noexcept {
+ngx_http_request_t *Fetch::first_request() const noexcept {
     if (ngx_queue_empty(&waiters_)) {
-        return {};
+        return nullptr;
     }
     const auto *first = ngx_queue_data(ngx_queue_head(&waiters_), Waiter, link);
-    ngx_http_request_t *r = first->lookup->request;
+    return first->lookup->request;
+}
+
+std::string_view Fetch::request_id() const noexcept {
+    ngx_http_request_t *r = first_request();
+    if (r == nullptr) {
+        return {};
+    }
     const ngx_http_variable_value_t *value =
         ngx_http_get_indexed_variable(r, static_cast<ngx_uint_t>(main_conf(r)->request_id_index));
     return value == nullptr || value->not_found
@@ -249,8 +256,8 @@ void Fetch::step() noexcept {
     question.refresh_above_generation = refresh_above_generation_;
     question.refresh_within_s =
         key_.purpose == Purpose::kEarly ? early_refresh_seconds(*fetches_.tools().conf.cache) : 0;
-    ControlPlaneCall *call =
-        ask_control_plane({server_, request_id(), fetches_.tools().log}, *control_plane_, question);
+    ControlPlaneCall *call = ask_control_plane({server_, request_id(), fetches_.tools().log, first_request()},
+                                               *control_plane_, question);
     if (call == nullptr) {
         finish({LookupStatus::kError, TokenSource::kNone, {}, 0});
         return;

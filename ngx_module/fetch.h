@@ -98,6 +98,7 @@ private:
     bool is_news() const noexcept;
     void let_others_go_on() noexcept;
     void put_off_check(ngx_msec_t ms) noexcept;
+    ngx_http_request_t *first_request() const noexcept;  // of those who wait; nullptr: none does
     std::string_view request_id() const noexcept;
     void on_answer(const ControlPlaneAnswer &answer) noexcept;
     void on_record_answer(const ControlPlaneAnswer &answer) noexcept;

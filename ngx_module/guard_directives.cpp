@@ -11,6 +11,7 @@
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
+#include "ngx_module/trace.h"
 
 namespace nexus::edge {
 
@@ -195,6 +196,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.allow_private = static_cast<PrivateNetworks *>(NGX_CONF_UNSET_PTR);
     conf.debug_http = NGX_CONF_UNSET;
     conf.body_time = NGX_CONF_UNSET_MSEC;
+    conf.trace = NGX_CONF_UNSET_UINT;
 }
 
 char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
@@ -217,6 +219,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     }
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
     ngx_conf_merge_msec_value(conf.body_time, prev.body_time, 0);
+    ngx_conf_merge_uint_value(conf.trace, prev.trace, static_cast<ngx_uint_t>(TraceMode::kPass));
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not
     // the result.

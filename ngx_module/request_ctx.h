@@ -3,6 +3,8 @@
 // that the new location authenticates and resolves for itself.
 #pragma once
 
+#include <string_view>
+
 #include "ngx_module/lookup.h"
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/upstream_wrap.h"
@@ -16,6 +18,7 @@ struct RequestCtx {
     UpstreamWrap upstream;        // upstream_wrap.cpp
     Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
     CorsRequest *cors = nullptr;  // cors.cpp: set on main requests where nexus_cors is on
+    std::string_view error;       // errors.cpp: the code of the refusal that was sent; static text
 };
 
 /// nullptr if the request has none (yet).

@@ -10,6 +10,9 @@
 #include "ngx_module/egress.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/request_ctx.h"
+#include "ngx_module/trace.h"
+#include "ngx_module/trace_parent.h"
 #include "ngx_module/upstream_wrap.h"
 #include "shared/connection/state.h"
 
@@ -58,6 +61,17 @@ std::string_view source_of(ngx_http_request_t *, const Access &access) {
     return {};
 }
 
+/// Like $request_time: seconds with milliseconds.
+std::string_view resolve_time_of(ngx_http_request_t *r, const Access &access) {
+    const uint64_t ms = access.waited_us / 1000;
+    auto *text = static_cast<u_char *>(ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4));
+    if (text == nullptr) {
+        return {};
+    }
+    const u_char *end = ngx_sprintf(text, "%uL.%03uL", ms / 1000, ms % 1000);
+    return {reinterpret_cast<const char *>(text), static_cast<size_t>(end - text)};
+}
+
 std::string_view ttl_of(ngx_http_request_t *r, const Access &access) {
     if (!access.token || access.token->expires_at() == 0) {
         return {};
@@ -96,13 +110,37 @@ ngx_int_t get_access_variable(ngx_http_request_t *r, ngx_http_variable_value_t *
     });
 }
 
+ngx_int_t get_error(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
+    const RequestCtx *ctx = request_ctx(r->main);
+    return set_text(v, ctx != nullptr ? ctx->error : std::string_view{});
+}
+
+ngx_int_t get_trace_id(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
+    const std::string_view parent = trace_parent(r->main);
+    return set_text(v, parent.empty() ? parent : trace_id_of(parent));
+}
+
+/// What is no visible ASCII as %XX, as a well-behaved client had sent it: logs are read as UTF-8.
+void append_visible(std::string &text, std::string_view bytes) {
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte > 0x20 && byte < 0x7f) {
+            text.push_back(c);
+        } else {
+            text.append({'%', kDigits[byte >> 4], kDigits[byte & 0x0f]});
+        }
+    }
+}
+
 /// The request line for logs: the names of query parameters stay, their values (codes, states, keys) become
 /// '*'.
 ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
     return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "a variable", [&] {
         const std::string_view uri = to_view(r->unparsed_uri);
         std::string text{to_view(r->method_name)};
-        text.append(" ").append(uri.substr(0, uri.find('?')));
+        text.append(" ");
+        append_visible(text, uri.substr(0, uri.find('?')));
 
         char separator = '?';
         std::string_view query = uri.substr(std::min(uri.find('?'), uri.size()));
@@ -112,7 +150,7 @@ ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
             const std::string_view pair = query.substr(0, end);
             const size_t equals = pair.find('=');
             text.append(1, separator);
-            text.append(equals == std::string_view::npos ? std::string_view{"*"} : pair.substr(0, equals));
+            append_visible(text, equals == std::string_view::npos ? "*" : pair.substr(0, equals));
             text.append(equals == std::string_view::npos ? "" : "=*");
             separator = '&';
             query.remove_prefix(end);
@@ -145,6 +183,9 @@ constexpr Variable kVariables[] = {
     {"nexus_state", get_access_variable, state_of},
     {"nexus_token_source", get_access_variable, source_of},
     {"nexus_token_ttl", get_access_variable, ttl_of},
+    {"nexus_resolve_time", get_access_variable, resolve_time_of},
+    {"nexus_error", get_error, nullptr},
+    {"nexus_trace_id", get_trace_id, nullptr},
     {"nexus_safe_request", get_safe_request, nullptr},
     {"nexus_cors", get_cors, nullptr},
     {"nexus_api_base_url", get_access_variable, base_url_of},
