@@ -28,6 +28,10 @@ constexpr std::array<ErrcInfo, static_cast<size_t>(Errc::kInternal) + 1> kTable 
     // who the caller is
     {Errc::kMissingApiKey, 401, "missing_api_key"},
     {Errc::kInvalidApiKey, 401, "invalid_api_key"},
+    {Errc::kMissingCredentials, 401, "missing_credentials"},
+    {Errc::kInvalidCredentials, 401, "invalid_credentials"},
+    {Errc::kInvalidToken, 401, "invalid_token"},
+    {Errc::kTooManyFailures, 429, "too_many_failed_attempts"},
     {Errc::kInsufficientGrant, 403, "insufficient_grant"},
     {Errc::kAccessDenied, 403, "access_denied"},
 
@@ -37,6 +41,7 @@ constexpr std::array<ErrcInfo, static_cast<size_t>(Errc::kInternal) + 1> kTable 
     {Errc::kConnectionNotFound, 404, "connection_not_found"},
     {Errc::kProviderNotFound, 404, "provider_not_found"},
     {Errc::kAgentNotFound, 404, "agent_not_found"},
+    {Errc::kIssuerNotFound, 404, "issuer_not_found"},
     {Errc::kProviderExists, 409, "provider_exists"},
     {Errc::kProviderAmbiguous, 409, "provider_ambiguous"},
     {Errc::kConflict, 409, "conflict"},

@@ -24,10 +24,14 @@ enum class Errc {
     kUnsupportedAuthType,  // this auth_type cannot be connected (yet)
 
     // who the caller is
-    kMissingApiKey,      // no key where one is needed
-    kInvalidApiKey,      // unknown, malformed, expired or revoked key
-    kInsufficientGrant,  // known caller, missing grant or scope
-    kAccessDenied,       // peer address outside ALLOWED_CIDRS
+    kMissingApiKey,       // no key where one is needed
+    kInvalidApiKey,       // unknown, malformed, expired or revoked key
+    kMissingCredentials,  // the same where keys are not the only way to say who one is
+    kInvalidCredentials,  // a certificate or a socket's peer that nobody is known by
+    kInvalidToken,        // a caller's JWT that was refused, or that no agent is known by
+    kTooManyFailures,     // too many failed attempts from this address
+    kInsufficientGrant,   // known caller, missing grant or scope
+    kAccessDenied,        // peer address outside ALLOWED_CIDRS
 
     // what was asked for
     kNotFound,            // no such route or object
@@ -35,6 +39,7 @@ enum class Errc {
     kConnectionNotFound,  // unknown, or of a workspace the caller may not see
     kProviderNotFound,
     kAgentNotFound,
+    kIssuerNotFound,       // no such trusted issuer of callers' JWTs
     kProviderExists,       // name taken
     kProviderAmbiguous,    // several providers answer to the name
     kConflict,             // the object changed underneath the caller

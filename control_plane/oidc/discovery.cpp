@@ -6,7 +6,7 @@ namespace nexus::control {
 namespace {
 
 using MetadataPtr = std::shared_ptr<const IssuerMetadata>;
-using KeysPtr = std::shared_ptr<const JwkSet>;
+using KeysPtr = std::shared_ptr<const jose::JwkSet>;
 
 template <typename T>
 ParsedDocument as_document(T parsed) {
@@ -14,7 +14,7 @@ ParsedDocument as_document(T parsed) {
 }
 
 Result<ParsedDocument> parse_keys(std::string_view body) {
-    Result<JwkSet> keys = JwkSet::parse(body);
+    Result<jose::JwkSet> keys = jose::JwkSet::parse(body);
     if (!keys) {
         return fail(keys.error());
     }
@@ -62,10 +62,19 @@ Result<MetadataPtr> Discovery::metadata(const IssuerSource &source, bool is_warm
 }
 
 Result<KeysPtr> Discovery::keys(const IssuerSource &source, std::string_view kid) {
-    return keys(source, kid, false);
+    HasKey has_key;
+    if (!kid.empty()) {
+        has_key = [kid](const void *keys) { return static_cast<const jose::JwkSet *>(keys)->has_kid(kid); };
+    }
+    return keys(source, std::move(has_key), false);
 }
 
-Result<KeysPtr> Discovery::keys(const IssuerSource &source, std::string_view kid, bool is_warm_up) {
+Result<KeysPtr> Discovery::newer_keys(const IssuerSource &source) {
+    return keys(
+        source, [](const void *) { return false; }, false);
+}
+
+Result<KeysPtr> Discovery::keys(const IssuerSource &source, HasKey has_key, bool is_warm_up) {
     std::string jwks_uri = source.jwks_uri;
     if (jwks_uri.empty()) {
         const Result<MetadataPtr> known = metadata(source, is_warm_up);
@@ -76,16 +85,15 @@ Result<KeysPtr> Discovery::keys(const IssuerSource &source, std::string_view kid
     }
     DocumentUse use = use_of_keys(source, jwks_uri);
     use.is_warm_up = is_warm_up;
-    if (!kid.empty()) {
-        use.has_key = [kid](const void *keys) { return static_cast<const JwkSet *>(keys)->has_kid(kid); };
-    }
-    return documents_.get(use).map(
-        [](const ParsedDocument &document) { return std::static_pointer_cast<const JwkSet>(document); });
+    use.has_key = std::move(has_key);
+    return documents_.get(use).map([](const ParsedDocument &document) {
+        return std::static_pointer_cast<const jose::JwkSet>(document);
+    });
 }
 
 bool Discovery::warm_up(const IssuerSource &source) {
     const bool has_metadata = metadata(source, true).has_value();
-    return keys(source, "", true).has_value() && has_metadata;
+    return keys(source, HasKey{}, true).has_value() && has_metadata;
 }
 
 }  // namespace nexus::control

@@ -107,7 +107,7 @@ Refusal check_subject(const json::Value &claims, const IdTokenExpectation &expec
 
 // Present is enough to be checked, though a token that comes through the back channel need not have it.
 Refusal check_hash(const json::Value &claims, std::string_view name, std::string_view value,
-                   const SignatureAlgorithm &algorithm, IdTokenRefusal refusal) {
+                   const jose::SignatureAlgorithm &algorithm, IdTokenRefusal refusal) {
     if (value.empty() || !claims.contains(name)) {
         return {};
     }
@@ -116,7 +116,7 @@ Refusal check_hash(const json::Value &claims, std::string_view name, std::string
     return hash && constant_time_equal(claim.as_string(), *hash) ? Refusal{} : refusal;
 }
 
-Refusal check_claims(const json::Value &claims, const SignatureAlgorithm &algorithm,
+Refusal check_claims(const json::Value &claims, const jose::SignatureAlgorithm &algorithm,
                      const IdTokenExpectation &expected) {
     Refusal found = check_issuer(claims, expected);
     const auto then = [&](auto check) {
@@ -138,15 +138,15 @@ Refusal check_claims(const json::Value &claims, const SignatureAlgorithm &algori
 
 }  // namespace
 
-Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys,
+Result<IdClaims> verify_id_token(std::string_view token, const jose::JwkSet &keys,
                                  const IdTokenExpectation &expected) {
-    return parse_jose_header(token, expected.algorithms).and_then([&](const JoseHeader &header) {
+    return parse_jose_header(token, expected.algorithms).and_then([&](const jose::JoseHeader &header) {
         return verify_id_token(token, header, keys, expected);
     });
 }
 
-Result<IdClaims> verify_id_token(std::string_view token, const JoseHeader &header, const JwkSet &keys,
-                                 const IdTokenExpectation &expected) {
+Result<IdClaims> verify_id_token(std::string_view token, const jose::JoseHeader &header,
+                                 const jose::JwkSet &keys, const IdTokenExpectation &expected) {
     const Result<json::Value> claims = signed_claims(token, header, keys);
     if (!claims) {
         return fail(claims.error());

@@ -41,11 +41,11 @@ struct IdClaims {
 
 /// errors kInvalidIdToken, with a message that names the check and a code of IdTokenRefusal as detail; never
 /// the token or what a claim says
-Result<IdClaims> verify_id_token(std::string_view token, const JwkSet &keys,
+Result<IdClaims> verify_id_token(std::string_view token, const jose::JwkSet &keys,
                                  const IdTokenExpectation &expected);
 /// The same with the header read before.
-Result<IdClaims> verify_id_token(std::string_view token, const JoseHeader &header, const JwkSet &keys,
-                                 const IdTokenExpectation &expected);
+Result<IdClaims> verify_id_token(std::string_view token, const jose::JoseHeader &header,
+                                 const jose::JwkSet &keys, const IdTokenExpectation &expected);
 
 /// The nonce of a token that was verified when it came; nullopt = it has none.
 std::optional<std::string> nonce_of_kept_id_token(std::string_view token);

@@ -77,6 +77,12 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
+/// One check, one code, whoever makes it.
+const Words &words_of(jose::Refusal refusal) {
+    return *std::find_if(kWords.begin(), kWords.end(),
+                         [&](const Words &words) { return words.code == jose::to_string(refusal); });
+}
+
 constexpr auto kAll = [] {
     std::array<IdTokenRefusal, kWords.size()> all{};
     std::transform(kWords.begin(), kWords.end(), all.begin(),
@@ -94,6 +100,10 @@ tl::unexpected<Error> refused(IdTokenRefusal refusal) {
     const Words &words = kWords[static_cast<size_t>(refusal)];
     return fail(Errc::kInvalidIdToken, "id_token refused: " + std::string{words.sentence},
                 std::string{words.code});
+}
+
+tl::unexpected<Error> refused(jose::Refusal refusal) {
+    return refused(words_of(refusal).refusal);
 }
 
 std::string_view refusal_code(const Error &error) noexcept {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "shared/jose/refusal.h"
 #include "shared/result.h"
 
 namespace nexus::control {
@@ -69,6 +70,8 @@ std::string_view to_string(IdTokenRefusal refusal) noexcept;
 
 /// kInvalidIdToken whose detail is the code, with a sentence as message.
 tl::unexpected<Error> refused(IdTokenRefusal refusal);
+/// The same for what shared/jose/ refused: up to jose::kLastOfJws.
+tl::unexpected<Error> refused(jose::Refusal refusal);
 
 /// The code of an error of verification; "internal" for one that is no refusal.
 std::string_view refusal_code(const Error &error) noexcept;

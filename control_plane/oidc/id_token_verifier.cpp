@@ -27,11 +27,11 @@ Result<IdClaims> IdTokenVerifier::verify(std::string_view token, const IssuerSou
 
 Result<IdClaims> IdTokenVerifier::verify_with_current_keys(std::string_view token, const IssuerSource &source,
                                                            const IdTokenExpectation &expected) const {
-    const Result<JoseHeader> header = parse_jose_header(token, expected.algorithms);
+    const Result<jose::JoseHeader> header = parse_jose_header(token, expected.algorithms);
     if (!header) {
         return fail(header.error());
     }
-    const Result<std::shared_ptr<const JwkSet>> keys = discovery_.keys(source, header->kid);
+    const Result<std::shared_ptr<const jose::JwkSet>> keys = discovery_.keys(source, header->kid);
     if (!keys) {
         return refused(IdTokenRefusal::kKeysUnavailable);  // why not is in discovery's log line
     }

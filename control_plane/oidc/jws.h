@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "control_plane/json/json.h"
-#include "control_plane/oidc/jwk_set.h"
+#include "control_plane/oidc/id_token_refusal.h"
+#include "shared/jose/compact.h"
+#include "shared/jose/jwk_set.h"
 #include "shared/result.h"
 
 namespace nexus::control {
@@ -16,18 +18,15 @@ namespace nexus::control {
 inline constexpr size_t kMaxJwsBytes = 16 * 1024;
 inline constexpr size_t kMaxJoseHeaderBytes = 8 * 1024;
 
-struct JoseHeader {
-    const SignatureAlgorithm *algorithm = nullptr;
-    std::string kid;  // "" = none
-};
-
 /// Reads the header alone, to learn which key is needed.
 /// accepted  names of algorithms; empty = all that are known
 /// errors    kInvalidIdToken, its detail a code of IdTokenRefusal, like below
-Result<JoseHeader> parse_jose_header(std::string_view token, std::span<const std::string> accepted = {});
+Result<jose::JoseHeader> parse_jose_header(std::string_view token,
+                                           std::span<const std::string> accepted = {});
 
 /// The claims of a token that one of `keys` signed.
 /// header  the token's own, as parse_jose_header read it
-Result<json::Value> signed_claims(std::string_view token, const JoseHeader &header, const JwkSet &keys);
+Result<json::Value> signed_claims(std::string_view token, const jose::JoseHeader &header,
+                                  const jose::JwkSet &keys);
 
 }  // namespace nexus::control

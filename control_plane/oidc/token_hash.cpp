@@ -9,7 +9,7 @@
 
 namespace nexus::control {
 
-Result<std::string> half_hash(std::string_view value, const SignatureAlgorithm &algorithm) {
+Result<std::string> half_hash(std::string_view value, const jose::SignatureAlgorithm &algorithm) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     size_t size = 0;
     const std::string hash{algorithm.hash};

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "control_plane/oidc/signature_algorithm.h"
+#include "shared/jose/signature_algorithm.h"
 #include "shared/result.h"
 
 namespace nexus::control {
@@ -12,6 +12,6 @@ namespace nexus::control {
 /// base64url of the left half of the digest of `value` by the hash of the token's own algorithm; SHA-512 for
 /// EdDSA with Ed25519 errors kCryptoFailure source OpenID Connect Core sections 3.1.3.6 (at_hash)
 /// and 3.3.2.11 (c_hash)
-Result<std::string> half_hash(std::string_view value, const SignatureAlgorithm &algorithm);
+Result<std::string> half_hash(std::string_view value, const jose::SignatureAlgorithm &algorithm);
 
 }  // namespace nexus::control

@@ -86,11 +86,11 @@ Result<json::Value> UserInfo::claims_of(const UserInfoRequest &request, const Ht
 
 // Section 5.3.2: a signed answer says for whom it is and who says so; times are not among what it must have.
 Result<json::Value> UserInfo::signed_claims_of(const UserInfoRequest &request, std::string_view token) const {
-    const Result<JoseHeader> header = parse_jose_header(token, request.accepted_algorithms);
+    const Result<jose::JoseHeader> header = parse_jose_header(token, request.accepted_algorithms);
     if (!header) {
         return unusable(header.error().detail);
     }
-    const Result<std::shared_ptr<const JwkSet>> keys = keys_(request.source, header->kid);
+    const Result<std::shared_ptr<const jose::JwkSet>> keys = keys_(request.source, header->kid);
     if (!keys) {
         return fail(keys.error());
     }

@@ -8,8 +8,8 @@
 
 #include "control_plane/http/http_client.h"
 #include "control_plane/oidc/identity_claims.h"
-#include "control_plane/oidc/jwk_set.h"
 #include "control_plane/oidc/settings.h"
+#include "shared/jose/jwk_set.h"
 #include "shared/result.h"
 #include "shared/secret.h"
 
@@ -30,8 +30,8 @@ public:
     using Send = std::function<Result<HttpResponse>(const Make &make)>;
 
     /// Discovery::keys
-    using Keys =
-        std::function<Result<std::shared_ptr<const JwkSet>>(const IssuerSource &, std::string_view kid)>;
+    using Keys = std::function<Result<std::shared_ptr<const jose::JwkSet>>(const IssuerSource &,
+                                                                           std::string_view kid)>;
 
     explicit UserInfo(Keys keys) : keys_(std::move(keys)) {}
 

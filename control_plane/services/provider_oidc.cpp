@@ -5,7 +5,7 @@
 #include <iterator>
 #include <set>
 
-#include "control_plane/oidc/jwk_set.h"
+#include "shared/jose/jwk_set.h"
 
 namespace nexus::control {
 
@@ -69,7 +69,7 @@ void read_algorithms(json::ObjectReader &reader, OidcSettings &out) {
     out.accepted_algorithms = reader.strings_or_empty("accepted_algorithms", 16, 16);
     const std::set<std::string> distinct(out.accepted_algorithms.begin(), out.accepted_algorithms.end());
     for (const std::string &name : out.accepted_algorithms) {
-        if (find_signature_algorithm(name) == nullptr) {
+        if (jose::find_signature_algorithm(name) == nullptr) {
             reader.refuse(
                 "accepted_algorithms",
                 "must hold signature algorithms with public keys: RS256, PS256, ES256 and the like; "

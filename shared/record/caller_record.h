@@ -1,5 +1,6 @@
-// The caller record: who an API key belongs to and what it may do; sealed like a token record, found under
-// the SHA-256 of the whole key, so that the key itself is never stored or sent on.
+// The caller record: who an API key or an identity belongs to and what it may do; sealed like a token record,
+// found under the SHA-256 of the whole key, so that the key itself is never stored or sent on, or of the
+// identity's text (caller/identity.h).
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct CallerRecord {
     std::string agent_id;
     std::string workspace_id;
     std::string name;
-    std::string key_id;      // the public part of nxa_<id>_<secret>
+    std::string key_id;      // the public part of nxa_<id>_<secret>, or an identity's id
     std::string key_sha256;  // 64 hex digits, the Redis key's tag
     CallerState state = CallerState::kActive;
     uint64_t generation = 0;

@@ -1,20 +1,29 @@
 // The clear header and the seal around a record's payload. What the payload means is token_record's and
-// caller_record's business.
+// caller_record's and issuer_record's
+// business.
 #include "shared/record/envelope.h"
 
 #include <openssl/crypto.h>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "shared/connection/state.h"
 #include "shared/crypto/random.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/issuer_record.h"
+#include "shared/redis/keys.h"
 
 namespace nexus::record {
 
 namespace {
 
-constexpr std::string_view kTokenMagic = "NXTR";
-constexpr std::string_view kCallerMagic = "NXCR";
+constexpr size_t kMagicBytes = 4;
+constexpr std::array<std::pair<Kind, std::string_view>, 3> kMagics{{
+    {Kind::kToken, "NXTR"},
+    {Kind::kCaller, "NXCR"},
+    {Kind::kIssuer, "NXIR"},
+}};
 constexpr size_t kMagicAt = 0, kVersionAt = 4, kStateAt = 5, kReservedAt = 6, kKeyIdAt = 8,
                  kGenerationAt = 16, kExpiresAtAt = 24, kNonceAt = 32;
 constexpr size_t kMaxRedisKeyBytes = 256;
@@ -36,11 +45,30 @@ uint64_t get_u64(const char *in) {
 }
 
 bool is_state(Kind kind, uint8_t state) {
-    if (kind == Kind::kToken) {
-        return connection::to_state(state).has_value();
+    switch (kind) {
+        case Kind::kToken:
+            return connection::to_state(state).has_value();
+        case Kind::kCaller:
+            return state == static_cast<uint8_t>(CallerState::kActive) ||
+                   state == static_cast<uint8_t>(CallerState::kRevoked);
+        case Kind::kIssuer:
+            return state == static_cast<uint8_t>(IssuerState::kTrusted) ||
+                   state == static_cast<uint8_t>(IssuerState::kRemoved);
     }
-    return state == static_cast<uint8_t>(CallerState::kActive) ||
-           state == static_cast<uint8_t>(CallerState::kRevoked);
+    return false;
+}
+
+std::string_view magic_of(Kind kind) {
+    return kMagics[static_cast<size_t>(kind) - 1].second;
+}
+
+std::optional<Kind> kind_of(std::string_view magic) {
+    for (const auto &[kind, known] : kMagics) {
+        if (known == magic) {
+            return kind;
+        }
+    }
+    return std::nullopt;
 }
 
 /// Generations and times fit signed 64 bits, as in the database and in JSON.
@@ -50,8 +78,7 @@ bool is_in_range(const Header &header) {
 
 std::array<char, kHeaderBytes> serialise(const Header &header) {
     std::array<char, kHeaderBytes> bytes{};
-    const std::string_view magic = header.kind == Kind::kToken ? kTokenMagic : kCallerMagic;
-    std::memcpy(bytes.data() + kMagicAt, magic.data(), magic.size());
+    std::memcpy(bytes.data() + kMagicAt, magic_of(header.kind).data(), kMagicBytes);
     bytes[kVersionAt] = static_cast<char>(kVersion);
     bytes[kStateAt] = static_cast<char>(header.state);
     std::memcpy(bytes.data() + kKeyIdAt, header.key_id.data(), header.key_id.size());
@@ -82,12 +109,24 @@ tl::unexpected<Error> malformed(std::string message) {
 
 }  // namespace
 
+std::string redis_key(Kind kind, std::string_view id) {
+    switch (kind) {
+        case Kind::kToken:
+            return redis::token_key(id);
+        case Kind::kCaller:
+            return redis::caller_key(id);
+        case Kind::kIssuer:
+            break;
+    }
+    return redis::issuer_key(id);
+}
+
 Result<Header> parse_header(std::string_view sealed) {
     if (sealed.size() < kOverheadBytes || sealed.size() > kMaxRecordBytes) {
         return malformed("a sealed record has 72 to 32768 bytes");
     }
-    const std::string_view magic = sealed.substr(kMagicAt, kTokenMagic.size());
-    if (magic != kTokenMagic && magic != kCallerMagic) {
+    const std::optional<Kind> kind = kind_of(sealed.substr(kMagicAt, kMagicBytes));
+    if (!kind) {
         return malformed("these bytes are no sealed record");
     }
     if (static_cast<uint8_t>(sealed[kVersionAt]) != kVersion) {
@@ -98,7 +137,7 @@ Result<Header> parse_header(std::string_view sealed) {
     }
 
     Header header{};
-    header.kind = magic == kTokenMagic ? Kind::kToken : Kind::kCaller;
+    header.kind = *kind;
     header.state = static_cast<uint8_t>(sealed[kStateAt]);
     std::memcpy(header.key_id.data(), sealed.data() + kKeyIdAt, header.key_id.size());
     header.generation = get_u64(sealed.data() + kGenerationAt);

@@ -1,9 +1,9 @@
-// The sealed record's clear header, shared by token and caller records: enough to decide on state and expiry
-// without opening the box. Little-endian. The whole header and the Redis key are the associated data.
+// The sealed record's clear header, shared by token, caller and issuer records: enough to decide on state and
+// expiry without opening the box. Little-endian. The whole header and the Redis key are the associated data.
 //
-//   0  4  magic        "NXTR" token record, "NXCR" caller record
+//   0  4  magic        "NXTR" token record, "NXCR" caller record, "NXIR" issuer record
 //   4  1  version      1
-//   5  1  state        connection::State, or CallerState
+//   5  1  state        connection::State, CallerState, or IssuerState
 //   6  2  reserved     0
 //   8  8  key id       which cache key sealed it
 //  16  8  generation   only grows
@@ -30,7 +30,11 @@ inline constexpr size_t kOverheadBytes = kHeaderBytes + crypto::kXaesTagBytes;
 inline constexpr size_t kMaxRecordBytes = 32'768;  // sealed; both sides refuse larger ones
 inline constexpr uint8_t kVersion = 1;
 
-enum class Kind : uint8_t { kToken = 1, kCaller = 2 };
+enum class Kind : uint8_t { kToken = 1, kCaller = 2, kIssuer = 3 };
+
+/// The Redis key of a record, and its name in the associated data.
+/// id  connection id, or 64 hexadecimal digits
+std::string redis_key(Kind kind, std::string_view id);
 
 struct Header {
     Kind kind;

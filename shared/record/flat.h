@@ -1,4 +1,4 @@
-// What both record kinds need of FlatBuffers: a builder whose memory is wiped, verification with limits, and
+// What all record kinds need of FlatBuffers: a builder whose memory is wiped, verification with limits, and
 // string access that treats an absent field as empty. For .cpp files of this folder only.
 #pragma once
 

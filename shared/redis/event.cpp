@@ -32,9 +32,8 @@ tl::unexpected<Error> malformed(std::string detail) {
 
 std::string to_json(const Event &event) {
     // Ids are hexadecimal digits and dashes: nothing to escape.
-    const std::string_view kind = event.kind == EventKind::kToken ? "token" : "agent";
     std::string json;
-    json.append(R"({"kind":")").append(kind);
+    json.append(R"({"kind":")").append(to_string(event.kind));
     json.append(R"(","id":")").append(event.id);
     json.append(R"(","generation":)").append(std::to_string(event.generation)).append("}");
     return json;
@@ -49,20 +48,20 @@ Result<Event> parse_event(std::string_view json) {
         return malformed("not a JSON object");
     }
 
-    const std::string_view kind = string_member(root.get(), "kind");
+    const std::optional<EventKind> kind = parse_event_kind(string_member(root.get(), "kind"));
     const std::string_view id = string_member(root.get(), "id");
     const json_t *generation = json_object_get(root.get(), "generation");
-    if (kind != "token" && kind != "agent") {
+    if (!kind) {
         return malformed("kind");
     }
     if (!json_is_integer(generation) || json_integer_value(generation) < 0) {
         return malformed("generation");
     }
-    if (kind == "token" ? !encoding::is_canonical_uuid(id) : !encoding::is_sha256_hex(id)) {
+    if (*kind == EventKind::kToken ? !encoding::is_canonical_uuid(id) : !encoding::is_sha256_hex(id)) {
         return malformed("id");
     }
     return Event{
-        .kind = kind == "token" ? EventKind::kToken : EventKind::kCaller,
+        .kind = *kind,
         .id = std::string{id},
         .generation = static_cast<uint64_t>(json_integer_value(generation)),
     };

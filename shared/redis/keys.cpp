@@ -1,6 +1,9 @@
 // Key names only; who reads and writes them lives in the two halves.
 #include "shared/redis/keys.h"
 
+#include <array>
+#include <utility>
+
 namespace nexus::redis {
 
 namespace {
@@ -12,7 +15,26 @@ std::string tagged(std::string_view prefix, std::string_view id) {
     return key;
 }
 
+constexpr std::array<std::pair<EventKind, std::string_view>, 3> kKinds{{
+    {EventKind::kToken, "token"},
+    {EventKind::kCaller, "agent"},
+    {EventKind::kIssuer, "issuer"},
+}};
+
 }  // namespace
+
+std::string_view to_string(EventKind kind) noexcept {
+    return kKinds[static_cast<size_t>(kind) - 1].second;
+}
+
+std::optional<EventKind> parse_event_kind(std::string_view name) noexcept {
+    for (const auto &[kind, known] : kKinds) {
+        if (known == name) {
+            return kind;
+        }
+    }
+    return std::nullopt;
+}
 
 std::string token_key(std::string_view connection_id) {
     return tagged("nexus:tok:", connection_id);
@@ -20,6 +42,10 @@ std::string token_key(std::string_view connection_id) {
 
 std::string caller_key(std::string_view api_key_sha256) {
     return tagged("nexus:agent:", api_key_sha256);
+}
+
+std::string issuer_key(std::string_view issuer_sha256) {
+    return tagged("nexus:issuer:", issuer_sha256);
 }
 
 }  // namespace nexus::redis

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,19 +14,24 @@ inline constexpr std::string_view kEventChannel = "nexus:events";
 
 std::string token_key(std::string_view connection_id);    // nexus:tok:{<connection_id>}
 std::string caller_key(std::string_view api_key_sha256);  // nexus:agent:{<64 hex digits>}
+std::string issuer_key(std::string_view issuer_sha256);   // nexus:issuer:{<64 hex digits>}
 
-enum class EventKind : uint8_t { kToken = 1, kCaller = 2 };
+enum class EventKind : uint8_t { kToken = 1, kCaller = 2, kIssuer = 3 };
+
+/// "token", "agent", "issuer"
+std::string_view to_string(EventKind kind) noexcept;
+std::optional<EventKind> parse_event_kind(std::string_view name) noexcept;
 
 struct Event {
     EventKind kind;
-    std::string id;  // connection id, or SHA-256 hex of the API key
+    std::string id;  // connection id, or SHA-256 hex of the API key, identity or issuer
     uint64_t generation;
 };
 
-/// `{"kind":"token"|"agent","id":"...","generation":N}`
+/// `{"kind":"token"|"agent"|"issuer","id":"...","generation":N}`
 std::string to_json(const Event &event);
 /// Unknown members are ignored (newer writers). The id must be a lower-case UUID (token) or 64 lower-case
-/// hexadecimal digits (agent). errors kMalformedRecord
+/// hexadecimal digits (agent, issuer). errors kMalformedRecord
 Result<Event> parse_event(std::string_view json);
 
 /// Writes a sealed record unless the stored one is newer, and publishes the event; one script, one slot.

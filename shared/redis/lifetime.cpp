@@ -5,6 +5,7 @@
 
 #include "shared/connection/state.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/issuer_record.h"
 
 namespace nexus::redis {
 
@@ -23,7 +24,10 @@ int64_t record_lifetime_ms(const record::Header &header, UnixMs now) noexcept {
         }
         return header.expires_at == 0 ? kDay : left;
     }
-    if (header.state == static_cast<uint8_t>(record::CallerState::kRevoked)) {
+    const auto ended = header.kind == record::Kind::kIssuer
+                           ? static_cast<uint8_t>(record::IssuerState::kRemoved)
+                           : static_cast<uint8_t>(record::CallerState::kRevoked);
+    if (header.state == ended) {
         return kDay;
     }
     return header.expires_at == 0 ? kHour : std::min(kHour, left);

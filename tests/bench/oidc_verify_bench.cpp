@@ -37,8 +37,7 @@ void require(bool condition, const char *what) {
 
 // As long as Google's: an id_token of a little more than a kilobyte.
 std::string claims() {
-    const std::string at_hash =
-        *control::half_hash(kAccessToken, *control::find_signature_algorithm("RS256"));
+    const std::string at_hash = *control::half_hash(kAccessToken, *jose::find_signature_algorithm("RS256"));
     return R"({"iss":"https://accounts.google.com","azp":"1234.apps.googleusercontent.com",)"
            R"("aud":"1234.apps.googleusercontent.com","sub":"110169484474386276334","hd":"example.com",)"
            R"("email":"jane@example.com","email_verified":true,"nonce":"n-0S6_WzA2Mj","name":"Jane Doe",)"
@@ -70,7 +69,7 @@ double each(int iterations, Work work) {
 void run(int rounds, int iterations) {
     const test::Forger key = test::Forger::rsa();
     const std::string token = key.token("RS256", R"({"alg":"RS256","kid":"k1","typ":"JWT"})", claims());
-    const control::JwkSet keys = control::JwkSet::parse(R"({"keys":[)" + key.jwk("k1") + "]}").value();
+    const jose::JwkSet keys = jose::JwkSet::parse(R"({"keys":[)" + key.jwk("k1") + "]}").value();
     const control::IdTokenExpectation expected = expectation();
     const std::string text = token.substr(0, token.rfind('.'));
     const std::string signature = *encoding::base64url_decode(token.substr(text.size() + 1));

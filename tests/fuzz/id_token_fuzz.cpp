@@ -17,8 +17,8 @@ constexpr std::string_view kKeys =
     R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},{"kid":"o","kty":"OKP","crv":"Ed25519",)"
     R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
 
-const JwkSet &keys() {
-    static const JwkSet set = JwkSet::parse(kKeys).value();
+const jose::JwkSet &keys() {
+    static const jose::JwkSet set = jose::JwkSet::parse(kKeys).value();
     return set;
 }
 

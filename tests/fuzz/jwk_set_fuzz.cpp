@@ -1,24 +1,24 @@
 // Key sets as a provider publishes them. What is kept can be chosen by its kid or is ambiguous; a key with a
 // fault is never chosen.
-#include "control_plane/oidc/jwk_set.h"
+#include "shared/jose/jwk_set.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    using namespace nexus::control;
+    namespace jose = nexus::jose;
     using nexus::fuzz::require;
     const std::string_view text = nexus::fuzz::as_text(data, size);
     for (const std::string &candidate : {std::string{text}, R"({"keys":[)" + std::string{text} + "]}"}) {
-        const nexus::Result<JwkSet> set = JwkSet::parse(candidate);
+        const nexus::Result<jose::JwkSet> set = jose::JwkSet::parse(candidate);
         if (!set) {
             require(set.error().errc == nexus::Errc::kProviderError);
             continue;
         }
-        require(set->usable() <= set->size() && set->size() <= JwkSet::kMaxKeys);
+        require(set->usable() <= set->size() && set->size() <= jose::JwkSet::kMaxKeys);
         size_t chosen = 0;
-        for (const SignatureAlgorithm &algorithm : signature_algorithms()) {
+        for (const jose::SignatureAlgorithm &algorithm : jose::signature_algorithms()) {
             const auto key = set->choose("", algorithm);
             if (key) {
-                require((*key)->fault == KeyFault::kNone && ((*key)->cjose || (*key)->ed25519));
+                require((*key)->fault == jose::KeyFault::kNone && (*key)->key);
                 require((*key)->kid.empty() || set->has_kid((*key)->kid));
                 ++chosen;
             }

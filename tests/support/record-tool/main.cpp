@@ -5,6 +5,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "shared/caller/identity.h"
 #include "shared/encoding/base64.h"
 #include "shared/encoding/hex.h"
 #include "shared/redis/keys.h"
@@ -16,11 +17,12 @@ namespace {
 
 constexpr std::string_view kUsage = R"(usage: nexus-record seal-token  [--nonce HEX] < JSON   > BASE64
        nexus-record seal-caller [--nonce HEX] < JSON   > BASE64
+       nexus-record seal-issuer [--nonce HEX] < JSON   > BASE64
        nexus-record open REDIS_KEY            < BASE64 > JSON
 
 Seals records as nexusd does and opens them as the edge does. Keys come from the environment: CACHE_KEY (base64 of
 32 bytes, seals) and CACHE_KEYS_PREVIOUS (comma separated, only open). A record is bound to its Redis key:
-nexus:tok:{<connection_id>} or nexus:agent:{<key_sha256>}. --nonce fixes the 24-byte nonce; for golden vectors only.
+nexus:tok:{<connection_id>}, nexus:agent:{<key_sha256>} or nexus:issuer:{<sha256>}. --nonce fixes the 24-byte nonce; for golden vectors only.
 
 Token records: connection_id, workspace_id, provider_id, provider, state (pending, active, attention, failed,
 expired, revoked), generation, expires_at, refreshable, strategy, strategy_config {}, credentials {}, api_base_url,
@@ -28,6 +30,8 @@ allowed_hosts [], scopes [], attention_reason, reconnect_url.
 Caller records: agent_id, workspace_id, name, key_id, key_sha256 (64 hexadecimal digits), state (active, revoked),
 generation, expires_at, grants [] (token:use, token:read, connection:create, connection:refresh, admin),
 connections [], providers [].
+Issuer records: issuer, workspace_id, state (trusted, removed), generation, audiences [], algorithms [], jwks (text),
+leeway_s, max_age_s.
 Times are Unix milliseconds; 0 = does not expire. state is needed, other members may be absent; unknown ones are
 refused.
 
@@ -65,6 +69,16 @@ Result<Payload> encode(std::string_view command, const json_t *object) {
         }
         return record::encode_token(*token).map([&](Secret bytes) {
             return Payload{header_of(*token), redis::token_key(token->connection_id), std::move(bytes)};
+        });
+    }
+    if (command == "seal-issuer") {
+        Result<record::IssuerRecord> issuer = issuer_from_json(object);
+        if (!issuer) {
+            return tl::unexpected(std::move(issuer).error());
+        }
+        return record::encode_issuer(*issuer).map([&](Secret bytes) {
+            return Payload{header_of(*issuer), redis::issuer_key(caller::issuer_sha256(issuer->issuer)),
+                           std::move(bytes)};
         });
     }
     Result<record::CallerRecord> caller = caller_from_json(object);
@@ -116,6 +130,11 @@ Result<std::string> open(const crypto::Keyring &keyring, std::string_view redis_
             return dump(to_json(view).get());
         });
     }
+    if (header.kind == record::Kind::kIssuer) {
+        return record::parse_issuer(header, payload->view()).map([](const record::IssuerRecord &issuer) {
+            return dump(to_json(issuer).get());
+        });
+    }
     return record::CallerView::parse(header, payload->view()).map([&](const record::CallerView &view) {
         return dump(to_json(header, view).get());
     });
@@ -129,7 +148,7 @@ int report(const Error &error) {
 
 int run(int argc, char **argv) {
     const std::string_view command = argc > 1 ? argv[1] : "";
-    const bool seals = command == "seal-token" || command == "seal-caller";
+    const bool seals = command == "seal-token" || command == "seal-caller" || command == "seal-issuer";
     if (command == "--help" || command == "-h") {
         std::cout << kUsage;
         return 0;

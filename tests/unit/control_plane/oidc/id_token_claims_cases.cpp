@@ -128,7 +128,7 @@ void subjects(RefusalCases &cases) {
 
 void hashes(RefusalCases &cases) {
     const auto half = [](const char *value, const char *alg) {
-        return '"' + *control::half_hash(value, *control::find_signature_algorithm(alg)) + '"';
+        return '"' + *control::half_hash(value, *jose::find_signature_algorithm(alg)) + '"';
     };
     const Adjust given = [](IdTokenExpectation &expected) {
         expected.access_token = "access-1";

@@ -19,7 +19,7 @@ void PrintTo(const RefusalCase &one, std::ostream *out) {
 
 namespace {
 
-using control::JwkSet;
+using jose::JwkSet;
 
 const RefusalCases &all_cases() {
     static const RefusalCases all = [] {
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Table, IdTokenRefusalTest, testing::ValuesIn(all_cases(
 // The same cases are no use if a good token is refused too.
 TEST(IdTokenRefusals, TheTokenThatTheyAreMadeOfIsGood) {
     const Result<JwkSet> keys = JwkSet::parse(provider_keys().set());
-    for (const auto &algorithm : control::signature_algorithms()) {
+    for (const auto &algorithm : jose::signature_algorithms()) {
         const auto got = control::verify_id_token(token_of(Claims(), algorithm.name), *keys, expectation());
         ASSERT_TRUE(got) << algorithm.name << ": " << got.error().message;
         EXPECT_EQ(got->subject, "alice");

@@ -12,8 +12,8 @@ namespace nexus::test {
 namespace {
 
 using control::IdClaims;
-using control::JwkSet;
 using control::verify_id_token;
+using jose::JwkSet;
 
 std::string outcome(const std::string &token, const IdTokenExpectation &expected = expectation(),
                     const std::string &keys = provider_keys().set()) {
@@ -51,7 +51,7 @@ TEST(IdToken, Rfc8037AppendixA4) {
 
 // OpenID Connect Core appendix A.4 (c_hash of its example; RS256) and A.3 (at_hash).
 TEST(IdToken, HashesOfTheStandardsExamples) {
-    const auto &rs256 = *control::find_signature_algorithm("RS256");
+    const auto &rs256 = *jose::find_signature_algorithm("RS256");
     EXPECT_EQ(control::half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", rs256),
               "77QmUPtjPfzWtF2AnpK9RQ");
     EXPECT_EQ(control::half_hash("Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk", rs256),
@@ -62,7 +62,7 @@ TEST(IdToken, HashesByTheTokensOwnAlgorithm) {
     IdTokenExpectation expected = expectation();
     expected.access_token = "access-1";
     expected.code = "code-1";
-    for (const auto &algorithm : control::signature_algorithms()) {
+    for (const auto &algorithm : jose::signature_algorithms()) {
         const Claims claims = Claims()
                                   .text("at_hash", *control::half_hash("access-1", algorithm))
                                   .text("c_hash", *control::half_hash("code-1", algorithm));

@@ -49,7 +49,7 @@ Claims google_claims() {
     claims.set("email_verified", "true").text("name", "Jane Doe").text("given_name", "Jane");
     claims.text("family_name", "Doe").text("picture", "https://lh3.googleusercontent.com/a/photo=s96-c");
     return claims.text("at_hash",
-                       *control::half_hash(kAccessToken, *control::find_signature_algorithm("RS256")));
+                       *control::half_hash(kAccessToken, *jose::find_signature_algorithm("RS256")));
 }
 
 std::string google_token(const Claims &claims) {

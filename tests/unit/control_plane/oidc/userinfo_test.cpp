@@ -26,9 +26,9 @@ protected:
             return response;
         };
         const UserInfo userinfo(
-            [this](const IssuerSource &, std::string_view) -> Result<std::shared_ptr<const JwkSet>> {
-                Result<JwkSet> keys = JwkSet::parse(R"({"keys":[)" + key_.public_jwk() + "]}");
-                return std::make_shared<const JwkSet>(std::move(*keys));
+            [this](const IssuerSource &, std::string_view) -> Result<std::shared_ptr<const jose::JwkSet>> {
+                Result<jose::JwkSet> keys = jose::JwkSet::parse(R"({"keys":[)" + key_.public_jwk() + "]}");
+                return std::make_shared<const jose::JwkSet>(std::move(*keys));
             });
         UserInfoRequest request{"https://i.example/me", "alice", "c", {}};
         request.source.issuer = "https://i.example";

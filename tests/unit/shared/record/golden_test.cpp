@@ -43,6 +43,9 @@ std::string opened_json(const Vector &vector, std::string_view sealed) {
     if (header.kind == Kind::kToken) {
         return tests::dump(tests::to_json(TokenView::parse(header, payload.view()).value()).get());
     }
+    if (header.kind == Kind::kIssuer) {
+        return tests::dump(tests::to_json(parse_issuer(header, payload.view()).value()).get());
+    }
     return tests::dump(tests::to_json(header, CallerView::parse(header, payload.view()).value()).get());
 }
 
@@ -53,6 +56,10 @@ std::string resealed(const Vector &vector, Kind kind) {
         const TokenRecord token = tests::token_from_json(vector.record.get()).value();
         header = header_of(token);
         payload = encode_token(token).value();
+    } else if (kind == Kind::kIssuer) {
+        const IssuerRecord issuer = tests::issuer_from_json(vector.record.get()).value();
+        header = header_of(issuer);
+        payload = encode_issuer(issuer).value();
     } else {
         const CallerRecord caller = tests::caller_from_json(vector.record.get()).value();
         header = header_of(caller);
@@ -106,9 +113,10 @@ TEST_P(GoldenVector, EveryChangeIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Version1, GoldenVector,
                          testing::Values(Golden{"token-record.json", Kind::kToken},
-                                         Golden{"caller-record.json", Kind::kCaller}),
+                                         Golden{"caller-record.json", Kind::kCaller},
+                                         Golden{"issuer-record.json", Kind::kIssuer}),
                          [](const auto &test) {
-                             return test.param.kind == Kind::kToken ? "Token" : "Caller";
+                             return std::string(test.param.file, std::strcspn(test.param.file, "-"));
                          });
 
 TEST(RecordJson, RefusesUnknownMembersAndWrongTypes) {

@@ -10,6 +10,7 @@ constexpr const char *kId = "6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01";
 TEST(RedisKeys, AreTaggedForOneSlot) {
     EXPECT_EQ(token_key(kId), "nexus:tok:{6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01}");
     EXPECT_EQ(caller_key("abc"), "nexus:agent:{abc}");
+    EXPECT_EQ(issuer_key("abc"), "nexus:issuer:{abc}");
 }
 
 TEST(Event, BothWays) {
@@ -25,6 +26,7 @@ TEST(Event, BothWays) {
     EXPECT_EQ(caller.kind, EventKind::kCaller);
     EXPECT_EQ(caller.id, hash);
     EXPECT_EQ(caller.generation, uint64_t{INT64_MAX});
+    EXPECT_EQ(parse_event(to_json({EventKind::kIssuer, hash, 1})).value().kind, EventKind::kIssuer);
 }
 
 TEST(Event, IgnoresMembersOfNewerWriters) {

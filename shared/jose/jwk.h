@@ -1,19 +1,19 @@
-// One published key (RFC 7517): public RSA and EC keys by cjose, Ed25519 (RFC 8037), which cjose does not
-// know, by OpenSSL. A key that must not verify is kept by its name and fault alone, so that a token that
-// names it can be told what is wrong with it.
+// One published key (RFC 7517, RFC 7518 section 6, RFC 8037): RSA, EC and Ed25519, by OpenSSL. A key that
+// must not verify is kept by its name and fault alone, so that a token that names it can be told what is
+// wrong with it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "control_plane/json/json.h"
-#include "control_plane/oidc/signature_algorithm.h"
+#include "shared/jose/signature_algorithm.h"
 
-struct _cjose_jwk_int;
 struct evp_pkey_st;
+struct json_t;
 
-namespace nexus::control {
+namespace nexus::jose {
 
 enum class KeyFault : uint8_t {
     kNone,
@@ -23,9 +23,6 @@ enum class KeyFault : uint8_t {
     kMalformed,  // no key, or of no type that we know
 };
 
-struct ReleaseCjoseJwk {
-    void operator()(_cjose_jwk_int *key) const noexcept;
-};
 struct ReleasePkey {
     void operator()(evp_pkey_st *key) const noexcept;
 };
@@ -36,8 +33,7 @@ struct Jwk {
     std::string alg;    // "" = any that fits
     std::string curve;  // EC and OKP
     KeyFault fault = KeyFault::kMalformed;
-    std::unique_ptr<_cjose_jwk_int, ReleaseCjoseJwk> cjose;  // RSA, EC
-    std::unique_ptr<evp_pkey_st, ReleasePkey> ed25519;       // OKP
+    std::unique_ptr<evp_pkey_st, ReleasePkey> key;
 
     bool fits(const SignatureAlgorithm &algorithm) const noexcept {
         return fault == KeyFault::kNone && kty == algorithm.kty && curve == algorithm.curve &&
@@ -45,7 +41,15 @@ struct Jwk {
     }
 };
 
-/// Never fails: see Jwk::fault.
-Jwk read_jwk(const json::Value &jwk);
+/// Never fails: see Jwk::fault. jwk  any JSON value, or nullptr
+Jwk read_jwk(const json_t *jwk);
 
-}  // namespace nexus::control
+/// A usable key's public members and nothing else: what may be handed on.
+json_t *public_jwk(const json_t *jwk);
+
+/// Did the key sign it? signature  as a JWS has it: of ECDSA the two numbers side by side
+/// Its length must be the algorithm's (RFC 7518 section 3.4).
+bool verify_signature(const Jwk &key, const SignatureAlgorithm &algorithm, std::string_view signed_text,
+                      std::string_view signature);
+
+}  // namespace nexus::jose

@@ -1,16 +1,18 @@
-// A provider's published signing keys (RFC 7517), and which of them must have signed. Fetching and caching is
-// discovery.h's business.
+// An issuer's published signing keys (RFC 7517), and which of them must have signed. Fetching and caching
+// them is the control plane's business.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
-#include "control_plane/oidc/id_token_refusal.h"
-#include "control_plane/oidc/jwk.h"
-#include "control_plane/oidc/signature_algorithm.h"
+#include "shared/jose/jwk.h"
+#include "shared/jose/refusal.h"
+#include "shared/jose/signature_algorithm.h"
 #include "shared/result.h"
 
-namespace nexus::control {
+namespace nexus::jose {
 
 class JwkSet {
 public:
@@ -22,15 +24,18 @@ public:
     bool has_kid(std::string_view kid) const noexcept;
     /// The key that must have signed: of those with this kid, or of all where the token has none (OpenID
     /// Connect Core section 10.1), the only one that fits.
-    tl::expected<const Jwk *, IdTokenRefusal> choose(std::string_view kid,
-                                                     const SignatureAlgorithm &algorithm) const noexcept;
+    tl::expected<const Jwk *, Refusal> choose(std::string_view kid,
+                                              const SignatureAlgorithm &algorithm) const noexcept;
     size_t size() const noexcept { return keys_.size(); }
     size_t usable() const noexcept;
+    /// A JWK Set of the usable keys, their public members only, the same text for the same keys.
+    const std::string &public_text() const noexcept { return public_text_; }
 
     static constexpr size_t kMaxKeys = 64;
 
 private:
     std::vector<Jwk> keys_;
+    std::string public_text_;
 };
 
-}  // namespace nexus::control
+}  // namespace nexus::jose

@@ -1,10 +1,10 @@
 // The algorithms of signatures: see signature_algorithm.h.
-#include "control_plane/oidc/signature_algorithm.h"
+#include "shared/jose/signature_algorithm.h"
 
 #include <algorithm>
 #include <array>
 
-namespace nexus::control {
+namespace nexus::jose {
 
 namespace {
 
@@ -33,4 +33,4 @@ std::span<const SignatureAlgorithm> signature_algorithms() noexcept {
     return kAlgorithms;
 }
 
-}  // namespace nexus::control
+}  // namespace nexus::jose

@@ -1,12 +1,13 @@
-// The algorithms that a provider's JWS may be signed with: RS, PS and ES of RFC 7518 section 3.1, EdDSA of
+// The algorithms that a JWS may be signed with: RS, PS and ES of RFC 7518 section 3.1, EdDSA of
 // RFC 8037 with Ed25519. `none` and the HS family are not among them, so that neither an unsigned token nor
 // one "signed" with a public key's text can pass.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
-namespace nexus::control {
+namespace nexus::jose {
 
 /// What a signature algorithm demands of its key.
 struct SignatureAlgorithm {
@@ -23,4 +24,4 @@ const SignatureAlgorithm *find_signature_algorithm(std::string_view name) noexce
 
 std::span<const SignatureAlgorithm> signature_algorithms() noexcept;
 
-}  // namespace nexus::control
+}  // namespace nexus::jose

@@ -1,0 +1,46 @@
+// GCRA: see gcra.h. Intervals, burst and cost are bounded so that no product leaves 63 bits.
+#include "shared/ratelimit/gcra.h"
+
+#include <algorithm>
+
+namespace nexus::ratelimit {
+
+namespace {
+
+constexpr Micros kNever = INT64_MAX / 4;
+
+Micros times(Micros interval, int64_t count) noexcept {
+    return count > kNever / interval ? kNever : interval * count;
+}
+
+}  // namespace
+
+Limit make_limit(int64_t requests, Micros period, int64_t burst) noexcept {
+    const Micros interval =
+        std::clamp<Micros>(period / std::max<int64_t>(requests, 1), 1, kMaxEmissionInterval);
+    return {interval, times(interval, std::clamp<int64_t>(burst, 0, kMaxBurst))};
+}
+
+Decision decide(const Limit &limit, Micros theoretical_arrival_time, Micros now, int64_t cost) noexcept {
+    const int64_t asked = std::clamp<int64_t>(cost, 0, kMaxCost);
+    const Micros capacity = limit.burst_tolerance + limit.emission_interval;  // what may be owed at most
+    // A value from beyond that is no value of this limit's: a smaller one was configured, or a clock was
+    // wrong.
+    const Micros known = std::min(theoretical_arrival_time, now + capacity);
+    const Micros owed = std::max<Micros>(known - now, 0);
+    const Micros wanted = owed + times(limit.emission_interval, std::max<int64_t>(asked, 1));
+
+    Decision out;
+    out.is_allowed = wanted <= capacity;
+    const Micros owed_after = out.is_allowed && asked > 0 ? wanted : owed;
+    out.theoretical_arrival_time = now + owed_after;
+    out.reset_after = owed_after;
+    out.remaining = (capacity - owed_after) / limit.emission_interval;
+    if (!out.is_allowed) {
+        const Micros too_much = wanted - capacity;
+        out.retry_after = too_much <= owed ? too_much : 0;
+    }
+    return out;
+}
+
+}  // namespace nexus::ratelimit
