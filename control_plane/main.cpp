@@ -122,6 +122,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
         return fail_start("listen", started.error());
     }
     process.keeper.start();
+    process.issuer_keeper.start();
     process.scheduler.start();
     log::info("started", {{"version", kVersion},
                           {"address", config.listen},
@@ -141,6 +142,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     server.stop(std::chrono::seconds(config.shutdown_grace_s));
     process.scheduler.stop();
     process.engine.stop(std::chrono::seconds(config.shutdown_grace_s));
+    process.issuer_keeper.stop();
     process.keeper.stop();
     process.drainer.stop();
     process.audit.stop();

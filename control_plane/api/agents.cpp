@@ -1,4 +1,6 @@
-// Routes of agents and their keys.
+// Routes of agents, their keys and their identities.
+#include <cstdlib>
+
 #include "control_plane/api/api.h"
 #include "control_plane/api/keys.h"
 #include "control_plane/api/render.h"
@@ -33,6 +35,33 @@ json::Value agent_json(const store::Agent &agent) {
                                             : "active")
         .set("created_at", to_rfc3339(agent.created_at));
     return out;
+}
+
+// The members that the kind has, and that were given.
+json::Value identity_json(const store::AgentIdentity &identity) {
+    json::Value out = json::Value::object();
+    out.set("id", identity.id).set("kind", caller::to_string(identity.kind));
+    switch (identity.kind) {
+        case caller::Method::kMtls:
+            out.set("san", identity.subject);
+            break;
+        case caller::Method::kPeer:
+            out.set("uid", int64_t{std::strtoll(identity.subject.c_str(), nullptr, 10)});
+            break;
+        default:
+            out.set("issuer", identity.issuer).set("subject", identity.subject);
+    }
+    out.set("created_at", to_rfc3339(identity.created_at));
+    set_time(out, "last_used_at", identity.last_used_at);
+    return out;
+}
+
+json::Value identities_json(const std::vector<store::AgentIdentity> &identities) {
+    json::Value items = json::Value::array();
+    for (const store::AgentIdentity &identity : identities) {
+        items.append(identity_json(identity));
+    }
+    return items;
 }
 
 Result<Response> create(ApiContext &context, const Request &request, const Caller &caller) {
@@ -91,7 +120,7 @@ Result<Response> get(ApiContext &context, const Request &request, const Caller &
                 keys.append(key_json(key, context.clock()));
             }
             json::Value out = agent_json(details.agent);
-            out.set("keys", std::move(keys));
+            out.set("keys", std::move(keys)).set("identities", identities_json(details.identities));
             return Response::json(200, out);
         });
 }
@@ -161,6 +190,45 @@ Result<Response> remove_key(ApiContext &context, const Request &request, const C
         .map([] { return Response::json(200, json::Value::object().set("message", "Key revoked")); });
 }
 
+Result<Response> add_identity(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<json::Value> body = request.json_body();
+    if (!body) {
+        return fail(body.error());
+    }
+    json::ObjectReader reader(*body);
+    IdentityRequest wish;
+    wish.kind = reader.required_string("kind", 16);
+    wish.issuer = reader.string_or("issuer", "", caller::kMaxIssuerBytes);
+    wish.subject = reader.string_or("subject", "", caller::kMaxSubjectBytes);
+    wish.san = reader.string_or("san", "", caller::kMaxSanBytes);
+    const bool has_uid = reader.has("uid");
+    const int64_t uid = reader.integer_or("uid", 0, 0, 0xffff'fffe);
+    if (has_uid) {
+        wish.uid = uid;
+    }
+    if (Result<void> finished = reader.finish(); !finished) {
+        return fail(finished.error());
+    }
+    return context.agents.add_identity(caller, std::string{request.path_parameter("id")}, wish)
+        .map([](const store::AgentIdentity &identity) {
+            return Response::json(201, identity_json(identity));
+        });
+}
+
+Result<Response> list_identities(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.agents.list_identities(caller, std::string{request.path_parameter("id")})
+        .map([](const std::vector<store::AgentIdentity> &identities) {
+            return Response::json(200, page_json(identities_json(identities), ""));
+        });
+}
+
+Result<Response> remove_identity(ApiContext &context, const Request &request, const Caller &caller) {
+    return context.agents
+        .remove_identity(caller, std::string{request.path_parameter("id")},
+                         std::string{request.path_parameter("identity_id")})
+        .map([] { return Response::json(200, json::Value::object().set("message", "Identity removed")); });
+}
+
 }  // namespace
 
 Routes agent_routes(ApiContext &context) {
@@ -175,6 +243,10 @@ Routes agent_routes(ApiContext &context) {
          bind(context, remove_key)},
         {"POST", "/admin/agents/{id}/keys/{key_id}/rotate", control(Scope::kAgentsWrite),
          bind(context, rotate_key)},
+        {"POST", "/admin/agents/{id}/identities", control(Scope::kAgentsWrite), bind(context, add_identity)},
+        {"GET", "/admin/agents/{id}/identities", control(Scope::kAgentsRead), bind(context, list_identities)},
+        {"DELETE", "/admin/agents/{id}/identities/{identity_id}", control(Scope::kAgentsWrite),
+         bind(context, remove_identity)},
     };
 }
 

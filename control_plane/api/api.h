@@ -17,6 +17,7 @@
 #include "control_plane/services/consent_service.h"
 #include "control_plane/services/control_key_service.h"
 #include "control_plane/services/import_service.h"
+#include "control_plane/services/issuer_service.h"
 #include "control_plane/services/last_used.h"
 #include "control_plane/services/provider_service.h"
 #include "control_plane/services/token_service.h"
@@ -41,6 +42,7 @@ struct ApiContext {
     const RecordBuilder &records;
     const ReconnectLinks &links;
     AgentService &agents;
+    IssuerService &issuers;
     ConnectionService &connections;
     ControlKeyService &control_keys;
     WorkspaceService &workspaces;
@@ -73,6 +75,7 @@ Routes gateway_routes(ApiContext &context);
 Routes connection_routes(ApiContext &context);
 Routes import_routes(ApiContext &context);
 Routes agent_routes(ApiContext &context);
+Routes issuer_routes(ApiContext &context);
 Routes control_key_routes(ApiContext &context);
 Routes workspace_routes(ApiContext &context);
 Routes edge_routes(ApiContext &context);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "control_plane/api/api.h"
+#include "shared/encoding/record_id.h"
 
 namespace nexus::control {
 
@@ -49,10 +50,6 @@ Result<Response> refresh(ApiContext &context, const Request &request, const Call
     return sealed_token(context, context.tokens.refresh_for_edge(caller, id, *generation));
 }
 
-bool is_sha256_hex(std::string_view text) {
-    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 // 404, not 401: the edge's own key is good, the key it asks about is not known.
 Response unknown_agent_key(const Request &request) {
     Response response =
@@ -62,9 +59,55 @@ Response unknown_agent_key(const Request &request) {
     return response;
 }
 
+Result<Response> sealed_issuer(ApiContext &context, const Request &request, const Caller &caller,
+                               const Result<record::IssuerRecord> &record) {
+    if (!record) {
+        return fail(record.error());
+    }
+    if (!record->workspace_id.empty() && !caller.may_enter(record->workspace_id)) {
+        return fail(Errc::kIssuerNotFound, "there is no such issuer");
+    }
+    context.drainer.offer(redis::EventKind::kIssuer, request.path_parameter("issuer_sha256"));
+    return record::seal_issuer(*context.config.cache_keys, *record).map([](const std::string &sealed) {
+        return record_response(sealed);
+    });
+}
+
+Result<std::string> read_issuer_hash(const Request &request) {
+    std::string hash{request.path_parameter("issuer_sha256")};
+    if (!encoding::is_sha256_hex(hash)) {
+        return fail(Errc::kInvalidRequest, "the issuer's SHA-256 must be 64 lower-case hexadecimal digits");
+    }
+    return hash;
+}
+
+Result<Response> issuer(ApiContext &context, const Request &request, const Caller &caller) {
+    const Result<std::string> hash = read_issuer_hash(request);
+    return hash ? sealed_issuer(context, request, caller, context.records.issuer(*hash)) : fail(hash.error());
+}
+
+// The edge has a token whose key it lacks.
+Result<Response> refresh_issuer(ApiContext &context, const Request &request, const Caller &caller) {
+    const Result<std::string> hash = read_issuer_hash(request);
+    if (!hash) {
+        return fail(hash.error());
+    }
+    const Result<std::optional<int64_t>> generation = read_generation(request);
+    if (!generation) {
+        return fail(generation.error());
+    }
+    const Result<record::IssuerRecord> known = context.records.issuer(*hash);
+    if (!known || (!known->workspace_id.empty() && !caller.may_enter(known->workspace_id))) {
+        return sealed_issuer(context, request, caller, known);
+    }
+    return sealed_issuer(
+        context, request, caller,
+        context.issuers.look_for_keys(*hash, generation->value_or(INT64_MAX)).map(record_of));
+}
+
 Result<Response> agent(ApiContext &context, const Request &request, const Caller &caller) {
     std::string hash{request.path_parameter("key_sha256")};
-    if (!is_sha256_hex(hash)) {
+    if (!encoding::is_sha256_hex(hash)) {
         return fail(Errc::kInvalidRequest, "the key's SHA-256 must be 64 lower-case hexadecimal digits");
     }
     Result<record::CallerRecord> record = context.records.caller(hash);
@@ -106,6 +149,8 @@ Routes edge_routes(ApiContext &context) {
         {"GET", "/edge/tokens/{id}", kEdge, token},
         {"POST", "/edge/tokens/{id}/refresh", kEdge, forced},
         {"GET", "/edge/agents/{key_sha256}", kEdge, caller_record},
+        {"GET", "/edge/issuers/{issuer_sha256}", kEdge, bind(context, issuer)},
+        {"POST", "/edge/issuers/{issuer_sha256}/refresh", kEdge, bind(context, refresh_issuer)},
     };
 }
 

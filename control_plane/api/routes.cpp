@@ -7,10 +7,9 @@ namespace nexus::control {
 
 Routes all_routes(ApiContext &context) {
     Routes all;
-    for (auto *group :
-         {provider_routes, flow_routes, connect_routes, gateway_routes, connection_routes, import_routes,
-          agent_routes, control_key_routes, workspace_routes, edge_routes, vault_routes, audit_routes,
-          probe_routes}) {
+    for (auto *group : {provider_routes, flow_routes, connect_routes, gateway_routes, connection_routes,
+                        import_routes, agent_routes, issuer_routes, control_key_routes, workspace_routes,
+                        edge_routes, vault_routes, audit_routes, probe_routes}) {
         Routes routes = group(context);
         std::move(routes.begin(), routes.end(), std::back_inserter(all));
     }

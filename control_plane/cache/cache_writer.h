@@ -9,6 +9,7 @@
 #include "control_plane/config/config.h"
 #include "shared/clock.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/issuer_record.h"
 #include "shared/record/token_record.h"
 #include "shared/result.h"
 
@@ -25,6 +26,7 @@ enum class WriteOutcome : uint8_t {
 /// How long a record lives in Redis, from `now`; 0 or less = not worth writing.
 int64_t token_lifetime_ms(const record::TokenRecord &record, UnixMs now) noexcept;
 int64_t caller_lifetime_ms(const record::CallerRecord &record, UnixMs now) noexcept;
+int64_t issuer_lifetime_ms(const record::IssuerRecord &record) noexcept;
 
 class CacheWriter {
 public:
@@ -32,6 +34,7 @@ public:
     /// errors kCacheUnavailable; kMalformedRecord, kCryptoFailure (sealing)
     virtual Result<WriteOutcome> write_token(const record::TokenRecord &record) = 0;
     virtual Result<WriteOutcome> write_caller(const record::CallerRecord &record) = 0;
+    virtual Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) = 0;
     /// errors kCacheUnavailable
     virtual Result<void> ping() = 0;
 };
@@ -51,6 +54,7 @@ public:
 
     Result<WriteOutcome> write_token(const record::TokenRecord &record) override;
     Result<WriteOutcome> write_caller(const record::CallerRecord &record) override;
+    Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) override;
     Result<void> ping() override;
 
 private:

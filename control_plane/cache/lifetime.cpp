@@ -12,4 +12,8 @@ int64_t caller_lifetime_ms(const record::CallerRecord &record, UnixMs now) noexc
     return redis::record_lifetime_ms(record::header_of(record), now);
 }
 
+int64_t issuer_lifetime_ms(const record::IssuerRecord &record) noexcept {
+    return redis::record_lifetime_ms(record::header_of(record), 0);
+}
+
 }  // namespace nexus::control

@@ -64,6 +64,9 @@ Result<WriteOutcome> OutboxDrainer::Impl::send(const CacheRecord &record) {
     if (const auto *token = std::get_if<record::TokenRecord>(&record)) {
         return writer.write_token(*token);
     }
+    if (const auto *issuer = std::get_if<record::IssuerRecord>(&record)) {
+        return writer.write_issuer(*issuer);
+    }
     return writer.write_caller(std::get<record::CallerRecord>(record));
 }
 

@@ -13,7 +13,7 @@
 
 namespace nexus::control {
 
-using CacheRecord = std::variant<record::TokenRecord, record::CallerRecord>;
+using CacheRecord = std::variant<record::TokenRecord, record::CallerRecord, record::IssuerRecord>;
 
 /// Builds the record of an outbox row from the database as it is now; nullopt: there is nothing to write (the
 /// row goes). Called from the drainer's thread and from `flush`. errors are retried later

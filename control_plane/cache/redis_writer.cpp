@@ -1,6 +1,7 @@
 // RedisWriter: seal, then one script call that guards the generation and publishes the event.
 #include "control_plane/cache/redis_connection.h"
 #include "control_plane/metrics/metrics.h"
+#include "shared/caller/identity.h"
 #include "shared/redis/keys.h"
 
 #include <hiredis/hiredis.h>
@@ -89,6 +90,17 @@ Result<WriteOutcome> RedisWriter::write_caller(const record::CallerRecord &recor
     const redis::Event event{redis::EventKind::kCaller, record.key_sha256, record.generation};
     return impl_->counted("agent",
                           impl_->write(event, redis::caller_key(record.key_sha256), *sealed, lifetime));
+}
+
+Result<WriteOutcome> RedisWriter::write_issuer(const record::IssuerRecord &record) {
+    Result<std::string> sealed = record::seal_issuer(*impl_->keys, record);
+    if (!sealed) {
+        return fail(sealed.error());
+    }
+    const redis::Event event{redis::EventKind::kIssuer, caller::issuer_sha256(record.issuer),
+                             record.generation};
+    return impl_->counted(
+        "issuer", impl_->write(event, redis::issuer_key(event.id), *sealed, issuer_lifetime_ms(record)));
 }
 
 Result<void> RedisWriter::ping() {

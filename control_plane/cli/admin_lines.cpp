@@ -74,6 +74,53 @@ void add_agent(CLI::App &agent, const Grammar &grammar) {
     grammar.runs(end, agent_key_revoke);
 }
 
+void add_identity(CLI::App &agent, const Grammar &grammar) {
+    AdminOptions &options = grammar.options;
+    CLI::App *identity =
+        agent.add_subcommand("identity", "What an agent is known by beside its keys")->require_subcommand(1);
+    CLI::App *add =
+        identity->add_subcommand("add", "Let the agent be known by a token, a certificate or a user");
+    grammar.takes_id(add, "Agent");
+    CLI::App *who = add->add_option_group("who")->require_option(1);
+    CLI::Option *issuer = who->add_option("--issuer", options.issuer, "Trusted issuer of its JWTs");
+    who->add_option("--san", options.san, "Name in its certificate, such as DNS:a.example");
+    who->add_option("--uid", options.uid, "User id at the other end of a Unix socket")
+        ->check(CLI::NonNegativeNumber);
+    issuer->needs(add->add_option("--subject", options.subject, "sub of its JWTs")->needs(issuer));
+    grammar.runs(add, agent_identity_add);
+    CLI::App *list = identity->add_subcommand("list", "List them, newest first");
+    grammar.takes_id(list, "Agent");
+    grammar.runs(list, agent_identity_list);
+    CLI::App *remove = identity->add_subcommand("remove", "Take one away");
+    grammar.takes_id(remove, "Agent");
+    remove->add_option("IDENTITY_ID", options.key_id, "As `list` shows it")->required();
+    grammar.runs(remove, agent_identity_remove);
+}
+
+void add_issuer(CLI::App &app, const Grammar &grammar) {
+    AdminOptions &options = grammar.options;
+    CLI::App *issuer = app.add_subcommand("issuer", "Issuers of callers' JWTs")->require_subcommand(1);
+    CLI::App *trust = issuer->add_subcommand("trust", "Trust an issuer");
+    trust->add_option("ISSUER", options.issuer, "https URL, as its tokens write it")->required();
+    trust->add_option("--audience", options.audiences, "That its tokens must name; may be repeated")
+        ->required();
+    trust
+        ->add_option("--algorithm", options.algorithms,
+                     "That may sign them (RS256, ES256, EdDSA); may be repeated")
+        ->delimiter(',');
+    trust->add_option("--workspace", options.workspace, "Whose agents they may name");
+    CLI::Option *uri =
+        trust->add_option("--jwks-uri", options.jwks_uri, "Where its keys are, if not by discovery");
+    trust->add_option("--jwks", options.jwks_file, "File with its keys (JWK Set)")->excludes(uri);
+    grammar.runs(trust, issuer_trust);
+    CLI::App *list = issuer->add_subcommand("list", "List trusted issuers, newest first");
+    list->add_option("--workspace", options.workspace, "Only those of this workspace");
+    grammar.runs(list, issuer_list);
+    CLI::App *remove = issuer->add_subcommand("remove", "Trust an issuer no longer");
+    grammar.takes_id(remove, "Issuer");
+    grammar.runs(remove, issuer_remove);
+}
+
 void add_key(CLI::App &app, const Grammar &grammar) {
     AdminOptions &options = grammar.options;
     CLI::App *key = app.add_subcommand("key", "Scoped control-plane keys")->require_subcommand(1);
@@ -114,6 +161,8 @@ void add_workspace(CLI::App &app, const Grammar &grammar) {
 void add_admin_commands(CLI::App &app, CLI::App &agent, AdminOptions &options, const Choose &choose) {
     const Grammar grammar{options, choose};
     add_agent(agent, grammar);
+    add_identity(agent, grammar);
+    add_issuer(app, grammar);
     add_key(app, grammar);
     add_workspace(app, grammar);
 }

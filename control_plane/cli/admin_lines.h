@@ -1,4 +1,5 @@
-// The grammar of nexusctl's commands about callers: agents' keys, control-plane keys, workspaces.
+// The grammar of nexusctl's commands about callers: agents' keys and identities, issuers of
+// their tokens, control-plane keys, workspaces.
 #pragma once
 
 #include <functional>
@@ -29,9 +30,18 @@ struct AdminOptions {
     std::vector<std::string> scopes;
     int64_t expires_in_s = 0;
     int64_t overlap_s = -1;  // -1 = the control plane's default
+    std::string issuer;
+    std::string subject;
+    std::string san;
+    int64_t uid = -1;  // -1 = none
+    std::vector<std::string> audiences;
+    std::vector<std::string> algorithms;
+    std::string jwks_uri;
+    std::string jwks_file;
 };
 
-/// Adds `agent show|update|revoke`, `agent key ...`, `key ...` and `workspace ...`.
+/// Adds `agent show|update|revoke`, `agent key ...`, `agent identity ...`, `issuer ...`, `key ...` and
+/// `workspace ...`.
 /// agent   the subcommand `agent`; choose  marks a subcommand as one that runs a command
 void add_admin_commands(CLI::App &app, CLI::App &agent, AdminOptions &options,
                         const std::function<void(CLI::App *, Command)> &choose);
@@ -42,6 +52,14 @@ int agent_revoke(const Client &client, const Output &output, const AdminOptions 
 int agent_key_add(const Client &client, const Output &output, const AdminOptions &options);
 int agent_key_rotate(const Client &client, const Output &output, const AdminOptions &options);
 int agent_key_revoke(const Client &client, const Output &output, const AdminOptions &options);
+
+int agent_identity_add(const Client &client, const Output &output, const AdminOptions &options);
+int agent_identity_list(const Client &client, const Output &output, const AdminOptions &options);
+int agent_identity_remove(const Client &client, const Output &output, const AdminOptions &options);
+
+int issuer_trust(const Client &client, const Output &output, const AdminOptions &options);
+int issuer_list(const Client &client, const Output &output, const AdminOptions &options);
+int issuer_remove(const Client &client, const Output &output, const AdminOptions &options);
 
 int key_create(const Client &client, const Output &output, const AdminOptions &options);
 int key_list(const Client &client, const Output &output, const AdminOptions &options);

@@ -74,6 +74,8 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       connects(*database, vault, discovery, signer, endpoint, callbacks, consents, captures, config, clock),
       tokens(*database, records, engine, audit, clock, &metrics),
       agents(*database, drainer, clock),
+      issuers(*database, discovery, drainer, clock),
+      issuer_keeper(issuers),
       connections(*database, vault, UpstreamRevoker(vault, discovery, endpoint), drainer, clock),
       control_keys(*database, clock),
       workspaces(*database, drainer, clock),
@@ -83,8 +85,8 @@ Process::Process(const Config &the_config, Metrics &the_metrics,
       audit_log(*database),
       authenticator(*database, config.control_keys, clock, &last_used),
       gate(authenticator, config.networks, &refusals),
-      context{config,       *database,  redis,     drainer, metrics,       clock,    providers, consents,
-              callbacks,    captures,   connects,  tokens,  records,       links,    agents,    connections,
-              control_keys, workspaces, last_used, imports, vault_service, audit_log} {}
+      context{config,      *database,    redis,      drainer,   metrics, clock,         providers, consents,
+              callbacks,   captures,     connects,   tokens,    records, links,         agents,    issuers,
+              connections, control_keys, workspaces, last_used, imports, vault_service, audit_log} {}
 
 }  // namespace nexus::control

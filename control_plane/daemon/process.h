@@ -7,6 +7,7 @@
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oidc/document_keeper.h"
 #include "control_plane/refresh/scheduler.h"
+#include "control_plane/services/issuer_keeper.h"
 #include "control_plane/services/janitor.h"
 #include "shared/forward_clock.h"
 
@@ -49,6 +50,8 @@ struct Process {
     ConnectService connects;
     TokenService tokens;
     AgentService agents;
+    IssuerService issuers;
+    IssuerKeeper issuer_keeper;
     ConnectionService connections;
     ControlKeyService control_keys;
     WorkspaceService workspaces;

@@ -7,18 +7,21 @@ namespace nexus::control {
 
 namespace {
 
-// A key of the agent is worth the agent's grants.
 Result<void> check_gift(const Caller &caller, const store::Agent &agent, UnixMs expires_at, UnixMs now) {
     if (expires_at != 0 && expires_at <= now) {
         return fail(Errc::kInvalidRequest, "member expires_in_s must end in the future", "expires_in_s");
     }
+    return check_credential_gift(caller, agent);
+}
+
+}  // namespace
+
+Result<void> check_credential_gift(const Caller &caller, const store::Agent &agent) {
     if (!caller.may_give(agent.grants)) {
         return fail(Errc::kInsufficientGrant, "this key cannot give grants that it does not have itself");
     }
     return {};
 }
-
-}  // namespace
 
 store::AgentKey stored_form(const NewKey &key, const std::string &agent_id) {
     store::AgentKey out;

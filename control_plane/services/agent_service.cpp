@@ -1,4 +1,4 @@
-// Agents and their API keys: see agent_service.h.
+// Agents themselves: see agent_service.h. Keys are agent_keys.cpp's, identities agent_identities.cpp's.
 #include "control_plane/services/agent_service.h"
 
 #include <algorithm>
@@ -146,7 +146,12 @@ Result<AgentDetails> AgentService::get(const Caller &caller, const std::string &
     if (!keys) {
         return fail(keys.error());
     }
-    return AgentDetails{std::move(*agent), std::move(*keys)};
+    Result<std::vector<store::AgentIdentity>> identities =
+        store::agent_identities::list(database_, agent->id);
+    if (!identities) {
+        return fail(identities.error());
+    }
+    return AgentDetails{std::move(*agent), std::move(*keys), std::move(*identities)};
 }
 
 Result<store::Agent> AgentService::update(const Caller &caller, const std::string &id,
@@ -210,9 +215,9 @@ Result<store::Agent> AgentService::change(const Caller &caller, const std::strin
 
 // At once, in this thread: who revokes a key expects the next call with it to fail.
 void AgentService::publish(const store::Agent &agent) {
-    Result<std::vector<store::AgentKey>> keys = store::agents::list_keys(database_, agent.id);
-    for (size_t i = 0; keys && i < keys->size(); ++i) {
-        if (!drainer_.flush(redis::EventKind::kCaller, (*keys)[i].sha256, agent.generation)) {
+    Result<std::vector<std::string>> hashes = store::agents::list_hashes(database_, agent.id);
+    for (size_t i = 0; hashes && i < hashes->size(); ++i) {
+        if (!drainer_.flush(redis::EventKind::kCaller, (*hashes)[i], agent.generation)) {
             break;  // Redis is away: the drainer goes on with the rest
         }
     }

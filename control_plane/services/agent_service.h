@@ -1,4 +1,5 @@
-// Agents and their API keys. A key is shown once, when it is made; only its SHA-256 is kept.
+// Agents, their API keys and their identities. A key is shown once, when it is made; only its SHA-256 is
+// kept.
 #pragma once
 
 #include <functional>
@@ -9,6 +10,7 @@
 #include "control_plane/cache/outbox_drainer.h"
 #include "control_plane/services/api_key.h"
 #include "control_plane/services/caller.h"
+#include "control_plane/store/agent_identity_repository.h"
 #include "control_plane/store/database.h"
 #include "shared/clock.h"
 
@@ -39,10 +41,23 @@ struct NewAgent {
 struct AgentDetails {
     store::Agent agent;
     std::vector<store::AgentKey> keys;
+    std::vector<store::AgentIdentity> identities;
+};
+
+/// Who an agent is beside its keys. Which members count depends on the kind.
+struct IdentityRequest {
+    std::string kind;            // "jwt", "mtls" or "peer"
+    std::string issuer;          // jwt: a trusted one
+    std::string subject;         // jwt
+    std::string san;             // mtls: URI:..., DNS:... or email:...
+    std::optional<int64_t> uid;  // peer
 };
 
 /// The row of a key: its digest instead of its text.
 store::AgentKey stored_form(const NewKey &key, const std::string &agent_id);
+
+/// A key or an identity of the agent is worth the agent's grants. errors kInsufficientGrant
+Result<void> check_credential_gift(const Caller &caller, const store::Agent &agent);
 
 /// Every call is within the caller's workspace: what is not there for him is kAgentNotFound. Nobody gives
 /// grants, nor keys of an agent with grants, that he does not have himself (Caller::may_give).
@@ -70,6 +85,16 @@ public:
     Result<RotatedKey> rotate_key(const Caller &caller, const std::string &id, const std::string &key_id,
                                   UnixMs overlap_ms, UnixMs expires_at);
     Result<void> remove_key(const Caller &caller, const std::string &id, const std::string &key_id);
+
+    /// Names that everybody shares (certificates, user ids, subjects of issuers of the whole installation)
+    /// are given by keys that are not bound to a workspace; else one workspace could take another's. errors
+    /// kAgentNotFound, kInvalidRequest (names the member), kMissingFields, kInsufficientGrant, kConflict
+    /// (somebody is known by it already)
+    Result<store::AgentIdentity> add_identity(const Caller &caller, const std::string &id,
+                                              const IdentityRequest &request);
+    Result<std::vector<store::AgentIdentity>> list_identities(const Caller &caller, const std::string &id);
+    /// errors kAgentNotFound
+    Result<void> remove_identity(const Caller &caller, const std::string &id, const std::string &identity_id);
 
 private:
     using Change = std::function<Result<store::Agent>(store::Transaction &, const store::Agent &)>;

@@ -16,7 +16,9 @@ constexpr size_t kIdChars = 16;
 constexpr size_t kSecretBytes = 32;
 constexpr size_t kSecretChars = 43;
 
-// 16 of 36 characters, from random bytes without bias: bytes of 252 and above are drawn again.
+}  // namespace
+
+// From random bytes without bias: bytes of 252 and above are drawn again.
 std::string new_key_id() {
     constexpr unsigned kFair = 256 - 256 % kIdAlphabet.size();
     std::string id;
@@ -30,8 +32,6 @@ std::string new_key_id() {
     }
     return id;
 }
-
-}  // namespace
 
 NewKey new_api_key(std::string_view prefix, UnixMs now, UnixMs expires_at) {
     NewKey key;

@@ -29,6 +29,9 @@ struct RotatedKey {
     UnixMs old_expires_at = 0;
 };
 
+/// 16 lower-case letters and digits, at random: the public part of a key, or the id of an identity.
+std::string new_key_id();
+
 /// prefix  kAgentKeyPrefix or kControlKeyPrefix
 NewKey new_api_key(std::string_view prefix, UnixMs now, UnixMs expires_at);
 

@@ -27,7 +27,32 @@ record::TokenRecord describe(const store::Connection &connection, const store::P
     return out;
 }
 
+template <typename Record>
+Result<std::optional<CacheRecord>> unless_gone(Result<Record> record, Errc gone) {
+    if (!record && record.error().errc == gone) {
+        return std::optional<CacheRecord>{};
+    }
+    return record ? Result<std::optional<CacheRecord>>{std::move(*record)} : fail(record.error());
+}
+
 }  // namespace
+
+record::IssuerRecord record_of(const store::TrustedIssuer &issuer) {
+    record::IssuerRecord out;
+    out.issuer = issuer.issuer;
+    out.workspace_id = issuer.workspace_id;
+    out.generation = static_cast<uint64_t>(issuer.generation);
+    if (issuer.removed_at != 0) {
+        out.state = record::IssuerState::kRemoved;
+        return out;
+    }
+    out.audiences = issuer.audiences;
+    out.algorithms = issuer.algorithms;
+    out.jwks = issuer.jwks;
+    out.leeway_s = static_cast<uint32_t>(issuer.leeway_s);
+    out.max_age_s = static_cast<uint32_t>(issuer.max_age_s);
+    return out;
+}
 
 Result<record::TokenRecord> RecordBuilder::token(const std::string &connection_id) const {
     Result<store::ConnectionWhole> whole = store::connections::get_whole(database_, connection_id);
@@ -96,19 +121,20 @@ Result<record::CallerRecord> RecordBuilder::caller(const std::string &key_sha256
     return out;
 }
 
+Result<record::IssuerRecord> RecordBuilder::issuer(const std::string &sha256) const {
+    return store::trusted_issuers::find(database_, sha256).map(record_of);
+}
+
 Result<std::optional<CacheRecord>> RecordBuilder::for_outbox(const store::OutboxEntry &entry) const {
-    if (entry.kind == redis::EventKind::kToken) {
-        Result<record::TokenRecord> record = token(entry.id);
-        if (!record && record.error().errc == Errc::kConnectionNotFound) {
-            return std::optional<CacheRecord>{};
-        }
-        return record ? Result<std::optional<CacheRecord>>{std::move(*record)} : fail(record.error());
+    switch (entry.kind) {
+        case redis::EventKind::kToken:
+            return unless_gone(token(entry.id), Errc::kConnectionNotFound);
+        case redis::EventKind::kIssuer:
+            return unless_gone(issuer(entry.id), Errc::kIssuerNotFound);
+        case redis::EventKind::kCaller:
+            break;
     }
-    Result<record::CallerRecord> record = caller(entry.id);
-    if (!record && record.error().errc == Errc::kInvalidApiKey) {
-        return std::optional<CacheRecord>{};
-    }
-    return record ? Result<std::optional<CacheRecord>>{std::move(*record)} : fail(record.error());
+    return unless_gone(caller(entry.id), Errc::kInvalidApiKey);
 }
 
 }  // namespace nexus::control

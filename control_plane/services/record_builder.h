@@ -9,11 +9,15 @@
 #include "control_plane/store/agent_repository.h"
 #include "control_plane/store/connection_whole.h"
 #include "control_plane/store/provider_repository.h"
+#include "control_plane/store/trusted_issuer_repository.h"
 #include "control_plane/vault/vault.h"
 
 namespace nexus::control {
 
 class Metrics;
+
+/// What edges learn of an issuer; of a removed one that it is gone.
+record::IssuerRecord record_of(const store::TrustedIssuer &issuer);
 
 class RecordBuilder {
 public:
@@ -32,6 +36,8 @@ public:
     Result<record::TokenRecord> token(const store::ConnectionWhole &whole) const;
     /// errors kInvalidApiKey (unknown hash), kStoreUnavailable
     Result<record::CallerRecord> caller(const std::string &key_sha256) const;
+    /// Removed ones too. errors kIssuerNotFound (unknown hash), kStoreUnavailable
+    Result<record::IssuerRecord> issuer(const std::string &sha256) const;
     /// The drainer's RecordSource.
     Result<std::optional<CacheRecord>> for_outbox(const store::OutboxEntry &entry) const;
 

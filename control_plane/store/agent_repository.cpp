@@ -63,16 +63,16 @@ Result<Agent> first(const Result<Rows> &rows) {
     return rows->empty() ? not_found() : read_agent(rows->rows.front());
 }
 
-Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now) {
-    return first(
-        sql.execute("UPDATE agents SET generation = generation + 1, updated_at = $2 "
-                    "WHERE id = $1 " NEXUS_RETURNING_AGENT,
-                    {text(id), now}));
-}
-
 }  // namespace
 
 namespace agents {
+
+Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now, int64_t above_generation) {
+    return first(
+        sql.execute("UPDATE agents SET updated_at = $2, generation = CASE WHEN generation < $3 THEN $3 ELSE "
+                    "generation END + 1 WHERE id = $1 " NEXUS_RETURNING_AGENT,
+                    {text(id), now, above_generation}));
+}
 
 Result<void> create(Executor &sql, const Agent &a) {
     Result<Rows> inserted = sql.execute(
@@ -150,7 +150,7 @@ Result<Agent> revoke_key(Transaction &sql, std::string_view agent_id, std::strin
     }
     Result<Rows> updated = sql.execute(
         "UPDATE agent_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END "
-        "WHERE key_id = $1 AND agent_id = $2",
+        "WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key'",
         {text(key_id), text(agent_id), now});
     if (!updated) {
         return fail(updated.error());
@@ -169,7 +169,7 @@ Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::strin
     }
     Result<Rows> updated = sql.execute(
         "UPDATE agent_keys SET expires_at = CASE WHEN expires_at = 0 OR expires_at > $3 THEN $3 "
-        "ELSE expires_at END WHERE key_id = $1 AND agent_id = $2 AND revoked_at = 0",
+        "ELSE expires_at END WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key' AND revoked_at = 0",
         {text(key_id), text(agent_id), at});
     if (!updated) {
         return fail(updated.error());
@@ -182,7 +182,8 @@ Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::strin
 
 Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_view key_id) {
     Result<Rows> rows =
-        sql.execute("SELECT " NEXUS_KEY_COLUMNS " FROM agent_keys WHERE key_id = $1 AND agent_id = $2",
+        sql.execute("SELECT " NEXUS_KEY_COLUMNS
+                    " FROM agent_keys WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key'",
                     {text(key_id), text(agent_id)});
     if (!rows) {
         return fail(rows.error());
@@ -200,7 +201,7 @@ Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_v
 
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id) {
     Result<Rows> rows = sql.execute("SELECT " NEXUS_KEY_COLUMNS
-                                    " FROM agent_keys WHERE agent_id = $1 "
+                                    " FROM agent_keys WHERE agent_id = $1 AND kind = 'api_key' "
                                     "ORDER BY created_at DESC, key_id LIMIT 1000",
                                     {text(agent_id)});
     if (!rows) {
@@ -215,6 +216,24 @@ Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id
         }
     }
     return keys;
+}
+
+Result<std::vector<std::string>> list_hashes(Executor &sql, std::string_view agent_id) {
+    Result<Rows> rows = sql.execute(
+        "SELECT sha256 FROM agent_keys WHERE agent_id = $1 ORDER BY created_at DESC, key_id LIMIT 1000",
+        {text(agent_id)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::vector<std::string> hashes;
+    for (const Row &row : rows->rows) {
+        RowReader in(row);
+        hashes.push_back(in.text());
+        if (Result<void> read = in.finish(); !read) {
+            return fail(read.error());
+        }
+    }
+    return hashes;
 }
 
 Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {

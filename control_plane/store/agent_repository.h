@@ -63,6 +63,10 @@ Result<Agent> update(Transaction &sql, const Agent &agent, int64_t expected_gene
 /// Again is no error. returns the agent afterwards. errors kAgentNotFound
 Result<Agent> revoke(Transaction &sql, std::string_view id, UnixMs now);
 
+/// A change of what belongs to the agent: its generation grows, and is above `above_generation` then. Locks
+/// its row. errors kAgentNotFound
+Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now, int64_t above_generation = 0);
+
 /// Bumps the agent's generation. errors kAgentNotFound (unknown or revoked), kConflict (key id or hash taken)
 Result<Agent> add_key(Transaction &sql, const AgentKey &key, UnixMs now);
 /// Again is no error. Bumps the generation. errors kAgentNotFound (no such key of this agent)
@@ -75,7 +79,9 @@ Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::strin
 Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_view key_id);
 /// Newest first, at most 1000.
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id);
-/// Active or not. errors kInvalidApiKey (unknown hash)
+/// Of keys and identities, revoked ones too: at most 1000.
+Result<std::vector<std::string>> list_hashes(Executor &sql, std::string_view agent_id);
+/// Of a key or an identity (agent_identity_repository.h), active or not. errors kInvalidApiKey (unknown hash)
 Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex);
 
 }  // namespace agents

@@ -14,13 +14,13 @@ namespace {
     "next_attempt_at = excluded.next_attempt_at"
 
 Value kind_text(redis::EventKind kind) {
-    return text(kind == redis::EventKind::kToken ? "token" : "agent");
+    return text(redis::to_string(kind));
 }
 
 Result<OutboxEntry> read_entry(const Row &row) {
     RowReader in(row);
     OutboxEntry entry;
-    entry.kind = in.text() == "agent" ? redis::EventKind::kCaller : redis::EventKind::kToken;
+    entry.kind = redis::parse_event_kind(in.text()).value_or(redis::EventKind::kToken);
     entry.id = in.text();
     entry.generation = in.integer();
     entry.attempts = in.integer();

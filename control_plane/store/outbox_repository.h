@@ -15,7 +15,7 @@ namespace nexus::control::store {
 
 struct OutboxEntry {
     redis::EventKind kind = redis::EventKind::kToken;
-    std::string id;  // connection id, or SHA-256 hex of the API key
+    std::string id;  // connection id, or SHA-256 hex of the API key, identity or issuer
     int64_t generation = 0;
     int64_t attempts = 0;
     UnixMs created_at = 0;
@@ -26,7 +26,7 @@ namespace outbox {
 /// Inserts, or raises the generation of the row that waits already (and makes it due now).
 Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, int64_t generation,
                      UnixMs now);
-/// One row per living or revoked key of the agent.
+/// One row per living or revoked key and identity of the agent.
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now);
 /// Rows that are due, oldest first.
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit);

@@ -295,12 +295,35 @@ CREATE TABLE refresh_lanes (
 );
 )sql";
 
+// Callers without API keys (issue 6): identities are credentials of agents beside their keys, found in the
+// same way; the issuers whose JWTs are believed, with the keys that edges were last told.
+constexpr std::string_view kCallers = R"sql(
+ALTER TABLE agent_keys ADD COLUMN kind TEXT NOT NULL DEFAULT 'api_key';
+ALTER TABLE agent_keys ADD COLUMN issuer TEXT NOT NULL DEFAULT '';
+ALTER TABLE agent_keys ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE trusted_issuers (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL,
+    issuer TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL UNIQUE,
+    audiences TEXT NOT NULL,
+    algorithms TEXT NOT NULL,
+    inline_jwks TEXT NOT NULL,
+    jwks_uri TEXT NOT NULL,
+    leeway_s BIGINT NOT NULL,
+    max_age_s BIGINT NOT NULL,
+    jwks TEXT NOT NULL,
+    generation BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    removed_at BIGINT NOT NULL
+);
+)sql";
+
 constexpr std::array kMigrations{
-    Migration{1, "initial", kInitial},
-    Migration{2, "broker", kBroker},
-    Migration{3, "vault", kVault},
-    Migration{4, "oidc", kOidc},
-    Migration{5, "refresh", kRefresh},
+    Migration{1, "initial", kInitial}, Migration{2, "broker", kBroker},   Migration{3, "vault", kVault},
+    Migration{4, "oidc", kOidc},       Migration{5, "refresh", kRefresh}, Migration{6, "callers", kCallers},
 };
 
 }  // namespace

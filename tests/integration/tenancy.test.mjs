@@ -9,6 +9,7 @@ import { cleanup } from '../support/cleanup.mjs';
 import { request } from '../support/http.mjs';
 import { expectStatus, startLine } from '../support/line.mjs';
 import { child, operations, validator } from '../support/openapi.mjs';
+import { issuerHash } from '../support/records.mjs';
 
 const PROBES = 1000;
 const REFUSALS = [401, 403, 404];
@@ -91,22 +92,33 @@ async function createTenant(line, workspace) {
   const edge = expectStatus(201, await line.admin('POST', '/admin/keys', {
     name: canary('edge'), scopes: ['edge'], workspace_id: workspace,
   })).json;
+  const issuerUrl = `https://${canary('idp')}.example`;
+  const issuer = expectStatus(201, await line.admin('POST', '/admin/issuers', {
+    issuer: issuerUrl, workspace_id: workspace, audiences: ['api://edge'], jwks: SOME_KEYS,
+  })).json;
+  const identity = expectStatus(201, await line.admin('POST', `/admin/agents/${agent.id}/identities`, {
+    kind: 'jwt', issuer: issuerUrl, subject: canary('subject'),
+  })).json;
   return {
-    workspace, agent, narrowed, keyed, active, pending,
+    workspace, agent, narrowed, issuer: issuer.id, keyed, active, pending,
     controlKey: key.key.secret, edgeKey: edge.key.secret,
     connections: [active, keyed, pending],
-    ids: [active, keyed, pending, agent.id, narrowed.id, agent.keyId, narrowed.keyId, key.id, edge.id, workspace, sha256(agent.key)],
+    ids: [active, keyed, pending, agent.id, narrowed.id, agent.keyId, narrowed.keyId, key.id, edge.id, workspace, sha256(agent.key), issuer.id, identity.id,
+      issuerHash(issuerUrl)],
     controlKeys: [key.id, edge.id],
-    canaries: [workspace, name, user, label, keyName, active, keyed, pending, agent.id, narrowed.id, agent.keyId, key.id, edge.id],
+    canaries: [workspace, name, user, label, keyName, active, keyed, pending, agent.id, narrowed.id, agent.keyId, key.id, edge.id, issuerUrl, issuer.id, identity.id, identity.subject],
   };
 }
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
-function ownPaths({ connections, agent, controlKeys, workspace }) {
+// RFC 8037 appendix A.2
+const SOME_KEYS = { keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'k1' }] };
+
+function ownPaths({ connections, agent, controlKeys, workspace, issuer }) {
   return [
     ...connections.map((id) => ['connection', `/connections/${id}`]), ['agent', `/admin/agents/${agent.id}`],
-    ...controlKeys.map((id) => ['key', `/admin/keys/${id}`]), ['workspace', `/admin/workspaces/${workspace}`],
+    ...controlKeys.map((id) => ['key', `/admin/keys/${id}`]), ['workspace', `/admin/workspaces/${workspace}`], ['issuer', `/admin/issuers/${issuer}`],
   ];
 }
 
@@ -116,7 +128,7 @@ async function snapshot(line, tenant) {
   for (const path of [
     ...ownPaths(tenant).map(([, path]) => path), `/admin/agents/${tenant.narrowed.id}`,
     `/connections?workspace_id=${tenant.workspace}`, `/admin/agents?workspace_id=${tenant.workspace}`,
-    `/admin/keys?workspace_id=${tenant.workspace}`,
+    `/admin/keys?workspace_id=${tenant.workspace}`, `/admin/issuers?workspace_id=${tenant.workspace}`,
   ]) {
     seen[path] = JSON.parse(expectStatus(200, await line.admin('GET', path)).text, (name, value) => (name === 'last_used_at' ? undefined : value));
   }

@@ -10,12 +10,13 @@ import { verify } from './contract.mjs';
  * url      http:// or https://
  * method   GET unless there is a body (then POST); headers: object; body: text or bytes
  * json     sent as the body with Content-Type application/json
- * timeout  ms for the whole exchange; ca: PEM trusted for https; agent: for keep-alive
+ * timeout  ms for the whole exchange; ca: PEM trusted for https; cert, key: PEM of the client; agent: for keep-alive
+ * socketPath  a Unix socket to connect to instead
  *
  * returns {status, headers (lower case), body (Buffer), text, json (undefined where the body is no JSON)}
  * throws  where no answer comes, and where ours is not as documented
  */
-export function request(url, { method, headers = {}, body, json, timeout = 15000, ca, agent = false } = {}) {
+export function request(url, { method, headers = {}, body, json, timeout = 15000, ca, cert, key, socketPath, agent = false } = {}) {
   const sent = json === undefined ? body : JSON.stringify(json);
   const all = { ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers };
   if (sent !== undefined && !hasHeader(all, 'content-length') && !hasHeader(all, 'transfer-encoding')) {
@@ -23,7 +24,9 @@ export function request(url, { method, headers = {}, body, json, timeout = 15000
   }
   return new Promise((resolve, reject) => {
     const library = url.startsWith('https:') ? https : http;
-    const outgoing = library.request(url, { method: method ?? (sent === undefined ? 'GET' : 'POST'), headers: all, ca, agent });
+    const outgoing = library.request(url, {
+      method: method ?? (sent === undefined ? 'GET' : 'POST'), headers: all, ca, cert, key, socketPath, agent,
+    });
     const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeout} ms from ${url}`)), timeout);
     let answered = false;
     outgoing.once('response', (response) => {

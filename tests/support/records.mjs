@@ -28,6 +28,33 @@ export async function sealToken(cacheKey, fields) {
   return [tokenKey(record.connection_id), sealed, { px: Math.max(left, record.state === 'active' ? 1 : 3600_000) }];
 }
 
+const digest = (...parts) => createHash('sha256').update(parts.join('\0')).digest('hex');
+
+/** What identities and issuers are found by (docs/token-record.md). */
+export const jwtHash = (issuer, subject) => digest('nexus:caller:jwt', issuer, subject);
+export const mtlsHash = (san) => digest('nexus:caller:mtls', san);
+export const peerHash = (uid) => digest('nexus:caller:peer', String(uid));
+export const issuerHash = (issuer) => digest('nexus:caller:issuer', issuer);
+export const identityKey = (hash) => `nexus:agent:{${hash}}`;
+export const issuerKey = (issuer) => `nexus:issuer:{${issuerHash(issuer)}}`;
+
+/** A sealed caller record of an identity (bytes), to be stored under identityKey(hash). */
+export function sealIdentity(cacheKey, hash, fields) {
+  return seal('seal-caller', cacheKey, {
+    agent_id: randomUUID(), workspace_id: 'w1', name: 'test', key_id: 'identity01234567', key_sha256: hash,
+    state: 'active', generation: 1, expires_at: 0, grants: ['token:use', 'token:read'],
+    ...fields,
+  });
+}
+
+/** A sealed issuer record (bytes), to be stored under issuerKey(fields.issuer). */
+export function sealIssuer(cacheKey, fields) {
+  return seal('seal-issuer', cacheKey, {
+    workspace_id: 'w1', state: 'trusted', generation: 1, audiences: ['api://edge'], algorithms: ['RS256', 'ES256', 'EdDSA'],
+    leeway_s: 5, ...fields,
+  });
+}
+
 /** A sealed caller record (bytes), to be stored under callerKey(agentKey). */
 export function sealCaller(cacheKey, agentKey, fields) {
   return seal('seal-caller', cacheKey, {

@@ -22,6 +22,9 @@ public:
     Result<WriteOutcome> write_caller(const record::CallerRecord &) override {
         return WriteOutcome::kWritten;
     }
+    Result<WriteOutcome> write_issuer(const record::IssuerRecord &) override {
+        return WriteOutcome::kWritten;
+    }
     Result<void> ping() override { return {}; }
 };
 
@@ -144,7 +147,8 @@ protected:
         return std::make_unique<RefreshEngine>(
             *database_, vault_, *discovery_, TokenEndpoint(fetch(), clock()),
             [send = fetch()](const HttpRequest &request,
-                            const std::function<void(Result<HttpResponse>)> &done, std::chrono::milliseconds) { done(send(request)); },
+                             const std::function<void(Result<HttpResponse>)> &done,
+                             std::chrono::milliseconds) { done(send(request)); },
             *drainer_, clock(), nullptr, options);
     }
     store::Refresh queued() { return *store::refreshes::get(*database_, kConnection); }

@@ -43,6 +43,51 @@ TEST_F(AgentServiceTest, RevokingWritesTombstonesOfAHigherGeneration) {
     EXPECT_TRUE(agents_.remove(admin(), made.agent.id)) << "again is no error";
 }
 
+// Records of one identity only ever grow, whoever has it.
+TEST_F(AgentServiceTest, AnIdentityMovesToAnotherAgentAboveItsOldGeneration) {
+    const NewAgent first = std::move(*agents_.create(admin(), request()));
+    const IdentityRequest peer{.kind = "peer", .issuer = {}, .subject = {}, .san = {}, .uid = 1000};
+    const std::string hash = caller::peer_sha256(1000);
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_TRUE(agents_.update(admin(), first.agent.id, {"b", {}, {}, {}}));
+    }
+    const Result<store::AgentIdentity> identity = agents_.add_identity(admin(), first.agent.id, peer);
+    ASSERT_TRUE(identity) << identity.error().message;
+    EXPECT_EQ(builder_.caller(hash)->agent_id, first.agent.id);
+    const NewAgent second = std::move(*agents_.create(admin(), request()));
+    EXPECT_EQ(agents_.add_identity(admin(), second.agent.id, peer).error().errc, Errc::kConflict);
+
+    ASSERT_TRUE(agents_.remove_identity(admin(), first.agent.id, identity->id));
+    const record::CallerRecord dead = *builder_.caller(hash);
+    EXPECT_EQ(dead.state, record::CallerState::kRevoked);
+    EXPECT_EQ(agents_.remove_identity(admin(), first.agent.id, identity->id).error().errc,
+              Errc::kAgentNotFound);
+    ASSERT_TRUE(agents_.add_identity(admin(), second.agent.id, peer));
+    const record::CallerRecord moved = *builder_.caller(hash);
+    EXPECT_EQ(moved.agent_id, second.agent.id);
+    EXPECT_EQ(moved.state, record::CallerState::kActive);
+    EXPECT_GT(moved.generation, dead.generation);
+
+    // A revoked agent's identities are free, its keys are not identities, nor are identities keys.
+    ASSERT_TRUE(agents_.remove(admin(), second.agent.id));
+    EXPECT_TRUE(agents_.add_identity(admin(), first.agent.id, peer));
+    EXPECT_EQ(agents_.get(admin(), first.agent.id)->keys.size(), 1u);
+    EXPECT_EQ(agents_.get(admin(), first.agent.id)->identities.size(), 1u);
+    EXPECT_FALSE(agents_.remove_identity(admin(), first.agent.id, first.key.key_id));
+    EXPECT_FALSE(agents_.remove_key(admin(), first.agent.id, identity->id));
+}
+
+TEST_F(AgentServiceTest, IdentitiesOfAnAgentAreBounded) {
+    const NewAgent made = std::move(*agents_.create(admin(), request()));
+    IdentityRequest peer{.kind = "peer", .issuer = {}, .subject = {}, .san = {}, .uid = 0};
+    for (int64_t uid = 0; uid < store::agent_identities::kMaxOfAgent; ++uid) {
+        peer.uid = uid;
+        ASSERT_TRUE(agents_.add_identity(admin(), made.agent.id, peer));
+    }
+    peer.uid = 1000;
+    EXPECT_EQ(agents_.add_identity(admin(), made.agent.id, peer).error().errc, Errc::kConflict);
+}
+
 TEST_F(AgentServiceTest, ACacheThatIsAwayDoesNotHinder) {
     cache_.away = true;
     Result<NewAgent> made = agents_.create(admin(), request());
