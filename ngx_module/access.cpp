@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ngx_module/access_steps.h"
+#include "ngx_module/auth_failures.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/histograms.h"
@@ -58,6 +59,12 @@ ngx_int_t run(Access &access) {
         switch (access.step) {
             case Access::Step::kAuthenticate:
                 rc = steps::authenticate(access);
+                break;
+            case Access::Step::kIssuer:
+                rc = steps::judge_issuer(access);
+                break;
+            case Access::Step::kIssuerKeys:
+                rc = steps::judge_newer_keys(access);
                 break;
             case Access::Step::kCaller:
                 rc = steps::identify(access);
@@ -138,6 +145,24 @@ Counter after(Counter counter, unsigned places) {
     return static_cast<Counter>(static_cast<unsigned>(counter) + places);
 }
 
+/// First of the six counters of a kind of lookup.
+Counter first_lookup_counter(record::Kind kind) {
+    switch (kind) {
+        case record::Kind::kToken:
+            return Counter::kTokenLookupL1;
+        case record::Kind::kCaller:
+            return Counter::kCallerLookupL1;
+        case record::Kind::kIssuer:
+            break;
+    }
+    return Counter::kIssuerLookupL1;
+}
+
+/// In the order of the counters: L1, L2, origin, stale, negative, failed.
+unsigned place_of(TokenSource source) {
+    return source == TokenSource::kNone ? 5 : static_cast<unsigned>(source) - 1;
+}
+
 }  // namespace
 
 namespace steps {
@@ -159,21 +184,7 @@ ngx_int_t refuse(Access &access, Errc errc) {
 }
 
 void count_lookup(const Lookup &lookup) {
-    const bool token = lookup.kind == record::Kind::kToken;
-    switch (lookup.source) {
-        case TokenSource::kL1:
-            return metrics::count(token ? Counter::kTokenLookupL1 : Counter::kCallerLookupL1);
-        case TokenSource::kL2:
-            return metrics::count(token ? Counter::kTokenLookupL2 : Counter::kCallerLookupL2);
-        case TokenSource::kOrigin:
-            return metrics::count(token ? Counter::kTokenLookupOrigin : Counter::kCallerLookupOrigin);
-        case TokenSource::kStale:
-            return metrics::count(token ? Counter::kTokenLookupStale : Counter::kCallerLookupStale);
-        case TokenSource::kNegative:
-            return metrics::count(token ? Counter::kTokenLookupNegative : Counter::kCallerLookupNegative);
-        case TokenSource::kNone:
-            return metrics::count(token ? Counter::kTokenLookupFailed : Counter::kCallerLookupFailed);
-    }
+    metrics::count(after(first_lookup_counter(lookup.kind), place_of(lookup.source)));
 }
 
 ngx_int_t look_up(Access &access, Lookup &lookup) {
@@ -249,7 +260,9 @@ ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
     if (mcf->request_id_index == NGX_ERROR) {
         return NGX_ERROR;
     }
-    return metrics::add_zone(cf) == NGX_CONF_OK ? guard_error_logs(cf) : NGX_ERROR;
+    return metrics::add_zone(cf) == NGX_CONF_OK && auth_failures::add_zone(cf) == NGX_OK
+               ? guard_error_logs(cf)
+               : NGX_ERROR;
 }
 
 Access *access_of(const ngx_http_request_t *r) noexcept {
@@ -262,7 +275,11 @@ bool is_injecting(const LocConf &conf) noexcept {
 }
 
 bool is_authenticating(const LocConf &conf) noexcept {
-    return static_cast<AuthMode>(conf.auth) != AuthMode::kOff;
+    return conf.auth != kAuthOff;
+}
+
+bool takes(const LocConf &conf, caller::Method method) noexcept {
+    return (conf.auth & auth_bit(method)) != 0;
 }
 
 ApiMode api_mode(const LocConf &conf) noexcept {

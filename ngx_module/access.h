@@ -2,16 +2,19 @@
 // and what it knows afterwards. What is done with that knowledge is left to gateway_api.cpp and inject.cpp.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
 #include "ngx_module/caller_key.h"
+#include "ngx_module/client_certificate.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/lookup.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/request_modes.h"
+#include "shared/crypto/digest.h"
 #include "shared/record/caller_record.h"
 #include "shared/record/token_record.h"
 
@@ -19,7 +22,16 @@ namespace nexus::edge {
 
 /// One request's way through the access phase; in the request's pool, views point into wiped areas of it.
 struct Access {
-    enum class Step : uint8_t { kAuthenticate, kCaller, kResolve, kToken, kRefresh, kAuthorised };
+    enum class Step : uint8_t {
+        kAuthenticate,
+        kIssuer,
+        kIssuerKeys,
+        kCaller,
+        kResolve,
+        kToken,
+        kRefresh,
+        kAuthorised
+    };
 
     ngx_http_request_t *request = nullptr;
     const LocConf *conf = nullptr;
@@ -28,7 +40,20 @@ struct Access {
     uint64_t waiting_since_us = 0;
     uint64_t waited_us = 0;  // for all lookups together
 
+    // authenticate.cpp, authenticate_token.cpp
+    std::optional<caller::Method> method;  // of what was presented
+    int wait_s = 0;                        // > 0: the address has failed too often, for so long
+    const CertificateNames *names = nullptr;
+    size_t name = 0;  // of `names`: the one that is looked up
+    std::string_view jwt;
+    crypto::Sha256 token_sha256;         // valid with `jwt`
+    std::array<char, 64> issuer_sha256;  // of issuer_lookup
+    std::array<char, 64> caller_sha256;  // of caller_lookup
+    std::string_view issuer_workspace;   // "" = any
+    Lookup issuer_lookup;
+    Lookup issuer_keys_lookup;  // after issuer_lookup, for a key that it lacks
     Lookup caller_lookup;
+
     Lookup token_lookup;
     Lookup refresh_lookup;           // nexus_api refresh: after token_lookup
     Lookup *answer = &token_lookup;  // whichever of the two `token` is from
@@ -56,6 +81,8 @@ void count_ok(const LocConf &conf) noexcept;
 
 bool is_injecting(const LocConf &conf) noexcept;
 bool is_authenticating(const LocConf &conf) noexcept;
+/// Is this one of the location's ways to authenticate?
+bool takes(const LocConf &conf, caller::Method method) noexcept;
 ApiMode api_mode(const LocConf &conf) noexcept;
 
 /// Milliseconds since the epoch, from nginx's cached clock.

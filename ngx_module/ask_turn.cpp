@@ -5,6 +5,7 @@
 
 #include "ngx_module/cache/zone.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/record_kind.h"
 #include "shared/redis/keys.h"
 #include "shared/redis/lifetime.h"
 
@@ -22,10 +23,6 @@ void put_hex(char *to, uint64_t number) noexcept {
     for (int i = 15; i >= 0; --i, number >>= 4) {
         to[i] = kDigits[number & 15];
     }
-}
-
-nexus::redis::EventKind event_kind(record::Kind kind) noexcept {
-    return kind == record::Kind::kToken ? nexus::redis::EventKind::kToken : nexus::redis::EventKind::kCaller;
 }
 
 }  // namespace
@@ -103,9 +100,8 @@ void AskTurn::end(std::string_view sealed, const record::Header &header) noexcep
     guarded_event(log_, "the end of a turn", [&] {
         const int64_t lifetime =
             sealed.empty() ? 0 : nexus::redis::record_lifetime_ms(header, cache::wall_ms());
-        const nexus::redis::EventKind kind = event_kind(kind_);
-        const std::string record_key =
-            kind_ == record::Kind::kToken ? nexus::redis::token_key(id_) : nexus::redis::caller_key(id_);
+        const nexus::redis::EventKind kind = event_kind_of(kind_);
+        const std::string record_key = record::redis_key(kind_, id_);
         const std::string generation = std::to_string(header.generation);
         const std::string lifetime_ms = std::to_string(lifetime);
         const std::string news = nexus::redis::to_json({kind, id_, header.generation});

@@ -1,13 +1,14 @@
-// The caller's key: found, digested, removed.
+// The caller's key or token: found, digested or kept, removed.
 #include "ngx_module/caller_key.h"
 
 #include <algorithm>
 #include <string>
 
-#include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/strip.h"
 #include "shared/crypto/digest.h"
+#include "shared/jose/access_token.h"
 #include "shared/record/caller_record.h"
 #include "shared/secret.h"
 
@@ -36,22 +37,31 @@ std::string_view bearer_token(std::string_view value) {
     return start == std::string_view::npos ? std::string_view{} : value.substr(start);
 }
 
-/// The key that a header line presents, "" if it presents none.
-std::string_view key_in(const ngx_table_elt_t &line, bool injecting) {
+bool is_authorization(const ngx_table_elt_t &line) {
+    return equals_ignoring_case(line.key, "authorization");
+}
+
+/// What a header line presents, "" if nothing that the location takes.
+std::string_view presented_in(const ngx_table_elt_t &line, const CallerHeaders &headers) {
     const std::string_view value = to_view(line.value);
-    if (equals_ignoring_case(line.key, "x-api-key") ||
-        (injecting && equals_ignoring_case(line.key, "x-nexus-key"))) {
-        return value;
+    if (equals_ignoring_case(line.key, "x-api-key")) {
+        return headers.takes_keys ? value : std::string_view{};
     }
-    if (!equals_ignoring_case(line.key, "authorization")) {
+    if (headers.is_injecting && equals_ignoring_case(line.key, "x-nexus-key")) {
+        return headers.takes_keys || headers.takes_tokens ? value : std::string_view{};
+    }
+    if (!is_authorization(line)) {
         return {};
     }
     const std::string_view token = bearer_token(value);
-    return !injecting || record::is_agent_key(token) ? token : std::string_view{};
+    const bool is_ours = headers.is_injecting ? record::is_agent_key(token) ||
+                                                    (headers.takes_tokens && jose::looks_like_jwt(token))
+                                              : headers.takes_keys || headers.takes_tokens;
+    return is_ours ? token : std::string_view{};
 }
 
 Strip verdict(const ngx_table_elt_t &line, const void *data) {
-    const bool injecting = *static_cast<const bool *>(data);
+    const auto &headers = *static_cast<const CallerHeaders *>(data);
     if (equals_ignoring_case(line.key, "x-api-key") || equals_ignoring_case(line.key, "x-nexus-key")) {
         return Strip::kRemoveAndOverwrite;
     }
@@ -59,61 +69,102 @@ Strip verdict(const ngx_table_elt_t &line, const void *data) {
         equals_ignoring_case(line.key, "x-nexus-connection")) {
         return Strip::kRemove;
     }
-    if (equals_ignoring_case(line.key, "authorization") &&
-        (injecting || record::is_agent_key(bearer_token(to_view(line.value))))) {
-        return Strip::kRemoveAndOverwrite;
+    if (!is_authorization(line)) {
+        return Strip::kKeep;
     }
-    return Strip::kKeep;
+    const std::string_view token = bearer_token(to_view(line.value));
+    const bool is_ours = headers.is_injecting || record::is_agent_key(token) ||
+                         (headers.takes_tokens && jose::looks_like_jwt(token));
+    return is_ours ? Strip::kRemoveAndOverwrite : Strip::kKeep;
 }
 
-void find_key(const ngx_http_request_t *r, bool injecting, PresentedKey &found) {
-    std::string_view first;
+/// returns false: two that differ
+bool choose(std::string_view candidate, std::string_view &chosen) {
+    if (!chosen.empty() && !constant_time_equal(chosen, candidate)) {
+        return false;
+    }
+    chosen = candidate;
+    return true;
+}
+
+/// returns false: several, of which nobody can say which one is meant. `found` is "" if there is none.
+bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, std::string_view &found) {
+    std::string_view perhaps_for_the_provider;
     for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
         const auto *lines = static_cast<const ngx_table_elt_t *>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            const std::string_view key = key_in(lines[i], injecting);
-            if (key.empty()) {
+            const std::string_view text = presented_in(lines[i], headers);
+            if (text.empty()) {
                 continue;
             }
-            if (!record::is_agent_key(key) || (!first.empty() && !constant_time_equal(first, key))) {
-                found.kind = PresentedKey::Kind::kMalformed;
-                return;
+            const bool is_second_choice =
+                headers.is_injecting && is_authorization(lines[i]) && !record::is_agent_key(text);
+            if (!choose(text, is_second_choice ? perhaps_for_the_provider : found)) {
+                return false;
             }
-            first = key;
         }
     }
-    if (first.empty()) {
-        return;
+    if (found.empty()) {
+        found = perhaps_for_the_provider;
     }
+    return true;
+}
 
-    std::string hex = crypto::sha256_hex(first);
-    std::copy_n(hex.begin(), found.sha256_hex.size(), found.sha256_hex.begin());
-    found.kind = PresentedKey::Kind::kKey;
+/// returns false: out of memory
+bool read_presented(ngx_http_request_t *r, const CallerHeaders &headers, PresentedKey &out) {
+    std::string_view text;
+    const bool is_one = find_presented(r, headers, text);
+    out.kind = is_one && text.empty() ? PresentedKey::Kind::kNone : PresentedKey::Kind::kMalformed;
+    if (!is_one || text.empty()) {
+        return true;
+    }
+    if (headers.takes_keys && record::is_agent_key(text)) {
+        const std::string hex = crypto::sha256_hex(text);
+        std::copy_n(hex.begin(), out.sha256_hex.size(), out.sha256_hex.begin());
+        out.kind = PresentedKey::Kind::kKey;
+    } else if (headers.takes_tokens && text.size() <= jose::kMaxAccessTokenBytes &&
+               jose::looks_like_jwt(text)) {
+        const std::span<char> kept = wiped_area(r->pool, text.size());
+        if (kept.data() == nullptr) {
+            return false;
+        }
+        std::copy(text.begin(), text.end(), kept.begin());
+        out.token = {kept.data(), kept.size()};
+        out.kind = PresentedKey::Kind::kToken;
+    }
+    return true;
 }
 
 void keep(void *) noexcept {}  // marks our entry in the pool's cleanup list
 
-}  // namespace
-
-const PresentedKey *take_caller_key(ngx_http_request_t *r, bool injecting) {
+PresentedKey *kept_key(const ngx_http_request_t *r) {
     for (ngx_pool_cleanup_t *cln = r->pool->cleanup; cln != nullptr; cln = cln->next) {
         if (cln->handler == keep) {
-            const auto *found = static_cast<PresentedKey *>(cln->data);
-            return strip_headers(r, verdict, &injecting) == NGX_OK ? found : nullptr;
+            return static_cast<PresentedKey *>(cln->data);
         }
     }
+    return nullptr;
+}
 
-    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool, sizeof(PresentedKey));
-    if (cln == nullptr) {
+}  // namespace
+
+const PresentedKey *take_caller_key(ngx_http_request_t *r, const CallerHeaders &headers) {
+    PresentedKey *found = kept_key(r);
+    if (found == nullptr) {
+        ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool, sizeof(PresentedKey));
+        if (cln == nullptr) {
+            return nullptr;
+        }
+        found = ::new (cln->data) PresentedKey;
+        cln->handler = keep;
+    }
+    // A location before an internal redirect may have had no eye for what this one takes.
+    const bool is_found =
+        found->kind == PresentedKey::Kind::kKey || found->kind == PresentedKey::Kind::kToken;
+    if (!is_found && !read_presented(r, headers, *found)) {
         return nullptr;
     }
-    auto *found = ::new (cln->data) PresentedKey;
-    find_key(r, injecting, *found);
-    if (strip_headers(r, verdict, &injecting) != NGX_OK) {
-        return nullptr;
-    }
-    cln->handler = keep;
-    return found;
+    return strip_headers(r, verdict, &headers) == NGX_OK ? found : nullptr;
 }
 
 }  // namespace nexus::edge

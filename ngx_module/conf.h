@@ -21,6 +21,7 @@ struct ControlPlaneConf;     // control_plane.h
 struct ControlPlaneKeyConf;  // control_plane.h
 struct HostRules;            // egress.h
 struct PrivateNetworks;      // egress.h
+struct AuthFailuresConf;     // auth_failures.h
 
 struct MainConf {
     CacheConf *cache;      // nexus_cache; nullptr = not given
@@ -41,17 +42,18 @@ struct SrvConf {
 };
 
 struct LocConf {
-    ngx_uint_t configured_auth;            // nexus_auth, as far as somebody said it
-    ngx_uint_t auth;                       // AuthMode, what holds here
-    ngx_http_complex_value_t *connection;  // nexus_connection; nullptr = not given
-    ngx_uint_t api;                        // nexus_api: ApiMode
-    ngx_uint_t inject;                     // nexus_inject: InjectMode
-    HostRules *allow_hosts;                // nexus_allow_hosts; nullptr = none
-    PrivateNetworks *allow_private;        // nexus_allow_private; nullptr = none
-    ngx_flag_t debug_http;                 // nexus_debug_http
-    ngx_msec_t body_time;                  // nexus_body_time, ms; 0 = off
-    CorsConf cors;                         // nexus_cors and its siblings
-    ngx_uint_t trace;                      // nexus_trace: TraceMode
+    ngx_uint_t configured_auth;             // nexus_auth, as far as somebody said it
+    ngx_uint_t auth;                        // bits of auth_bit(), what holds here
+    ngx_http_complex_value_t *connection;   // nexus_connection; nullptr = not given
+    ngx_uint_t api;                         // nexus_api: ApiMode
+    ngx_uint_t inject;                      // nexus_inject: InjectMode
+    HostRules *allow_hosts;                 // nexus_allow_hosts; nullptr = none
+    PrivateNetworks *allow_private;         // nexus_allow_private; nullptr = none
+    ngx_flag_t debug_http;                  // nexus_debug_http
+    ngx_msec_t body_time;                   // nexus_body_time, ms; 0 = off
+    const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
+    CorsConf cors;                          // nexus_cors and its siblings
+    ngx_uint_t trace;                       // nexus_trace: TraceMode
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&

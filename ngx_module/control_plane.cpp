@@ -136,9 +136,21 @@ ngx_int_t on_precontent(ngx_http_request_t *r) noexcept {
     return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
 }
 
+std::string_view route_of(record::Kind kind) {
+    switch (kind) {
+        case record::Kind::kToken:
+            return "/edge/tokens/";
+        case record::Kind::kCaller:
+            return "/edge/agents/";
+        case record::Kind::kIssuer:
+            break;
+    }
+    return "/edge/issuers/";
+}
+
 std::string uri_of(const ControlPlaneConf &conf, const ControlPlaneQuestion &question) {
     std::string uri = conf.uri;
-    uri.append(question.kind == record::Kind::kToken ? "/edge/tokens/" : "/edge/agents/").append(question.id);
+    uri.append(route_of(question.kind)).append(question.id);
     if (question.refresh) {
         uri.append("/refresh");
     }

@@ -2,6 +2,7 @@
 // belongs to; defaults live in `merge` (conf.cpp).
 #include "ngx_module/directives.h"
 
+#include "ngx_module/auth_failures.h"
 #include "ngx_module/cache/zone.h"
 #include "ngx_module/cache_key.h"
 #include "ngx_module/conf.h"
@@ -61,10 +62,18 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
-    // nexus_auth off | api_key;   default: api_key where nexus_api or nexus_inject is used;   http, server, location
+    // nexus_auth off | (api_key | jwt | mtls | peer) ...;   default: api_key where nexus_api or nexus_inject is used;   http, server, location
     { ngx_string("nexus_auth"),
-      kEverywhere|NGX_CONF_TAKE1,
+      kEverywhere|NGX_CONF_1MORE,
       on_nexus_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_auth_failures off | rate=N r/s|r/m [burst=0];   default: rate=60r/m burst=60;   http, server, location
+    { ngx_string("nexus_auth_failures"),
+      kEverywhere|NGX_CONF_TAKE12,
+      on_nexus_auth_failures,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       nullptr },

@@ -13,6 +13,7 @@ namespace nexus::edge {
 namespace {
 
 constexpr int kDefaultRetryAfterSeconds = 5;
+constexpr std::string_view kUsualChallenge = "Bearer realm=\"nexus\"";
 
 std::string_view usual_message(Errc errc) {
     switch (errc) {
@@ -20,6 +21,14 @@ std::string_view usual_message(Errc errc) {
             return "an API key is required";
         case Errc::kInvalidApiKey:
             return "the API key is not valid";
+        case Errc::kMissingCredentials:
+            return "the caller must say who it is: WWW-Authenticate names the ways";
+        case Errc::kInvalidCredentials:
+            return "no caller is known by this";
+        case Errc::kInvalidToken:
+            return "the token is not valid";
+        case Errc::kTooManyFailures:
+            return "too many failed attempts from this address";
         case Errc::kInsufficientGrant:
             return "the caller lacks the grant for this";
         case Errc::kInvalidConnectionId:
@@ -118,9 +127,7 @@ std::string_view request_id(ngx_http_request_t *r) {
 bool add_refusal_headers(ngx_http_request_t *r, const Refusal &refusal, int status) {
     if (status == NGX_HTTP_UNAUTHORIZED) {
         ngx_table_elt_t *h = add_header(r, "WWW-Authenticate",
-                                        refusal.errc == Errc::kMissingApiKey
-                                            ? "Bearer realm=\"nexus\""
-                                            : "Bearer realm=\"nexus\", error=\"invalid_token\"");
+                                        refusal.challenge.empty() ? kUsualChallenge : refusal.challenge);
         r->headers_out.www_authenticate = h;
         if (h == nullptr) {
             return false;

@@ -19,6 +19,7 @@ struct Refusal {
     std::string_view reason = {};         // attention_required
     std::string_view reconnect_url = {};  // attention_required
     std::string_view allow = {};          // 405: value of Allow
+    std::string_view challenge = {};      // 401: value of WWW-Authenticate; "" = the usual one
     int retry_after_s = 0;                // 0 = none, except that every 503 gets one
 };
 

@@ -7,7 +7,6 @@
 #include "ngx_module/fetches.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/redis/conf.h"
-#include "shared/redis/keys.h"
 
 namespace nexus::edge {
 namespace {
@@ -16,10 +15,6 @@ constexpr uint64_t kFailedCheckPauseMs =
     2000;  // an entry that could not be checked is used that long without another
 
 using cache::Purpose;
-
-std::string make_redis_key(record::Kind kind, std::string_view id) {
-    return kind == record::Kind::kToken ? nexus::redis::token_key(id) : nexus::redis::caller_key(id);
-}
 
 nexus::redis::Turn turn_for(Purpose purpose) noexcept {
     switch (purpose) {
@@ -38,13 +33,26 @@ const ControlPlaneConf *control_plane_of(const ngx_http_core_srv_conf_t *server)
     return scf->control_plane;
 }
 
+/// How nexusd says that there is no such record.
+Errc not_found_of(record::Kind kind) noexcept {
+    switch (kind) {
+        case record::Kind::kToken:
+            return Errc::kConnectionNotFound;
+        case record::Kind::kCaller:
+            return Errc::kInvalidApiKey;
+        case record::Kind::kIssuer:
+            break;
+    }
+    return Errc::kIssuerNotFound;
+}
+
 }  // namespace
 
 Fetch::Fetch(Fetches &fetches, const FetchKey &key, const FetchOrder &order)
     : fetches_(fetches),
       key_(key),
       id_(order.id),
-      redis_key_(make_redis_key(key.key.kind, order.id)),
+      redis_key_(record::redis_key(key.key.kind, order.id)),
       refresh_above_generation_(order.refresh_above_generation),
       known_(order.known),
       server_(order.server),
@@ -273,10 +281,7 @@ void Fetch::step() noexcept {
 void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
     call_ = nullptr;
     const int retry_after = answer.retry_after_s != 0 ? answer.retry_after_s : kDefaultRetryAfter;
-    const bool is_not_found =
-        answer.error_code ==
-        errc_info(key_.key.kind == record::Kind::kToken ? Errc::kConnectionNotFound : Errc::kInvalidApiKey)
-            .code;
+    const bool is_not_found = answer.error_code == errc_info(not_found_of(key_.key.kind)).code;
 
     if (answer.status == NGX_HTTP_OK) {
         on_record_answer(answer);

@@ -8,6 +8,7 @@
 #include "ngx_module/ngx/str.h"
 #include "shared/errc.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/issuer_record.h"
 #include "shared/record/token_record.h"
 
 namespace nexus::edge {
@@ -25,6 +26,18 @@ uint8_t to_number(std::string_view code) noexcept {
 
 std::string_view to_code(uint8_t number) noexcept {
     return number == 0 ? std::string_view() : errc_info(static_cast<Errc>(number - 1)).code;
+}
+
+bool is_readable(const record::Header &header, std::string_view payload) {
+    switch (header.kind) {
+        case record::Kind::kToken:
+            return record::TokenView::parse(header, payload).has_value();
+        case record::Kind::kCaller:
+            return record::CallerView::parse(header, payload).has_value();
+        case record::Kind::kIssuer:
+            break;
+    }
+    return record::parse_issuer(header, payload).has_value();
 }
 
 }  // namespace
@@ -52,10 +65,7 @@ Fetch::Accepted Fetch::accept(std::string_view sealed) {
                           ? "sealed with a key that is not in nexus_cache_key"
                           : "its seal is broken");
     }
-    const bool readable = header->kind == record::Kind::kToken
-                              ? record::TokenView::parse(*header, payload->view()).has_value()
-                              : record::CallerView::parse(*header, payload->view()).has_value();
-    if (!readable) {
+    if (!is_readable(*header, payload->view())) {
         return refuse("malformed content");
     }
 

@@ -1,6 +1,11 @@
 // Parsing and merging; what the values do is access.cpp's, gateway_api.cpp's and inject.cpp's business.
 #include "ngx_module/guard_directives.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "ngx_module/access.h"
+#include "ngx_module/auth_failures.h"
 #include "ngx_module/egress.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
@@ -12,6 +17,11 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace.h"
+
+// Weak: an nginx that was built without TLS for HTTP has no such module.
+extern "C" {
+extern ngx_module_t ngx_http_ssl_module __attribute__((weak));
+}
 
 namespace nexus::edge {
 
@@ -26,10 +36,6 @@ const ngx_str_t *arguments(const ngx_conf_t *cf) {
 ngx_http_core_loc_conf_t *core_loc_conf(ngx_conf_t *cf) {
     return static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-}
-
-ngx_uint_t number(AuthMode mode) {
-    return static_cast<ngx_uint_t>(mode);
 }
 
 ngx_uint_t number(ApiMode mode) {
@@ -47,6 +53,41 @@ ngx_int_t on_metrics_content(ngx_http_request_t *r) noexcept {
     return guarded(r, [&] { return send_text(r, "text/plain; version=0.0.4", metrics::to_prometheus()); });
 }
 
+/// Is there an ssl_verify_client that lets a certificate through? That of a server, not of a location:
+/// handshakes know no locations. It also makes nginx refuse a request whose Host names this server in a
+/// connection that was made to another one.
+bool asks_for_certificates(ngx_conf_t *cf) {
+    if (&ngx_http_ssl_module == nullptr) {
+        return false;
+    }
+    const auto *sscf = static_cast<const ngx_http_ssl_srv_conf_t *>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_ssl_module));
+    return sscf != nullptr && sscf->verify != 0 && sscf->verify != NGX_CONF_UNSET_UINT;
+}
+
+bool serves(const ngx_http_conf_addr_t &address, const ngx_http_core_srv_conf_t *server) {
+    const auto *servers = static_cast<ngx_http_core_srv_conf_t *const *>(address.servers.elts);
+    return std::find(servers, servers + address.servers.nelts, server) != servers + address.servers.nelts;
+}
+
+bool listens_on_unix_socket(ngx_conf_t *cf) {
+    const auto *cmcf = static_cast<const ngx_http_core_main_conf_t *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+    const auto *server = static_cast<const ngx_http_core_srv_conf_t *>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module));
+    const auto *ports =
+        static_cast<const ngx_http_conf_port_t *>(cmcf->ports != nullptr ? cmcf->ports->elts : nullptr);
+    for (ngx_uint_t i = 0; ports != nullptr && i < cmcf->ports->nelts; ++i) {
+        const auto *addresses = static_cast<const ngx_http_conf_addr_t *>(ports[i].addrs.elts);
+        for (ngx_uint_t k = 0; k < ports[i].addrs.nelts; ++k) {
+            if (addresses[k].opt.sockaddr->sa_family == AF_UNIX && serves(addresses[k], server)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /// What would be unsafe or could never work.
 char *check(ngx_conf_t *cf, const LocConf &conf) {
     const auto api = static_cast<ApiMode>(conf.api);
@@ -54,11 +95,21 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
     const bool answering = is_answering(api);
     const ngx_http_core_loc_conf_t *clcf = core_loc_conf(cf);
 
-    if (conf.auth != number(AuthMode::kOff) && clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+    if (conf.auth != kAuthOff && clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         return refuse_location(
             cf,
             "\"nexus_auth\" cannot stand under \"satisfy any\": another access module could then "
             "open the location to a caller whom nobody has authenticated");
+    }
+    if (takes(conf, caller::Method::kMtls) && !asks_for_certificates(cf)) {
+        return refuse_location(cf,
+                               "\"nexus_auth mtls\" needs \"ssl_verify_client\" in its server: without it "
+                               "nginx asks nobody for a "
+                               "certificate");
+    }
+    if (takes(conf, caller::Method::kPeer) && !listens_on_unix_socket(cf)) {
+        return refuse_location(
+            cf, "\"nexus_auth peer\" needs a server that listens on a Unix socket (\"listen unix:...\")");
     }
     if (answering && injecting) {
         return refuse_location(cf, "\"nexus_inject\" needs an upstream, and \"nexus_api\" answers by itself");
@@ -66,7 +117,7 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
     if (answering && clcf->handler != on_api_content) {
         return refuse_location(cf, "\"nexus_api\" answers by itself, but another content handler is set");
     }
-    if (api == ApiMode::kPass && conf.auth == number(AuthMode::kOff)) {
+    if (api == ApiMode::kPass && conf.auth == kAuthOff) {
         return refuse_location(
             cf, "\"nexus_api pass\" needs \"nexus_auth\": it puts the edge's own key on the request");
     }
@@ -94,16 +145,18 @@ char *on_nexus_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
         return kDuplicate;
     }
 
-    const std::string_view value = to_view(arguments(cf)[1]);
-    if (value == "off") {
-        lcf->configured_auth = number(AuthMode::kOff);
-    } else if (value == "api_key") {
-        lcf->configured_auth = number(AuthMode::kApiKey);
-    } else if (value == "jwt" || value == "mtls" || value == "peer") {
-        return refuse(cf, cmd,
-                      "this version authenticates by api_key only; jwt, mtls and peer are not built yet");
-    } else {
-        return refuse(cf, cmd, "must be \"off\" or \"api_key\"");
+    lcf->configured_auth = kAuthOff;
+    if (cf->args->nelts == 2 && to_view(arguments(cf)[1]) == "off") {
+        return NGX_CONF_OK;
+    }
+    for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+        const std::optional<caller::Method> method = caller::parse_method(to_view(arguments(cf)[i]));
+        if (!method || (lcf->configured_auth & auth_bit(*method)) != 0) {
+            return refuse(
+                cf, cmd,
+                "must be \"off\", or some of \"api_key\", \"jwt\", \"mtls\" and \"peer\", each once");
+        }
+        lcf->configured_auth |= auth_bit(*method);
     }
     return NGX_CONF_OK;
 }
@@ -197,6 +250,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.debug_http = NGX_CONF_UNSET;
     conf.body_time = NGX_CONF_UNSET_MSEC;
     conf.trace = NGX_CONF_UNSET_UINT;
+    conf.auth_failures = static_cast<AuthFailuresConf *>(NGX_CONF_UNSET_PTR);
 }
 
 char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
@@ -220,6 +274,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_value(conf.debug_http, prev.debug_http, 0);
     ngx_conf_merge_msec_value(conf.body_time, prev.body_time, 0);
     ngx_conf_merge_uint_value(conf.trace, prev.trace, static_cast<ngx_uint_t>(TraceMode::kPass));
+    ngx_conf_merge_ptr_value(conf.auth_failures, prev.auth_failures, default_auth_failures());
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not
     // the result.
@@ -228,11 +283,11 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     }
     const bool guarded_use =
         conf.api != number(ApiMode::kOff) || conf.inject != static_cast<ngx_uint_t>(InjectMode::kOff);
-    conf.auth = conf.configured_auth != NGX_CONF_UNSET_UINT
-                    ? conf.configured_auth
-                    : number(guarded_use ? AuthMode::kApiKey : AuthMode::kOff);
+    conf.auth = conf.configured_auth != NGX_CONF_UNSET_UINT ? conf.configured_auth
+                : guarded_use                               ? kAuthDefault
+                                                            : kAuthOff;
 
-    if (guarded_use || conf.auth != number(AuthMode::kOff)) {
+    if (guarded_use || conf.auth != kAuthOff) {
         MainConf *mcf = main_conf(cf);
         mcf->lookups_used = 1;
         mcf->guards_error_logs = 1;

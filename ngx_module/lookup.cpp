@@ -98,7 +98,7 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
             return done(lookup, LookupStatus::kNotFound, TokenSource::kNegative);
         }
         const bool is_usable = found.is_usable(w->fetches().tools().keyring);
-        if (is_usable && is_settled) {
+        if (is_usable && (is_settled || lookup->only_cached)) {
             lookup->sealed = found.sealed;
             lookup->header = found.header;
             lookup->version = found.version;
@@ -109,6 +109,9 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
         known = is_usable ? found.freshness : cache::Freshness::kMiss;
     }
 
+    if (lookup->only_cached) {
+        return done(lookup, LookupStatus::kUnavailable, TokenSource::kNone);
+    }
     Waiter *waiter = make_waiter(lookup);
     const auto purpose = lookup->force_refresh ? cache::Purpose::kRefresh : cache::Purpose::kRead;
     if (waiter == nullptr || !w->fetches().join(*waiter, {*key, purpose}, known)) {

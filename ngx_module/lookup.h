@@ -1,6 +1,6 @@
-// Finds the sealed record of a connection or a caller: L1 (shared memory), Redis, control plane; one fetch
-// per key for all workers of this nginx, waiters woken by events. What is in the record, and what a request
-// does with it, is left to the callers of `start`.
+// Finds the sealed record of a connection, a caller or an issuer: L1 (shared memory), Redis, control plane;
+// one fetch per key for all workers of this nginx, waiters woken by events. What is in the record, and what a
+// request does with it, is left to the callers of `start`.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,11 @@ struct Lookup {
     // filled in by the caller
     ngx_http_request_t *request = nullptr;
     record::Kind kind = record::Kind::kToken;
-    std::string_view id;  // connection id (canonical), or SHA-256 hex of an API key; in the request's pool
-    bool force_refresh = false;             // tokens: ask the control plane to refresh
+    std::string_view
+        id;  // connection id (canonical), or SHA-256 hex of a key, identity or issuer; outlives the lookup
+    bool force_refresh = false;  // tokens: ask the control plane to refresh; issuers: for newer keys
     uint64_t refresh_above_generation = 0;  // with force_refresh: what the caller has seen
+    bool only_cached = false;               // L1 or kUnavailable: nobody is asked
     void (*done)(Lookup *lookup) noexcept = nullptr;
     void *data = nullptr;
 

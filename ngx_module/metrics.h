@@ -37,9 +37,16 @@ enum class Counter : uint16_t {
     kAuthOnlyFailed,
 
     // who asked
-    kAuthAccepted,
-    kAuthMissingKey,
-    kAuthInvalidKey,
+    kAuthAcceptedApiKey,  // in the order of caller::Method, as are those below
+    kAuthAcceptedJwt,
+    kAuthAcceptedMtls,
+    kAuthAcceptedPeer,
+    kAuthInvalidApiKey,
+    kAuthInvalidJwt,
+    kAuthInvalidMtls,
+    kAuthInvalidPeer,
+    kAuthMissing,
+    kAuthLimited,
 
     // where lookups of requests were answered
     kTokenLookupL1,
@@ -54,6 +61,12 @@ enum class Counter : uint16_t {
     kCallerLookupStale,
     kCallerLookupNegative,
     kCallerLookupFailed,
+    kIssuerLookupL1,
+    kIssuerLookupL2,
+    kIssuerLookupOrigin,
+    kIssuerLookupStale,
+    kIssuerLookupNegative,
+    kIssuerLookupFailed,
 
     // Redis, counted by redis/
     kRedisCommands,

@@ -8,7 +8,6 @@
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/worker.h"
-#include "shared/redis/keys.h"
 
 namespace nexus::edge {
 
@@ -40,8 +39,7 @@ Result<SharedCaller> opened_caller(Lookup &lookup) {
 }  // namespace
 
 Result<std::string_view> open_record(Lookup &lookup) {
-    const std::string redis_key = lookup.kind == record::Kind::kToken ? nexus::redis::token_key(lookup.id)
-                                                                      : nexus::redis::caller_key(lookup.id);
+    const std::string redis_key = record::redis_key(lookup.kind, lookup.id);
     if (lookup.sealed.size() < record::kOverheadBytes) {
         return fail(Errc::kMalformedRecord, "the record is too short");
     }

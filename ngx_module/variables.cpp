@@ -27,6 +27,10 @@ std::string_view caller_of(ngx_http_request_t *, const Access &access) {
     return access.caller ? access.caller->agent_id() : std::string_view{};
 }
 
+std::string_view auth_method_of(ngx_http_request_t *, const Access &access) {
+    return access.caller ? caller::to_string(*access.method) : std::string_view{};
+}
+
 std::string_view workspace_of(ngx_http_request_t *, const Access &access) {
     return access.caller ? access.caller->workspace_id() : std::string_view{};
 }
@@ -177,6 +181,7 @@ struct Variable {
 
 constexpr Variable kVariables[] = {
     {"nexus_caller", get_access_variable, caller_of},
+    {"nexus_auth_method", get_access_variable, auth_method_of},
     {"nexus_workspace", get_access_variable, workspace_of},
     {"nexus_connection", get_access_variable, connection_of},
     {"nexus_provider", get_access_variable, provider_of},

@@ -1,4 +1,5 @@
-// What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups.
+// What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups,
+// what it knows of issuers and their tokens.
 // Started and stopped by module.cpp's hooks; used by lookup.cpp.
 #pragma once
 
@@ -11,6 +12,8 @@
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
+#include "ngx_module/trusted_issuers.h"
+#include "ngx_module/verified_tokens.h"
 
 namespace nexus::edge {
 
@@ -26,6 +29,8 @@ public:
     cache::Records &records() { return records_; }
     Fetches &fetches() { return *fetches_; }
     OpenedCallers &opened_callers() { return opened_callers_; }
+    VerifiedTokens &verified_tokens() { return verified_tokens_; }
+    TrustedIssuers &trusted_issuers() { return trusted_issuers_; }
 
 private:
     cache::Records records_;
@@ -34,6 +39,8 @@ private:
     std::optional<redis::Subscriber> subscriber_;
     std::optional<Fetches> fetches_;
     OpenedCallers opened_callers_;
+    VerifiedTokens verified_tokens_;
+    TrustedIssuers trusted_issuers_;
 };
 
 /// Of this process. nullptr: lookups are not configured, or the process is no worker.

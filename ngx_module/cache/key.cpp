@@ -48,13 +48,13 @@ std::optional<Key> parse_uuid(std::string_view id) noexcept {
     return reader.all_digits() ? std::optional(key) : std::nullopt;
 }
 
-std::optional<Key> parse_sha256(std::string_view id) noexcept {
+std::optional<Key> parse_sha256(record::Kind kind, std::string_view id) noexcept {
     if (id.size() != 64) {
         return std::nullopt;
     }
     DigitReader reader;
     Key key;
-    key.kind = record::Kind::kCaller;
+    key.kind = kind;
     key.high = reader.read(0, id.substr(0, 16));
     key.low = reader.read(0, id.substr(16, 16));
     reader.read(0, id.substr(32));
@@ -74,7 +74,7 @@ uint64_t finalise(uint64_t x) noexcept {
 }  // namespace
 
 std::optional<Key> parse_key(record::Kind kind, std::string_view id) noexcept {
-    return kind == record::Kind::kToken ? parse_uuid(id) : parse_sha256(id);
+    return kind == record::Kind::kToken ? parse_uuid(id) : parse_sha256(kind, id);
 }
 
 uint64_t mix(const Key &key, uint64_t seed) noexcept {

@@ -1,5 +1,6 @@
 // What a record is found under in shared memory: kind and 128 bits of its id. A connection's UUID is these
-// 128 bits, exactly; an API key's are the first half of its SHA-256. The whole id is bound into the sealed
+// 128 bits, exactly; a caller's and an issuer's are the first half of their
+// SHA-256. The whole id is bound into the sealed
 // record, so that even a collision could not hand out a foreign record.
 #pragma once
 
@@ -21,8 +22,8 @@ struct Key {
     bool operator==(const Key &) const = default;
 };
 
-/// kToken: a UUID in canonical lower case. kCaller: 64 lower-case hexadecimal digits. nullopt if `id` is
-/// neither.
+/// kToken: a UUID in canonical lower case. kCaller, kIssuer: 64 lower-case hexadecimal digits. nullopt if
+/// `id` is neither.
 std::optional<Key> parse_key(record::Kind kind, std::string_view id) noexcept;
 
 /// Well mixed: callers choose ids, `seed` keeps them from choosing places.

@@ -3,6 +3,7 @@
 #include "ngx_module/cache/records.h"
 #include "shared/connection/state.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/issuer_record.h"
 
 namespace nexus::edge::cache {
 namespace {
@@ -40,8 +41,15 @@ struct Records::View {
 };
 
 bool is_active(record::Kind kind, uint8_t state) noexcept {
-    return kind == record::Kind::kToken ? state == static_cast<uint8_t>(connection::State::kActive)
-                                        : state == static_cast<uint8_t>(record::CallerState::kActive);
+    switch (kind) {
+        case record::Kind::kToken:
+            return state == static_cast<uint8_t>(connection::State::kActive);
+        case record::Kind::kCaller:
+            return state == static_cast<uint8_t>(record::CallerState::kActive);
+        case record::Kind::kIssuer:
+            break;
+    }
+    return state == static_cast<uint8_t>(record::IssuerState::kTrusted);
 }
 
 bool is_spent(const record::Header &header) noexcept {

@@ -6,6 +6,7 @@
 
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/record_kind.h"
 #include "ngx_module/redis/host_port.h"
 #include "shared/redis/keys.h"
 
@@ -101,9 +102,7 @@ void Subscriber::on_event(std::string_view json) {
         ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: ignored a malformed event");
         return;
     }
-    const auto kind =
-        event->kind == nexus::redis::EventKind::kToken ? record::Kind::kToken : record::Kind::kCaller;
-    const std::optional<cache::Key> key = cache::parse_key(kind, event->id);
+    const std::optional<cache::Key> key = cache::parse_key(record_kind_of(event->kind), event->id);
     if (!key) {
         ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: ignored an event with a malformed id");
         return;

@@ -40,10 +40,18 @@ const refused = {
   'satisfy any with authentication': ['location / { satisfy any; nexus_auth api_key; }', /"nexus_auth" cannot stand under "satisfy any"/],
   'satisfy any with a default': [`location / { satisfy any; nexus_inject auto; nexus_connection x; ${proxy} }`, /satisfy any/],
   'satisfy any inherited': [`satisfy any; location / { nexus_api token; nexus_connection x; }`, /satisfy any/],
-  'jwt': ['nexus_auth jwt;', /jwt, mtls and peer are not built yet/],
-  'mtls': ['nexus_auth mtls;', /not built yet/],
-  'peer': ['nexus_auth peer;', /not built yet/],
-  'an unknown way to authenticate': ['nexus_auth yes;', /must be "off" or "api_key"/],
+  'mtls where nobody is asked for a certificate': ['nexus_auth mtls;', /"nexus_auth mtls" needs "ssl_verify_client"/],
+  'mtls with ssl_verify_client off': ['ssl_verify_client off; location / { nexus_auth mtls jwt; }', /needs "ssl_verify_client"/],
+  'peer without a Unix socket': ['location / { nexus_auth peer; }', /"nexus_auth peer" needs a server that listens on a Unix socket/],
+  'an unknown way to authenticate': ['nexus_auth yes;', /must be "off", or some of "api_key", "jwt", "mtls" and "peer", each once/],
+  'off and a way to authenticate': ['nexus_auth off api_key;', /must be "off", or some of/],
+  'a way to authenticate twice': ['nexus_auth jwt api_key jwt;', /must be "off", or some of/],
+  'failed attempts without a rate': ['nexus_auth_failures burst=3;', /"nexus_auth_failures": needs rate=/],
+  'failed attempts with an odd rate': ['nexus_auth_failures rate=10;', /rate is a number with r\/s or r\/m/],
+  'failed attempts with a rate of none': ['nexus_auth_failures rate=0r/m;', /rate is a number/],
+  'failed attempts with an odd burst': ['nexus_auth_failures rate=1r/s burst=x;', /burst is a number from 0 to 10000/],
+  'failed attempts with something else': ['nexus_auth_failures on;', /takes "off", or rate=/],
+  'failed attempts twice': ['nexus_auth_failures off; nexus_auth_failures off;', /directive is duplicate/],
   'an unknown use': ['location / { nexus_api tokens; }', /must be "off", "token"/],
   'an unknown strategy': ['location / { nexus_inject sigv4; }', /invalid value "sigv4"/],
   'no connection': ['location / { nexus_api token; }', /"nexus_connection" is missing/],
@@ -103,6 +111,7 @@ test('accepted: what the manual shows', async (t) => {
         location /c2 { nexus_cors enforce; nexus_cors_headers reflect; nexus_cors_private_network on; location /c2/in { nexus_cors off; } }
         location /c3 { nexus_cors shadow; nexus_cors_origins *; nexus_cors_methods *; nexus_cors_headers *; nexus_cors_expose *; }
         location /c4 { nexus_cors on; nexus_cors_origins env:NOT_SET; nexus_cors_credentials on; if ($arg_x) { set $y 1; } }
+        location /g { nexus_auth jwt; nexus_auth_failures off; location /g/h { nexus_auth api_key jwt; nexus_auth_failures rate=5r/s burst=20; } }
         location /f { nexus_api pass; ${proxy} }`);
   assert.equal(ok, true, message);
 });

@@ -111,7 +111,8 @@ async function startControlPlane(t, handler) {
     if (seen.handler) {
       return seen.handler(incoming, response, body);
     }
-    const code = incoming.url.startsWith('/edge/agents/') ? 'invalid_api_key' : 'connection_not_found';
+    const [, , kind] = incoming.url.split('/');
+    const code = { agents: 'invalid_api_key', issuers: 'issuer_not_found' }[kind] ?? 'connection_not_found';
     response.writeHead(404, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ error: code, code, message: 'scripted' }));
   });

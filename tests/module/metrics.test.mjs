@@ -43,8 +43,8 @@ test('counters follow what happens, over several workers and a reload', async (t
   assert.equal(samples['nexus_requests_total{use="token",result="refused"}'], 2);
   assert.equal(samples['nexus_requests_total{use="inject",result="ok"}'], 1);
   assert.equal(samples['nexus_injections_total{strategy="oauth2"}'], 1);
-  assert.equal(samples['nexus_auth_total{result="accepted"}'], 6);
-  assert.equal(samples['nexus_auth_total{result="missing_key"}'], 1);
+  assert.equal(samples['nexus_auth_total{method="api_key",result="accepted"}'], 6);
+  assert.equal(samples['nexus_auth_total{method="none",result="missing"}'], 1);
   assert.equal(samples['nexus_refusals_total{code="missing_api_key"}'], 1);
   assert.equal(samples['nexus_refusals_total{code="connection_not_found"}'], 1);
   assert.equal(samples['nexus_lookups_total{kind="token",source="l2"}'], 1);

@@ -23,6 +23,9 @@ TEST(CacheKeyTest, TakesTheFirstHalfOfADigest) {
     ASSERT_TRUE(key);
     EXPECT_EQ(key->high, 0x0011223344556677ULL);
     EXPECT_EQ(key->low, 0x8899aabbccddeeffULL);
+    const auto issuer = parse_key(record::Kind::kIssuer, digest);
+    EXPECT_EQ(issuer->kind, record::Kind::kIssuer);
+    EXPECT_NE(*issuer, *key);
 }
 
 TEST(CacheKeyTest, RefusesWhatIsNoId) {
