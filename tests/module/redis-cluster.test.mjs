@@ -37,8 +37,12 @@ async function oneAtEach(edge, cluster) {
 }
 
 test('every node is asked for its own keys; events come from any of them', async (t) => {
-  const cluster = await startCluster(t);
-  const edge = await startClusterEdge(t, cluster, { workers: 2 });
+  const cluster = await startCluster(t, {
+    args: ['--user', 'edge', 'on', '>s3cret', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+cluster|slots', '+asking'],
+  });
+  const edge = await startClusterEdge(t, cluster, {
+    workers: 2, redis: `${patient} user=edge password=file:redis.password`, files: { 'redis.password': 's3cret' },
+  });
   await edge.subscribed();
   for (const record of (await oneAtEach(edge, cluster)).values()) {
     const answer = await edge.token(record.id);

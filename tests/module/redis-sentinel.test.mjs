@@ -59,17 +59,19 @@ test('a master that dies is replaced', async (t) => {
   await readsFromRedis(edge);
 });
 
-test('Sentinels that are away or know nothing are passed over; both have passwords', async (t) => {
+test('Sentinels that are away or know nothing are passed over; users who may do just what is needed', async (t) => {
   const system = await startSentinel(t, {
-    args: ['--user', 'edge', 'on', '>of-redis', '~*', '&*', '+@all'], password: 'of-sentinel',
+    args: ['--user', 'edge', 'on', '>of-redis', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+role'],
+    lines: ['user watcher on >of-sentinel &+switch-master +ping +sentinel +subscribe +unsubscribe'],
   });
   const stranger = await startRedis(t, { tcp: true });
   const edge = await startEdge(t, {
     redisUrl: `sentinel://127.0.0.1:${await findPort()},127.0.0.1:${stranger.port},127.0.0.1:${system.port}/nexus-master`,
     redisServer: system, files: { redis: 'of-redis', sentinel: 'of-sentinel' },
-    redis: `user=edge password=file:redis sentinel_password=file:sentinel ${patient}`,
+    redis: `user=edge password=file:redis sentinel_user=watcher sentinel_password=file:sentinel ${patient}`,
   });
   await readsFromRedis(edge);
+  await edge.subscribed();
   assert.doesNotMatch(edge.nginx.errorLog(), /of-redis|of-sentinel/);
 });
 

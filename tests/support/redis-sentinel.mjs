@@ -11,14 +11,14 @@ import { makeWorkdir } from './workdir.mjs';
 
 const NAME = 'nexus-master';
 
-/** {url, nodes, master(), set, publish, ...}; `args`: more arguments of both servers; `password`: the Sentinel's. */
-export async function startSentinel(t, { args = [], password } = {}) {
+/** {url, nodes, master(), set, publish, ...}; `args`: more arguments of both servers; `lines`: of the Sentinel's configuration. */
+export async function startSentinel(t, { args = [], lines = [] } = {}) {
   const quick = ['--repl-diskless-sync-delay', '0', '--repl-timeout', '5', ...args];
   const first = await makeRedis(t, { tcp: true, args: quick });
   await first.start();
   const second = await makeRedis(t, { tcp: true, args: [...quick, '--replicaof', '127.0.0.1', String(first.port)] });
   await second.start();
-  const system = new Sentinel(makeWorkdir(t, 'sentinel'), await findPort(), [first, second], password);
+  const system = new Sentinel(makeWorkdir(t, 'sentinel'), await findPort(), [first, second], lines);
   cleanup(t, () => system.close());
   await waitFor('the replica to follow', async () => /master_link_status:up/.test(await second.client.info('replication')));
   await system.start();
@@ -27,8 +27,7 @@ export async function startSentinel(t, { args = [], password } = {}) {
 }
 
 class Sentinel {
-  constructor(dir, port, nodes, password) {
-    this.password = password;
+  constructor(dir, port, nodes, lines) {
     this.port = port;
     this.nodes = nodes;
     this.masterName = NAME;
@@ -39,7 +38,7 @@ class Sentinel {
       `sentinel monitor ${NAME} 127.0.0.1 ${nodes[0].port} 1`,
       `sentinel down-after-milliseconds ${NAME} 400`,
       `sentinel failover-timeout ${NAME} 1000`,
-      password ? `requirepass ${password}` : '', '',
+      ...lines, '',
     ].join('\n'));
   }
 
@@ -52,7 +51,7 @@ class Sentinel {
 
   get client() {
     if (!this.shared) {
-      this.shared = new Client({ port: this.port, password: this.password, retryStrategy: () => 20, maxRetriesPerRequest: 1 });
+      this.shared = new Client({ port: this.port, retryStrategy: () => 20, maxRetriesPerRequest: 1 });
       this.shared.on('error', () => {});
     }
     return this.shared;
