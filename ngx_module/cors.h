@@ -25,7 +25,7 @@ struct CorsPolicy {
     CorsMode mode;
 };
 
-struct CorsRequest;  // cors.cpp
+struct CorsRequest;  // cors_request.h
 
 /// Registers the phase handlers, if nexus_cors is used at all; in postconfiguration, before those of whatever
 /// is to be asked before a preflight is answered. returns NGX_OK or NGX_ERROR

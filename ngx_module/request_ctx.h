@@ -12,12 +12,12 @@
 namespace nexus::edge {
 
 struct Access;       // access.h
-struct CorsRequest;  // cors.h
+struct CorsRequest;  // cors_request.h
 
 struct RequestCtx {
     UpstreamWrap upstream;        // upstream_wrap.cpp
     Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
-    CorsRequest *cors = nullptr;  // cors.cpp: set on main requests where nexus_cors is on
+    CorsRequest *cors = nullptr;  // cors_request.cpp: set on main requests where nexus_cors is on
     std::string_view error;       // errors.cpp: the code of the refusal that was sent; static text
 };
 
