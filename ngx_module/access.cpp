@@ -2,8 +2,6 @@
 // (NGX_DONE); nginx calls the handler again on any event, so the step is kept in the request's context.
 #include "ngx_module/access.h"
 
-#include <algorithm>
-
 #include "ngx_module/access_steps.h"
 #include "ngx_module/auth_failures.h"
 #include "ngx_module/error_log.h"
@@ -11,6 +9,7 @@
 #include "ngx_module/histograms.h"
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/trace.h"
@@ -241,18 +240,11 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 }
 
 ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    // nginx asks in the reverse of this order. First in the array is asked last: `deny`, auth_basic and
-    // auth_request have let the request through, and have read what the caller's headers said, before these
-    // are stripped.
-    ngx_array_t &handlers = cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers;
-    if (ngx_array_push(&handlers) == nullptr) {
+    // `deny`, auth_basic and auth_request have let the request through, and have read what the caller's
+    // headers said, before these are stripped.
+    if (ask_last(cf, NGX_HTTP_ACCESS_PHASE, on_access) != NGX_OK) {
         return NGX_ERROR;
     }
-    auto *first = static_cast<ngx_http_handler_pt *>(handlers.elts);
-    std::rotate(first, first + handlers.nelts - 1, first + handlers.nelts);
-    *first = on_access;
 
     ngx_str_t request_id = ngx_string("request_id");
     MainConf *mcf = main_conf(cf);

@@ -6,6 +6,7 @@
 #include "ngx_module/conf.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/pool_ptr.h"
 
 namespace nexus::edge {
@@ -45,15 +46,7 @@ ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
 }  // namespace
 
 ngx_int_t init_body_time(ngx_conf_t *cf) noexcept {
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto *handler =
-        static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers));
-    if (handler == nullptr) {
-        return NGX_ERROR;
-    }
-    *handler = on_preaccess;
-    return NGX_OK;
+    return ask_first(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess);
 }
 
 }  // namespace nexus::edge

@@ -10,6 +10,7 @@
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/own_request.h"
+#include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/trace.h"
 #include "ngx_module/upstream_wrap.h"
@@ -242,14 +243,9 @@ void start(ControlPlaneCall *call) noexcept {
 }
 
 ngx_int_t init_control_plane(ngx_conf_t *cf) noexcept {
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    auto *handler =
-        static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers));
-    if (handler == nullptr) {
+    if (ask_first(cf, NGX_HTTP_PRECONTENT_PHASE, on_precontent) != NGX_OK) {
         return NGX_ERROR;
     }
-    *handler = on_precontent;
 
     g_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = on_body;

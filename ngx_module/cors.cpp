@@ -1,13 +1,12 @@
 // When requests are judged and answered.
 #include "ngx_module/cors.h"
 
-#include <algorithm>
-
 #include "ngx_module/conf.h"
 #include "ngx_module/cors_request.h"
 #include "ngx_module/errors.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/request_ctx.h"
 
 namespace nexus::edge {
@@ -163,20 +162,10 @@ ngx_int_t init_cors(ngx_conf_t *cf) noexcept {
     if (!main_conf(cf)->cors_used) {
         return NGX_OK;
     }
-    auto *cmcf = static_cast<ngx_http_core_main_conf_t *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
-    // nginx asks the handlers of a phase in the reverse of their order.
-    auto *first_asked =
-        static_cast<ngx_http_handler_pt *>(ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers));
-    ngx_array_t &preaccess = cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers;
-    if (first_asked == nullptr || ngx_array_push(&preaccess) == nullptr) {
+    if (ask_first(cf, NGX_HTTP_REWRITE_PHASE, on_rewrite) != NGX_OK) {
         return NGX_ERROR;
     }
-    *first_asked = on_rewrite;
-    auto *last_asked = static_cast<ngx_http_handler_pt *>(preaccess.elts);
-    std::rotate(last_asked, last_asked + preaccess.nelts - 1, last_asked + preaccess.nelts);
-    *last_asked = on_preaccess;
-    return NGX_OK;
+    return ask_last(cf, NGX_HTTP_PREACCESS_PHASE, on_preaccess);
 }
 
 }  // namespace nexus::edge
