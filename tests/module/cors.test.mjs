@@ -165,17 +165,24 @@ test('preflights count for limits, and a limited one stays limited', async (t) =
         location /plain/ { limit_req zone=one; proxy_pass http://${upstream}; }
         location /named/ { limit_req zone=one; error_page 429 @limited; proxy_pass http://${upstream}; }
         location /page/ { limit_req zone=one; error_page 429 =503 /limited.txt; proxy_pass http://${upstream}; }
+        location /fallback/ { limit_req zone=one; error_page 429 = @busy; proxy_pass http://${upstream}; }
+        location /off/ { nexus_cors off; limit_req zone=one; error_page 429 @busy; proxy_pass http://${upstream}; }
         location @limited { return 429 '{"error":"limited"}'; }
+        location @busy { proxy_pass http://${upstream}; }
         location = /limited.txt { root ${dir}; }`,
     files: { 'limited.txt': 'limited' },
+    upstream: (request, response) => response.writeHead(request.url === '/fallback/' ? 429 : 200).end('upstream'),
   });
-  for (const [path, status] of [['/plain/', 429], ['/named/', 429], ['/page/', 503]]) {
+  for (const [path, status] of [['/plain/', 429], ['/named/', 429], ['/page/', 503], ['/fallback/', 429]]) {
     assertPreflight(await edge.get(path, preflight()));
     const limited = await edge.get(path, preflight());
     assert.equal(limited.status, status, path);
     assert.equal(limited.headers['access-control-allow-origin'], APP, path);
     assert.equal((await edge.get(path, { headers: { origin: APP } })).status, status, path);
   }
+  assert.equal((await edge.get('/off/', preflight())).status, 200);
+  const handedOn = await edge.get('/off/', preflight());
+  assert.deepEqual([handedOn.status, handedOn.text], [429, 'upstream']);
 });
 
 test('what upstreams and add_header say of it is replaced, Vary is kept', async (t) => {
