@@ -1,8 +1,13 @@
 // Routes for edges (docs/edge-protocol.md): sealed records as octets, in whatever state a connection is.
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <string>
+#include <utility>
 
 #include "control_plane/api/api.h"
+#include "control_plane/refresh/early_refresh.h"
+#include "control_plane/store/connection_repository.h"
 #include "shared/encoding/record_id.h"
 
 namespace nexus::control {
@@ -24,25 +29,57 @@ Result<Response> sealed_token(ApiContext &context, const Result<record::TokenRec
     });
 }
 
-Result<std::optional<int64_t>> read_generation(const Request &request) {
-    Result<std::optional<std::string>> text = request.query_parameter("generation");
+Result<std::optional<int64_t>> read_number(const Request &request, const char *name, int64_t most) {
+    Result<std::optional<std::string>> text = request.query_parameter(name);
     if (!text) {
         return fail(text.error());
     }
     if (!*text) {
         return std::optional<int64_t>{};
     }
-    int64_t generation = 0;
+    int64_t number = 0;
     const char *end = (*text)->data() + (*text)->size();
-    auto [stop, error] = std::from_chars((*text)->data(), end, generation);
-    if (error != std::errc{} || stop != end || generation < 0) {
-        return fail(Errc::kInvalidRequest, "parameter generation must be a number", "generation");
+    auto [stop, error] = std::from_chars((*text)->data(), end, number);
+    if (error != std::errc{} || stop != end || number < 0 || number > most) {
+        return fail(Errc::kInvalidRequest,
+                    std::string("parameter ") + name + " must be a number of at most " + std::to_string(most),
+                    name);
     }
-    return std::optional<int64_t>{generation};
+    return std::optional<int64_t>{number};
+}
+
+// The refresh that an edge wants ahead of the token's end: if it is due. A failure costs nobody the token
+// that is still there.
+void refresh_early(ApiContext &context, const Caller &caller, int64_t within_s, record::TokenRecord &record) {
+    if (within_s == 0) {
+        return;
+    }
+    const Result<store::Connection> row = store::connections::get(context.database, record.connection_id);
+    if (!row || !is_due_early(*row, within_s * 1000, context.clock())) {
+        return;
+    }
+    if (auto refreshed = context.tokens.refresh_for_edge(caller, record.connection_id, row->generation)) {
+        record = std::move(*refreshed);
+    }
+}
+
+Result<Response> token(ApiContext &context, const Request &request, const Caller &caller) {
+    Result<std::optional<int64_t>> within_s = read_number(request, "refresh_within", kLongestEarlyS);
+    if (!within_s) {
+        return fail(within_s.error());
+    }
+    std::string id{request.path_parameter("id")};
+    Result<record::TokenRecord> record = context.tokens.record_for_edge(caller, id);
+    if (record) {
+        refresh_early(context, caller, within_s->value_or(0), *record);
+        context.drainer.offer(redis::EventKind::kToken, record->connection_id);
+    }
+    return sealed_token(context, record);
 }
 
 Result<Response> refresh(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<std::optional<int64_t>> generation = read_generation(request);
+    Result<std::optional<int64_t>> generation =
+        read_number(request, "generation", std::numeric_limits<int64_t>::max());
     if (!generation) {
         return fail(generation.error());
     }
@@ -131,13 +168,8 @@ Result<Response> agent(ApiContext &context, const Request &request, const Caller
 }  // namespace
 
 Routes edge_routes(ApiContext &context) {
-    auto token = [&context](const Request &request, const Caller &caller) {
-        std::string id{request.path_parameter("id")};
-        Result<record::TokenRecord> record = context.tokens.record_for_edge(caller, id);
-        if (record) {
-            context.drainer.offer(redis::EventKind::kToken, record->connection_id);
-        }
-        return sealed_token(context, record);
+    auto as_it_is = [&context](const Request &request, const Caller &caller) {
+        return token(context, request, caller);
     };
     auto forced = [&context](const Request &request, const Caller &caller) {
         return refresh(context, request, caller);
@@ -146,7 +178,7 @@ Routes edge_routes(ApiContext &context) {
         return agent(context, request, caller);
     };
     return {
-        {"GET", "/edge/tokens/{id}", kEdge, token},
+        {"GET", "/edge/tokens/{id}", kEdge, as_it_is},
         {"POST", "/edge/tokens/{id}/refresh", kEdge, forced},
         {"GET", "/edge/agents/{key_sha256}", kEdge, caller_record},
         {"GET", "/edge/issuers/{issuer_sha256}", kEdge, bind(context, issuer)},
