@@ -37,6 +37,7 @@ struct Access {
     const LocConf *conf = nullptr;
     Step step = Step::kAuthenticate;
     bool waiting = false;
+    bool refreshes = false;  // nexus_api refresh, or token with auto_refresh=true
     uint64_t waiting_since_us = 0;
     uint64_t waited_us = 0;  // for all lookups together
 
@@ -55,7 +56,7 @@ struct Access {
     Lookup caller_lookup;
 
     Lookup token_lookup;
-    Lookup refresh_lookup;           // nexus_api refresh: after token_lookup
+    Lookup refresh_lookup;           // where it refreshes: after token_lookup
     Lookup *answer = &token_lookup;  // whichever of the two `token` is from
 
     std::string_view connection_id;

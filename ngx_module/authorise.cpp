@@ -6,6 +6,7 @@
 #include "ngx_module/early_refresh.h"
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/metrics.h"
+#include "ngx_module/ngx/str.h"
 #include "ngx_module/record_access.h"
 #include "shared/connection/state.h"
 #include "shared/encoding/record_id.h"
@@ -21,13 +22,26 @@ bool has_grant(const Access &access, Grant grant) {
     return !is_authenticating(*access.conf) || record::has_grant(access.grants, grant);
 }
 
+/// Does the request want its token refreshed first? nullopt: it says so in a way that means nothing
+std::optional<bool> wants_refresh(const Access &access) {
+    const ApiMode api = api_mode(*access.conf);
+    ngx_str_t value = ngx_null_string;
+    u_char name[] = "auto_refresh";
+    if (api != ApiMode::kToken || ngx_http_arg(access.request, name, sizeof name - 1, &value) != NGX_OK) {
+        return api == ApiMode::kRefresh;
+    }
+    const std::string_view text = to_view(value);
+    return text == "true" || text == "false" ? std::optional<bool>{text == "true"} : std::nullopt;
+}
+
 bool is_granted(const Access &access) {
     if (is_injecting(*access.conf)) {
         return has_grant(access, Grant::kTokenUse);
     }
     switch (api_mode(*access.conf)) {
         case ApiMode::kToken:
-            return has_grant(access, Grant::kTokenRead);
+            return has_grant(access, Grant::kTokenRead) &&
+                   (!access.refreshes || has_grant(access, Grant::kConnectionRefresh));
         case ApiMode::kRefresh:
             return has_grant(access, Grant::kConnectionRefresh);
         default:
@@ -105,6 +119,12 @@ ngx_int_t resolve(Access &access) {
         access.step = Access::Step::kAuthorised;
         return NGX_OK;
     }
+    const std::optional<bool> refreshes = wants_refresh(access);
+    if (!refreshes) {
+        return refuse(access,
+                      {.errc = Errc::kInvalidRequest, .message = "auto_refresh must be true or false"});
+    }
+    access.refreshes = *refreshes;
     if (!is_granted(access)) {
         return refuse(access, Errc::kInsufficientGrant);
     }
@@ -123,7 +143,7 @@ ngx_int_t authorise(Access &access) {
     if (rc != NGX_OK) {
         return rc;
     }
-    if (api_mode(*access.conf) != ApiMode::kRefresh) {
+    if (!access.refreshes) {
         access.step = Access::Step::kAuthorised;
         return NGX_OK;
     }

@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
                     EarlyCase{"WithoutRefreshToken", false, 10'000, 600'000, false},
                     EarlyCase{"InAttention", false, 10'000, 600'000, true, State::kAttention},
                     EarlyCase{"NotAskedFor", false, 10'000, 600'000, true, State::kActive, 0}),
-    [](const auto &info) { return std::string{info.param.name}; });
+    [](const auto &each) { return std::string{each.param.name}; });
 
 }  // namespace
 }  // namespace nexus::control
