@@ -1,6 +1,7 @@
 // The steps of a fetch, from the claim to an answer. What becomes of an answer is in fetch_result.cpp.
 #include "ngx_module/fetch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "ngx_module/early_refresh.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr uint64_t kFailedCheckPauseMs =
     2000;  // an entry that could not be checked is used that long without another
+
+constexpr uint64_t kMaxRefreshPauseMs = 60'000;
 
 using cache::Purpose;
 
@@ -291,6 +294,7 @@ void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
                answer.status != NGX_HTTP_FORBIDDEN && !answer.error_code.empty() && !is_not_found) {
         finish({LookupStatus::kRefused, TokenSource::kNone, answer.error_code, 0});
     } else {
+        put_off_refresh(answer);
         if (answer.status != 0 && answer.status < 500) {
             // Not about the id: a wrong edge key, or a URI that does not lead to nexusd.
             ngx_log_error(NGX_LOG_ERR, fetches_.tools().log, 0,
@@ -298,6 +302,16 @@ void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
                           answer.status);
         }
         finish({LookupStatus::kUnavailable, TokenSource::kNone, answer.error_code, retry_after});
+    }
+}
+
+// nexusd has its own pause between attempts: until it is over, asking again brings the same answer.
+void Fetch::put_off_refresh(const ControlPlaneAnswer &answer) noexcept {
+    if (key_.purpose == Purpose::kRefresh && answer.retry_after_s != 0 &&
+        answer.error_code == errc_info(Errc::kTokenUnavailable).code) {
+        const uint64_t pause =
+            std::min(static_cast<uint64_t>(answer.retry_after_s) * 1000, kMaxRefreshPauseMs);
+        fetches_.tools().records.put_off_refresh(key_.key, cache::monotonic_ms() + pause);
     }
 }
 

@@ -101,6 +101,7 @@ private:
     ngx_http_request_t *first_request() const noexcept;  // of those who wait; nullptr: none does
     std::string_view request_id() const noexcept;
     void on_answer(const ControlPlaneAnswer &answer) noexcept;
+    void put_off_refresh(const ControlPlaneAnswer &answer) noexcept;
     void on_record_answer(const ControlPlaneAnswer &answer) noexcept;
     void on_not_found() noexcept;
     void on_older_than_known() noexcept;

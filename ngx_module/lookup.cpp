@@ -87,7 +87,12 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
     }
 
     cache::Freshness known = cache::Freshness::kMiss;
-    if (!lookup->force_refresh) {
+    if (lookup->force_refresh) {
+        if (const uint64_t ms = w->records().refresh_put_off_ms(*key)) {
+            lookup->retry_after_s = static_cast<int>(ms / 1000 + 1);
+            return done(lookup, LookupStatus::kUnavailable, TokenSource::kNone);
+        }
+    } else {
         const auto opened =
             lookup->kind == record::Kind::kCaller ? w->opened_callers().find(lookup->id) : nullptr;
         const cache::Found found =

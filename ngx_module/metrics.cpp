@@ -7,6 +7,7 @@
 #include <charconv>
 #include <new>
 
+#include "ngx_module/cache_metrics.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/histograms.h"
 #include "ngx_module/ngx/kept_zone.h"
@@ -298,6 +299,7 @@ std::string to_prometheus() {
     std::array<const HistogramRows *, kRows> workers{};
     std::ranges::transform(table->rows, workers.begin(), [](const Row &row) { return &row.histograms; });
     append_histograms(out, workers);
+    append_cache(out);
     return out;
 }
 

@@ -9,7 +9,7 @@
 
 namespace nexus::edge::cache {
 
-inline constexpr uint64_t kLayoutVersion = 0x4e455855533102ULL;  // "NEXUS1", layout 2
+inline constexpr uint64_t kLayoutVersion = 0x4e455855533103ULL;  // "NEXUS1", layout 3
 inline constexpr uint32_t kWays = 8;                             // entries of one set; flights of one set
 
 enum class EntryType : uint8_t {
@@ -39,9 +39,9 @@ struct alignas(64) Entry {
     std::atomic<uint64_t> offset;             // of the payload, from the zone's start
 
     // outside of the seqlock
-    std::atomic<uint64_t> used_at;  // monotonic ms, coarse
-    std::atomic<uint64_t>
-        early_refresh_at;  // monotonic ms: not before, because somebody is at it, or was in vain
+    std::atomic<uint64_t> used_at;           // monotonic ms, coarse
+    std::atomic<uint64_t> refresh_at;        // monotonic ms: no forced refresh before; nexusd said so
+    std::atomic<uint64_t> early_refresh_at;  // monotonic ms: not before; somebody is at it, or was in vain
 };
 static_assert(sizeof(Entry) == 128);
 
@@ -101,6 +101,10 @@ struct ZoneHeader {
     uint32_t set_count;         // power of two
     uint32_t flight_set_count;  // power of two
     uint64_t sweep;             // where the next search for something to evict begins
+
+    // What is there, for the metrics; written under the slab mutex.
+    std::atomic<uint64_t> records;
+    std::atomic<uint64_t> record_bytes;
 
     alignas(64) std::atomic<uint64_t> lease_at;  // monotonic ms: the subscriber's last sign of life
     std::atomic<uint64_t> subscribed_at;  // monotonic ms: entries fetched before it may have missed events

@@ -92,11 +92,17 @@ Entry *Records::place_locked(uint64_t hash, const Key &key) const noexcept {
     return least;
 }
 
+void Records::count_locked(int64_t records, int64_t bytes) noexcept {
+    zone_.header().records.fetch_add(static_cast<uint64_t>(records), kRelaxed);
+    zone_.header().record_bytes.fetch_add(static_cast<uint64_t>(bytes), kRelaxed);
+}
+
 // Empties an entry and frees its payload. That of a writer which died is left alone: nobody knows whose it
 // is.
 void Records::clear_locked(Entry &entry) noexcept {
     const bool abandoned = is_odd(entry);
     const uint64_t offset = entry.offset.load(kRelaxed);
+    const uint32_t length = entry.length.load(kRelaxed);
     {
         Rewrite rewrite(entry);
         entry.type.store(static_cast<uint8_t>(EntryType::kEmpty), kRelaxed);
@@ -109,8 +115,10 @@ void Records::clear_locked(Entry &entry) noexcept {
         entry.needed_generation.store(0, kRelaxed);
         entry.recheck_at.store(0, kRelaxed);
     }
+    entry.refresh_at.store(0, kRelaxed);
     entry.early_refresh_at.store(0, kRelaxed);
     if (!abandoned && offset != 0) {
+        count_locked(-1, -int64_t{length});
         ngx_slab_free_locked(zone_.pool(), zone_.payload(offset));
     }
 }
@@ -158,7 +166,9 @@ bool Records::write_locked(const Key &key, std::string_view sealed, const record
         metrics::count(metrics::Counter::kCacheEvictions);
     }
     const uint64_t old_payload = is_odd(*entry) ? 0 : entry->offset.load(kRelaxed);
+    const uint32_t old_length = entry->length.load(kRelaxed);
     if (!is_key(*entry, key) || entry->generation.load(kRelaxed) != header.generation) {
+        entry->refresh_at.store(0, kRelaxed);
         entry->early_refresh_at.store(0, kRelaxed);
     }
     {
@@ -178,8 +188,10 @@ bool Records::write_locked(const Key &key, std::string_view sealed, const record
         entry->used_at.store(monotonic_ms(), kRelaxed);
     }
     if (old_payload != 0) {
+        count_locked(-1, -int64_t{old_length});
         ngx_slab_free_locked(zone_.pool(), zone_.payload(old_payload));
     }
+    count_locked(1, static_cast<int64_t>(sealed.size()));
     metrics::count(metrics::Counter::kCacheStores);
     return true;
 }
@@ -259,6 +271,7 @@ void Records::invalidate(const Key &key, uint64_t generation) noexcept {
     }
 
     const uint64_t payload = entry->offset.load(kRelaxed);
+    const uint32_t length = entry->length.load(kRelaxed);
     {
         Rewrite rewrite(*entry);
         entry->type.store(static_cast<uint8_t>(EntryType::kTombstone), kRelaxed);
@@ -267,6 +280,7 @@ void Records::invalidate(const Key &key, uint64_t generation) noexcept {
         entry->length.store(0, kRelaxed);
     }
     if (payload != 0) {
+        count_locked(-1, -int64_t{length});
         ngx_slab_free_locked(zone_.pool(), zone_.payload(payload));
     }
     metrics::count(metrics::Counter::kCacheInvalidations);
@@ -281,17 +295,37 @@ void Records::put_off_check(const Key &key, uint64_t until) noexcept {
     }
 }
 
-bool Records::claim_early_refresh(const Key &key, uint64_t until) noexcept {
+// Without the lock: a writer may be at it.
+Entry *Records::find(const Key &key) const noexcept {
     Entry *set = zone_.entry_set(zone_.hash(key));
     for (uint32_t way = 0; way < kWays; ++way) {
-        if (!is_key(set[way], key)) {
-            continue;
+        if (is_key(set[way], key)) {
+            return &set[way];
         }
-        uint64_t not_before = set[way].early_refresh_at.load(kRelaxed);
-        return not_before <= monotonic_ms() &&
-               set[way].early_refresh_at.compare_exchange_strong(not_before, until, kRelaxed);
     }
-    return false;
+    return nullptr;
+}
+
+bool Records::claim_early_refresh(const Key &key, uint64_t until) noexcept {
+    Entry *entry = find(key);
+    if (entry == nullptr) {
+        return false;
+    }
+    uint64_t not_before = entry->early_refresh_at.load(kRelaxed);
+    return not_before <= monotonic_ms() &&
+           entry->early_refresh_at.compare_exchange_strong(not_before, until, kRelaxed);
+}
+
+void Records::put_off_refresh(const Key &key, uint64_t until) noexcept {
+    if (Entry *entry = find(key)) {
+        entry->refresh_at.store(until, kRelaxed);
+    }
+}
+
+uint64_t Records::refresh_put_off_ms(const Key &key) const noexcept {
+    const Entry *entry = find(key);
+    const uint64_t until = entry == nullptr ? 0 : entry->refresh_at.load(kRelaxed);
+    return until > monotonic_ms() ? until - monotonic_ms() : 0;
 }
 
 }  // namespace nexus::edge::cache

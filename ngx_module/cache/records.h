@@ -83,6 +83,11 @@ public:
     /// Serve what is here without another check until then (monotonic ms).
     void put_off_check(const Key &key, uint64_t until) noexcept;
 
+    /// nexusd can refresh it again from `until` (monotonic ms) on. No lock.
+    void put_off_refresh(const Key &key, uint64_t until) noexcept;
+    /// How long a forced refresh is to be put off, in ms; 0: it need not. No lock.
+    uint64_t refresh_put_off_ms(const Key &key) const noexcept;
+
     /// May this worker refresh the record ahead of its end? One caller is told so, and the next one not
     /// before `until` (monotonic ms), unless a newer record comes. No lock.
     bool claim_early_refresh(const Key &key, uint64_t until) noexcept;
@@ -93,10 +98,12 @@ private:
     struct View;
     bool view(const Entry &entry, const Key &key, ngx_pool_t *pool, const KeptRecord *kept,
               View &out) const noexcept;
-    Freshness freshness(const View &view) const noexcept;
+    Freshness freshness(uint64_t hash, const View &view) const noexcept;
 
+    Entry *find(const Key &key) const noexcept;
     Entry *find_locked(uint64_t hash, const Key &key) const noexcept;
     Entry *place_locked(uint64_t hash, const Key &key) const noexcept;
+    void count_locked(int64_t records, int64_t bytes) noexcept;
     void *allocate_locked(size_t size) noexcept;
     bool write_locked(const Key &key, std::string_view sealed, const record::Header &header,
                       uint64_t needed_generation, uint64_t fetched_at) noexcept;

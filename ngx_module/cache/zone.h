@@ -39,6 +39,7 @@ public:
 
     ZoneHeader &header() const { return *header_; }
     ngx_slab_pool_t *pool() const { return pool_; }
+    uint64_t size() const { return size_; }
     uint64_t hash(const Key &key) const { return mix(key, header_->seed); }
 
     /// The kWays entries that may hold a key of this hash.

@@ -30,6 +30,27 @@ test('a full zone evicts and goes on', async (t) => {
   assert.doesNotMatch(edge.nginx.errorLog(), /no memory/);
 });
 
+test('how full it is can be seen', async (t) => {
+  const edge = await startEdge(t, { logLevel: 'info' });
+  await edge.subscribed();
+  const used = await edge.metric('nexus_cache_used_bytes');
+  const records = [];
+  for (let i = 0; i < 10; i++) {
+    records.push(await edge.write({ token: 'x'.repeat(3000) }));
+    await edge.token(records[i].id);
+    await edge.token(records[i].id);
+  }
+  const bytes = records.reduce((sum, { sealed }) => sum + sealed.length, 0);
+  assert.equal(await edge.metric('nexus_cache_records'), 10);
+  assert.equal(await edge.metric('nexus_cache_record_bytes'), bytes);
+  assert.ok(await edge.metric('nexus_cache_used_bytes') >= used + bytes);
+  assert.equal(await edge.metric('nexus_cache_size_bytes'), 1 << 20);
+
+  await edge.event(records[0].id, 2);
+  await waitFor('the event', async () => await edge.metric('nexus_cache_records') === 9);
+  assert.equal(await edge.metric('nexus_cache_record_bytes'), bytes - records[0].sealed.length);
+});
+
 test('asking for what does not exist does not push out what does', async (t) => {
   const edge = await startEdge(t, { zone: '256k', logLevel: 'info', cache: 'negative_ttl=60s' });
   await edge.subscribed();

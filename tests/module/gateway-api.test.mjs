@@ -72,6 +72,49 @@ test('states: DESIGN 4, row by row', async (t) => {
   }
 });
 
+test('token with auto_refresh=true is refreshed first, with the grant for it', async (t) => {
+  const id = randomUUID();
+  let answer;
+  const edge = await startEdge(t, { locations: api, controlPlane: (request, response) => answer(response) });
+  const both = await edge.addAgent({ grants: ['token:read', 'connection:refresh'] });
+  const reader = await edge.addAgent({ grants: ['token:read'] });
+  await edge.addConnection({ connection_id: id });
+  const [, newer] = await sealToken(edge.keys.CACHE_KEY, { connection_id: id, generation: 2, credentials: { access_token: 'new' } });
+  answer = (response) => {
+    response.writeHead(200, { 'content-type': 'application/vnd.nexus.record' });
+    response.end(newer);
+  };
+  const ask = (query, key) => edge.get(`/v1/token/${id}${query}`, { headers: { 'x-api-key': key } });
+
+  assert.equal((await ask('?auto_refresh=false', reader)).json.access_token, `at-${id}`);
+  errorBody(assert, await ask('?auto_refresh=true', reader), 403, 'insufficient_grant');
+  errorBody(assert, await ask('?auto_refresh=yes', both), 400, 'invalid_request');
+  assert.equal(edge.origin.requests.length, 0);
+  assert.equal((await ask('?auto_refresh=true', both)).json.access_token, 'new');
+  assert.deepEqual(edge.origin.requests.map(({ method, url }) => [method, url]), [['POST', `/edge/tokens/${id}/refresh?generation=1`]]);
+  assert.equal((await ask('', reader)).json.access_token, 'new');
+});
+
+test('a refresh that nexusd puts off is not asked for again before its time', async (t) => {
+  const edge = await startEdge(t, {
+    locations: api,
+    controlPlane: (request, response) => {
+      response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '30' });
+      response.end(JSON.stringify({ error: 'token_unavailable', code: 'token_unavailable', message: 'not now' }));
+    },
+  });
+  const key = await edge.addAgent({ grants: ['token:read', 'connection:refresh'] });
+  const id = await edge.addConnection();
+  for (let i = 0; i < 3; i++) {
+    const answer = await edge.get(`/v1/refresh/${id}`, { method: 'POST', headers: { 'x-api-key': key } });
+    errorBody(assert, answer, 503, 'token_unavailable');
+    assert.ok(Number(answer.headers['retry-after']) >= 28 && Number(answer.headers['retry-after']) <= 30, answer.headers['retry-after']);
+  }
+  assert.equal(edge.origin.requests.length, 1);
+  const token = await edge.get(`/v1/token/${id}`, { headers: { 'x-api-key': key } });
+  assert.equal(token.status, 200, 'reading goes on');
+});
+
 test('unknown connections and those of another workspace look the same', async (t) => {
   const edge = await startEdge(t, { locations: api });
   const id = await edge.addConnection({ provider: 'one' });
