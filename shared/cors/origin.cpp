@@ -12,6 +12,7 @@ namespace nexus::cors {
 namespace {
 
 constexpr size_t kMaxQuoted = 100;
+constexpr size_t kMaxHostName = 253;  // RFC 1035 section 2.3.4
 constexpr std::string_view kSchemeEnd = "://";
 constexpr std::string_view kAnyLabels = "*.";
 
@@ -66,6 +67,18 @@ bool are_labels(std::string_view text) noexcept {
         in_label = c != '.';
     }
     return in_label;
+}
+
+/// Is `origin` the scheme, at least one label, and the suffix?
+bool is_below(std::string_view origin, std::string_view scheme, std::string_view suffix) noexcept {
+    if (origin.size() <= scheme.size() + suffix.size() || !origin.starts_with(scheme) ||
+        !origin.ends_with(suffix)) {
+        return false;
+    }
+    const std::string_view labels =
+        origin.substr(scheme.size(), origin.size() - scheme.size() - suffix.size());
+    const size_t host_size = labels.size() + suffix.substr(0, suffix.find(':')).size();
+    return host_size <= kMaxHostName && are_labels(labels);
 }
 
 /// Does the name end in letters, below at least one more label? "*.com" is a mistake, "*.localhost" a use.
@@ -137,14 +150,8 @@ bool OriginSet::allows(std::string_view origin) const noexcept {
     if (exact_.find(origin) != exact_.end()) {
         return true;
     }
-    return std::ranges::any_of(subdomains_, [&](const Subdomains &rule) {
-        if (origin.size() <= rule.scheme.size() + rule.suffix.size() || !origin.starts_with(rule.scheme) ||
-            !origin.ends_with(rule.suffix)) {
-            return false;
-        }
-        const size_t labels = origin.size() - rule.scheme.size() - rule.suffix.size();
-        return are_labels(origin.substr(rule.scheme.size(), labels));
-    });
+    return std::ranges::any_of(
+        subdomains_, [&](const Subdomains &rule) { return is_below(origin, rule.scheme, rule.suffix); });
 }
 
 bool is_origin_of_host(std::string_view origin, std::string_view host) noexcept {

@@ -142,6 +142,15 @@ TEST(OriginSet, HoldsSeveral) {
     EXPECT_FALSE(set.allows("https://c.example"));
 }
 
+TEST(OriginSet, NamesEndSomewhere) {
+    const OriginSet set = set_of("https://*.example.org:8443");
+    const auto origin = [](size_t labels) {
+        return "https://" + std::string(labels, 'a') + ".example.org:8443";
+    };
+    EXPECT_TRUE(set.allows(origin(241)));  // 253 characters without the port
+    EXPECT_FALSE(set.allows(origin(242)));
+}
+
 TEST(OriginSet, EmptyAllowsNobody) {
     EXPECT_FALSE(OriginSet{}.allows("null"));
     EXPECT_FALSE(OriginSet{}.allows(""));
