@@ -6,6 +6,7 @@ import { request } from '../support/http.mjs';
 import { startNginx } from '../support/nginx.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
+import { waitFor } from '../support/wait.mjs';
 
 export const OTHER_CPU = 1;  // load generator, upstream, Redis; the worker that is measured has processor 0 for itself
 const TOKEN_BYTES = 900;  // as long as a signed access token usually is
@@ -58,11 +59,13 @@ http {
   });
 }
 
-/** The answer of `url`, which must be 200: a benchmark of something that fails is refused before it starts. */
-export async function mustAnswer(url, headers) {
-  const answer = await request(url, { headers });
-  if (answer.status !== 200) {
-    throw new Error(`${url} answered ${answer.status} before the first round: ${answer.text}`);
-  }
-  return answer;
+/** The answer of `url`, which must be 200 before long (the edge has to connect to Redis): nobody measures something that fails. */
+export function mustAnswer(url, headers) {
+  return waitFor(`${url} to answer 200`, async () => {
+    const answer = await request(url, { headers });
+    if (answer.status !== 200) {
+      throw new Error(`it answered ${answer.status}: ${answer.text}`);
+    }
+    return answer;
+  });
 }
