@@ -105,7 +105,8 @@ ngx_conf_enum_t trace_modes[] = {
 };
 
 ngx_int_t settle_trace(ngx_http_request_t *r, TraceMode mode) noexcept {
-    if (mode == TraceMode::kOff) {
+    // A request line that nginx refuses comes here by error_page, before there is a list of headers.
+    if (mode == TraceMode::kOff || r->headers_in.headers.last == nullptr) {
         return NGX_OK;
     }
     const Found found = find(r);

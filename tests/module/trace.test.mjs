@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { exchange } from '../support/raw-http.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { startEdge } from './edge-fixture.mjs';
 
@@ -100,4 +101,17 @@ test('the control plane is asked within the same trace, and without the caller\'
   assert.equal(passed.tracestate, 'a=1');
   assert.equal(passed.cookie, undefined);
   assert.match((await ask({})).traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+});
+
+test('a request without headers, because nginx has refused its first line, gets none', async (t) => {
+  const edge = await startEdge(t, {
+    allow: /client sent/,
+    locations: ({ upstream }) => `
+        error_page 400 = /guarded/;
+        location /guarded/ { nexus_auth api_key; nexus_trace on; proxy_pass http://${upstream}; }`,
+  });
+  const workers = edge.nginx.workers();
+  const { answers } = await exchange(edge.port, Buffer.from('get / HTTP/1.1\r\nHost: a\r\n\r\n'));
+  assert.deepEqual(answers.map(({ status }) => status), [401]);
+  assert.deepEqual(edge.nginx.workers(), workers);
 });
