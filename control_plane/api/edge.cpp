@@ -48,6 +48,10 @@ Result<std::optional<int64_t>> read_number(const Request &request, const char *n
     return std::optional<int64_t>{number};
 }
 
+Result<std::optional<int64_t>> read_generation(const Request &request) {
+    return read_number(request, "generation", std::numeric_limits<int64_t>::max());
+}
+
 // The refresh that an edge wants ahead of the token's end: if it is due. A failure costs nobody the token
 // that is still there.
 void refresh_early(ApiContext &context, const Caller &caller, int64_t within_s, record::TokenRecord &record) {
@@ -78,8 +82,7 @@ Result<Response> token(ApiContext &context, const Request &request, const Caller
 }
 
 Result<Response> refresh(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<std::optional<int64_t>> generation =
-        read_number(request, "generation", std::numeric_limits<int64_t>::max());
+    Result<std::optional<int64_t>> generation = read_generation(request);
     if (!generation) {
         return fail(generation.error());
     }
