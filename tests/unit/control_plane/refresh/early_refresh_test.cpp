@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, EarlyRefreshTest,
     testing::Values(EarlyCase{"Due", true}, EarlyCase{"NotYet", false, 60'000},
                     EarlyCase{"InTheFirstHalfOfItsLife", false, 40'000, 30'000},
-                    EarlyCase{"InTheSecondHalfOfItsLife", true, 30'000, 30'001},
+                    EarlyCase{"InTheSecondHalfOfItsLife", true, 30'000, 30'002},
                     EarlyCase{"RightAfterARefresh", false, 4'000, 4'999},
                     EarlyCase{"NeverRefreshedYet", true, 59'999, 0},
                     EarlyCase{"JustConnected", false, 6'000, 0, 1'000},
