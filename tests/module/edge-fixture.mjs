@@ -39,7 +39,7 @@ events { worker_connections 512; }
 http {
     ${common}
     nexus_cache zone=nexus:4m;
-    nexus_redis unix:${redis.socket};
+    nexus_redis unix:${redis.socket} timeout=5s connect_timeout=5s;   # the control plane knows nothing: do not turn to it
     nexus_cache_key file:${dir}/cache.key;
     nexus_control_plane_key file:${dir}/edge.key;
     ${text(http, values)}
