@@ -20,7 +20,7 @@ const BATCH = 5_000;
 
 const contents = (upstream) => ({
   proxied: `proxy_pass http://127.0.0.1:${upstream};`,
-  unauthenticated: `nexus_auth api_key; proxy_pass http://127.0.0.1:${upstream};`,
+  unauthenticated: `nexus_auth api_key; nexus_auth_failures off; proxy_pass http://127.0.0.1:${upstream};`,
   forbidden: 'deny all;',
   missing: 'try_files /none =404;',
   returned: 'return 410;',
