@@ -8,6 +8,7 @@
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/strip.h"
 #include "shared/crypto/digest.h"
+#include "shared/http1/syntax.h"
 #include "shared/jose/access_token.h"
 #include "shared/record/caller_record.h"
 #include "shared/secret.h"
@@ -18,18 +19,14 @@ namespace {
 
 constexpr std::string_view kBearer = "bearer ";
 
-bool equals_ignoring_case(const ngx_str_t &text, std::string_view lower) {
-    return text.len == lower.size() &&
-           ngx_strncasecmp(text.data, reinterpret_cast<u_char *>(const_cast<char *>(lower.data())),
-                           lower.size()) == 0;
+bool is_named(const ngx_table_elt_t &line, std::string_view name) {
+    return http1::equal_ignoring_case(to_view(line.key), name);
 }
 
 /// The token of `Bearer <token>`, "" for any other scheme.
 std::string_view bearer_token(std::string_view value) {
     if (value.size() <= kBearer.size() ||
-        ngx_strncasecmp(reinterpret_cast<u_char *>(const_cast<char *>(value.data())),
-                        reinterpret_cast<u_char *>(const_cast<char *>(kBearer.data())),
-                        kBearer.size()) != 0) {
+        !http1::equal_ignoring_case(value.substr(0, kBearer.size()), kBearer)) {
         return {};
     }
     value.remove_prefix(kBearer.size());
@@ -38,16 +35,16 @@ std::string_view bearer_token(std::string_view value) {
 }
 
 bool is_authorization(const ngx_table_elt_t &line) {
-    return equals_ignoring_case(line.key, "authorization");
+    return is_named(line, "authorization");
 }
 
 /// What a header line presents, "" if nothing that the location takes.
 std::string_view presented_in(const ngx_table_elt_t &line, const CallerHeaders &headers) {
     const std::string_view value = to_view(line.value);
-    if (equals_ignoring_case(line.key, "x-api-key")) {
+    if (is_named(line, "x-api-key")) {
         return headers.takes_keys ? value : std::string_view{};
     }
-    if (headers.is_injecting && equals_ignoring_case(line.key, "x-nexus-key")) {
+    if (headers.is_injecting && is_named(line, "x-nexus-key")) {
         return headers.takes_keys || headers.takes_tokens ? value : std::string_view{};
     }
     if (!is_authorization(line)) {
@@ -62,11 +59,10 @@ std::string_view presented_in(const ngx_table_elt_t &line, const CallerHeaders &
 
 Strip verdict(const ngx_table_elt_t &line, const void *data) {
     const auto &headers = *static_cast<const CallerHeaders *>(data);
-    if (equals_ignoring_case(line.key, "x-api-key") || equals_ignoring_case(line.key, "x-nexus-key")) {
+    if (is_named(line, "x-api-key") || is_named(line, "x-nexus-key")) {
         return Strip::kRemoveAndOverwrite;
     }
-    if (equals_ignoring_case(line.key, "x-nexus-agent") ||
-        equals_ignoring_case(line.key, "x-nexus-connection")) {
+    if (is_named(line, "x-nexus-agent") || is_named(line, "x-nexus-connection")) {
         return Strip::kRemove;
     }
     if (!is_authorization(line)) {

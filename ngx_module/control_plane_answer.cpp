@@ -9,6 +9,7 @@
 #include "ngx_module/control_plane.h"
 #include "ngx_module/ngx/str.h"
 #include "shared/errc.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::edge {
 namespace {
@@ -45,9 +46,7 @@ bool has_record_type(const ngx_http_request_t *r) noexcept {
     const std::string_view type =
         to_view(r->headers_out.content_type).substr(0, r->headers_out.content_type_len);
     return type.size() >= kRecordType.size() &&
-           ngx_strncasecmp(r->headers_out.content_type.data,
-                           reinterpret_cast<u_char *>(const_cast<char *>(kRecordType.data())),
-                           kRecordType.size()) == 0 &&
+           http1::equal_ignoring_case(type.substr(0, kRecordType.size()), kRecordType) &&
            (type.size() == kRecordType.size() || type[kRecordType.size()] == ';' ||
             type[kRecordType.size()] == ' ');
 }
@@ -57,10 +56,7 @@ int retry_after_of(const ngx_http_request_t *r) noexcept {
     for (const ngx_list_part_t *part = &r->headers_out.headers.part; part != nullptr; part = part->next) {
         const auto *headers = static_cast<const ngx_table_elt_t *>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (headers[i].hash == 0 || headers[i].key.len != kName.size() ||
-                ngx_strncasecmp(headers[i].key.data,
-                                reinterpret_cast<u_char *>(const_cast<char *>(kName.data())),
-                                kName.size()) != 0) {
+            if (headers[i].hash == 0 || !http1::equal_ignoring_case(to_view(headers[i].key), kName)) {
                 continue;
             }
             const std::string_view value = to_view(headers[i].value);

@@ -10,6 +10,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/strip.h"
 #include "ngx_module/trace_parent.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::edge {
 
@@ -18,9 +19,8 @@ namespace {
 constexpr std::string_view kTraceParent = "traceparent";
 constexpr std::string_view kTraceState = "tracestate";
 
-bool is_named(const ngx_table_elt_t &line, std::string_view lower) noexcept {
-    return line.key.len == lower.size() &&
-           ngx_strncasecmp(line.key.data, to_ngx_str(lower).data, lower.size()) == 0;
+bool is_named(const ngx_table_elt_t &line, std::string_view name) noexcept {
+    return http1::equal_ignoring_case(to_view(line.key), name);
 }
 
 template <typename Visit>
