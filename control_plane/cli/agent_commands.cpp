@@ -41,23 +41,11 @@ int agent_list(const Client &client, const Output &output, const std::string &wo
     if (!workspace.empty()) {
         path = with_query(path, {{"workspace_id", workspace}});
     }
-    std::optional<std::vector<json::Value>> agents = all_items(client, path);
-    if (!agents) {
-        return 1;
-    }
-    json::Value all = json::Value::array();
-    std::vector<std::vector<std::string>> rows;
-    for (json::Value &agent : *agents) {
-        rows.push_back({text(agent, "id"), text(agent, "name"), text(agent, "workspace_id"),
-                        text(agent, "state"), join(agent.get("grants"))});
-        all.append(std::move(agent));
-    }
-    if (output.json) {
-        print_json(all);
-    } else {
-        print_table({"ID", "NAME", "WORKSPACE", "STATE", "GRANTS"}, rows);
-    }
-    return 0;
+    return print_list(client, output, path, {"ID", "NAME", "WORKSPACE", "STATE", "GRANTS"},
+                      [](const json::Value &agent) -> std::vector<std::string> {
+                          return {text(agent, "id"), text(agent, "name"), text(agent, "workspace_id"),
+                                  text(agent, "state"), join(agent.get("grants"))};
+                      });
 }
 
 }  // namespace nexus::control::cli

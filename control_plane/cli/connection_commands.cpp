@@ -68,24 +68,12 @@ int connection_list(const Client &client, const Output &output, const Connection
                 encoding::percent_encode(label.substr(0, equals) + ":" +
                                          (equals == std::string::npos ? "" : label.substr(equals + 1)));
     }
-    std::optional<std::vector<json::Value>> connections = all_items(client, path);
-    if (!connections) {
-        return 1;
-    }
-    json::Value all = json::Value::array();
-    std::vector<std::vector<std::string>> rows;
-    for (json::Value &connection : *connections) {
-        rows.push_back({text(connection, "id"), text(connection, "workspace_id"),
-                        text(connection, "provider"), text(connection, "state"),
-                        text(connection, "expires_at")});
-        all.append(std::move(connection));
-    }
-    if (output.json) {
-        print_json(all);
-    } else {
-        print_table({"ID", "WORKSPACE", "PROVIDER", "STATE", "EXPIRES"}, rows);
-    }
-    return 0;
+    return print_list(client, output, path, {"ID", "WORKSPACE", "PROVIDER", "STATE", "EXPIRES"},
+                      [](const json::Value &connection) -> std::vector<std::string> {
+                          return {text(connection, "id"), text(connection, "workspace_id"),
+                                  text(connection, "provider"), text(connection, "state"),
+                                  text(connection, "expires_at")};
+                      });
 }
 
 int connection_show(const Client &client, const Output &output, const std::string &id) {

@@ -86,7 +86,7 @@ int agent_identity_list(const Client &client, const Output &output, const AdminO
     for (size_t i = 0; i < items.size(); ++i) {
         const json::Value identity = items.at(i);
         rows.push_back({text(identity, "id"), text(identity, "kind"), name_of(identity),
-                        identity.contains("last_used_at") ? text(identity, "last_used_at") : "-"});
+                        text_or_dash(identity, "last_used_at")});
     }
     print_table({"ID", "KIND", "NAME", "LAST USED"}, rows);
     return 0;
@@ -128,24 +128,12 @@ int issuer_list(const Client &client, const Output &output, const AdminOptions &
     if (!options.workspace.empty()) {
         path = with_query(path, {{"workspace_id", options.workspace}});
     }
-    std::optional<std::vector<json::Value>> issuers = all_items(client, path);
-    if (!issuers) {
-        return 1;
-    }
-    json::Value all = json::Value::array();
-    std::vector<std::vector<std::string>> rows;
-    for (json::Value &issuer : *issuers) {
-        rows.push_back({text(issuer, "id"), text(issuer, "issuer"),
-                        issuer.contains("workspace_id") ? text(issuer, "workspace_id") : "-",
-                        join(issuer.get("audiences")), std::to_string(issuer.get("key_ids").size())});
-        all.append(std::move(issuer));
-    }
-    if (output.json) {
-        print_json(all);
-    } else {
-        print_table({"ID", "ISSUER", "WORKSPACE", "AUDIENCES", "KEYS"}, rows);
-    }
-    return 0;
+    return print_list(client, output, path, {"ID", "ISSUER", "WORKSPACE", "AUDIENCES", "KEYS"},
+                      [](const json::Value &issuer) -> std::vector<std::string> {
+                          return {text(issuer, "id"), text(issuer, "issuer"),
+                                  text_or_dash(issuer, "workspace_id"), join(issuer.get("audiences")),
+                                  std::to_string(issuer.get("key_ids").size())};
+                      });
 }
 
 int issuer_remove(const Client &client, const Output &output, const AdminOptions &options) {

@@ -72,10 +72,6 @@ json::Value rotation_body(const AdminOptions &options) {
     return body;
 }
 
-std::string text_or_dash(const json::Value &object, std::string_view name) {
-    return object.contains(name) ? text(object, name) : "-";
-}
-
 }  // namespace
 
 int agent_show(const Client &client, const Output &output, const AdminOptions &options) {
@@ -154,23 +150,15 @@ int key_list(const Client &client, const Output &output, const AdminOptions &opt
     if (!options.workspace.empty()) {
         path = with_query(path, {{"workspace_id", options.workspace}});
     }
-    std::optional<std::vector<json::Value>> keys = all_items(client, path);
-    if (!keys) {
-        return 1;
-    }
-    json::Value all = json::Value::array();
-    std::vector<std::vector<std::string>> rows;
-    for (json::Value &key : *keys) {
-        rows.push_back({text(key, "id"), text(key, "name"), text_or_dash(key, "workspace_id"),
-                        text(key, "state"), text_or_dash(key, "last_used_at"), join(key.get("scopes"))});
-        all.append(std::move(key));
-    }
-    if (output.json) {
-        print_json(all);
-    } else {
-        print_table({"ID", "NAME", "WORKSPACE", "STATE", "LAST USED", "SCOPES"}, rows);
-    }
-    return 0;
+    return print_list(client, output, path, {"ID", "NAME", "WORKSPACE", "STATE", "LAST USED", "SCOPES"},
+                      [](const json::Value &key) -> std::vector<std::string> {
+                          return {text(key, "id"),
+                                  text(key, "name"),
+                                  text_or_dash(key, "workspace_id"),
+                                  text(key, "state"),
+                                  text_or_dash(key, "last_used_at"),
+                                  join(key.get("scopes"))};
+                      });
 }
 
 int key_rotate(const Client &client, const Output &output, const AdminOptions &options) {

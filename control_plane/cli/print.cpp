@@ -88,6 +88,27 @@ std::optional<std::vector<json::Value>> all_items(const Client &client, const st
     return out;
 }
 
+int print_list(const Client &client, const Output &output, const std::string &path,
+               const std::vector<std::string> &head,
+               const std::function<std::vector<std::string>(const json::Value &)> &to_row) {
+    std::optional<std::vector<json::Value>> items = all_items(client, path);
+    if (!items) {
+        return 1;
+    }
+    json::Value all = json::Value::array();
+    std::vector<std::vector<std::string>> rows;
+    for (json::Value &item : *items) {
+        rows.push_back(to_row(item));
+        all.append(std::move(item));
+    }
+    if (output.json) {
+        print_json(all);
+    } else {
+        print_table(head, rows);
+    }
+    return 0;
+}
+
 std::string join(const json::Value &array) {
     std::string out;
     for (size_t i = 0; i < array.size(); ++i) {
@@ -98,6 +119,10 @@ std::string join(const json::Value &array) {
 
 std::string text(const json::Value &object, std::string_view name) {
     return std::string{object.get(name).as_string()};
+}
+
+std::string text_or_dash(const json::Value &object, std::string_view name) {
+    return object.contains(name) ? text(object, name) : "-";
 }
 
 }  // namespace nexus::control::cli

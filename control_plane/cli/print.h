@@ -1,11 +1,13 @@
 // How nexusctl prints: tables for people, JSON for programs, one sentence for problems.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "control_plane/cli/client.h"
+#include "control_plane/cli/commands.h"
 #include "control_plane/json/json.h"
 
 namespace nexus::control::cli {
@@ -19,8 +21,14 @@ int problem(std::string_view sentence);
 std::optional<json::Value> expect(const Result<Client::Answer> &answer);
 /// Fetches every page of a list with `items` and `next_cursor`; nullopt = told already.
 std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path);
+/// Every item of a list, as JSON or as a table with a row of `to_row` for each. returns the exit code
+int print_list(const Client &client, const Output &output, const std::string &path,
+               const std::vector<std::string> &head,
+               const std::function<std::vector<std::string>(const json::Value &)> &to_row);
 /// "a, b" of an array of strings.
 std::string join(const json::Value &array);
 std::string text(const json::Value &object, std::string_view name);
+/// The same, "-" if it is not there.
+std::string text_or_dash(const json::Value &object, std::string_view name);
 
 }  // namespace nexus::control::cli

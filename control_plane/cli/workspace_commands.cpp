@@ -28,23 +28,11 @@ int set_suspended(const Client &client, const Output &output, const AdminOptions
 }  // namespace
 
 int workspace_list(const Client &client, const Output &output, const AdminOptions &) {
-    std::optional<std::vector<json::Value>> workspaces = all_items(client, "/admin/workspaces");
-    if (!workspaces) {
-        return 1;
-    }
-    json::Value all = json::Value::array();
-    std::vector<std::vector<std::string>> rows;
-    for (json::Value &workspace : *workspaces) {
-        rows.push_back({text(workspace, "id"), text(workspace, "name"), text(workspace, "state"),
-                        text(workspace, "created_at")});
-        all.append(std::move(workspace));
-    }
-    if (output.json) {
-        print_json(all);
-    } else {
-        print_table({"ID", "NAME", "STATE", "CREATED"}, rows);
-    }
-    return 0;
+    return print_list(client, output, "/admin/workspaces", {"ID", "NAME", "STATE", "CREATED"},
+                      [](const json::Value &workspace) -> std::vector<std::string> {
+                          return {text(workspace, "id"), text(workspace, "name"), text(workspace, "state"),
+                                  text(workspace, "created_at")};
+                      });
 }
 
 int workspace_suspend(const Client &client, const Output &output, const AdminOptions &options) {
