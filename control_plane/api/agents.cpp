@@ -92,24 +92,12 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
 }
 
 Result<Response> list(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<Paging> paging = request.only_query_parameters({"workspace_id", "limit", "cursor"}).and_then([&] {
-        return read_paging(request);
-    });
-    if (!paging) {
-        return fail(paging.error());
+    const Result<WorkspaceListQuery> query = read_workspace_list(request);
+    if (!query) {
+        return fail(query.error());
     }
-    Result<std::optional<std::string>> workspace = request.query_parameter("workspace_id");
-    if (!workspace) {
-        return fail(workspace.error());
-    }
-    return context.agents.list(caller, workspace->value_or(""), paging->limit, paging->cursor)
-        .map([](const store::AgentPage &page) {
-            json::Value items = json::Value::array();
-            for (const store::Agent &agent : page.items) {
-                items.append(agent_json(agent));
-            }
-            return Response::json(200, page_json(std::move(items), page.next_cursor));
-        });
+    return context.agents.list(caller, query->workspace_id, query->paging.limit, query->paging.cursor)
+        .map([](const store::AgentPage &page) { return list_response(page, agent_json); });
 }
 
 Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {

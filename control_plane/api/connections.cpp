@@ -80,11 +80,8 @@ Result<Response> list(ApiContext &context, const Request &request, const Caller 
         return fail(query.error());
     }
     return context.connections.list(caller, *query).map([&](const ConnectionViewPage &page) {
-        json::Value items = json::Value::array();
-        for (const ConnectionView &view : page.items) {
-            items.append(connection_json(view, context.links));
-        }
-        return Response::json(200, page_json(std::move(items), page.next_cursor));
+        return list_response(
+            page, [&](const ConnectionView &view) { return connection_json(view, context.links); });
     });
 }
 

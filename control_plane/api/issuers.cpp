@@ -83,24 +83,12 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
 }
 
 Result<Response> list(ApiContext &context, const Request &request, const Caller &caller) {
-    Result<Paging> paging = request.only_query_parameters({"workspace_id", "limit", "cursor"}).and_then([&] {
-        return read_paging(request);
-    });
-    if (!paging) {
-        return fail(paging.error());
+    const Result<WorkspaceListQuery> query = read_workspace_list(request);
+    if (!query) {
+        return fail(query.error());
     }
-    Result<std::optional<std::string>> workspace = request.query_parameter("workspace_id");
-    if (!workspace) {
-        return fail(workspace.error());
-    }
-    return context.issuers.list(caller, workspace->value_or(""), paging->limit, paging->cursor)
-        .map([](const store::TrustedIssuerPage &page) {
-            json::Value items = json::Value::array();
-            for (const store::TrustedIssuer &issuer : page.items) {
-                items.append(issuer_json(issuer));
-            }
-            return Response::json(200, page_json(std::move(items), page.next_cursor));
-        });
+    return context.issuers.list(caller, query->workspace_id, query->paging.limit, query->paging.cursor)
+        .map([](const store::TrustedIssuerPage &page) { return list_response(page, issuer_json); });
 }
 
 Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {

@@ -54,6 +54,21 @@ Result<Paging> read_paging(const Request &request, int64_t default_limit) {
     return paging;
 }
 
+Result<WorkspaceListQuery> read_workspace_list(const Request &request) {
+    if (Result<void> known = request.only_query_parameters({"workspace_id", "limit", "cursor"}); !known) {
+        return fail(known.error());
+    }
+    Result<Paging> paging = read_paging(request);
+    if (!paging) {
+        return fail(paging.error());
+    }
+    Result<std::optional<std::string>> workspace = request.query_parameter("workspace_id");
+    if (!workspace) {
+        return fail(workspace.error());
+    }
+    return WorkspaceListQuery{workspace->value_or(""), std::move(*paging)};
+}
+
 std::string read_workspace(json::ObjectReader &reader, const Caller &caller) {
     const bool has_own = caller.kind == Caller::Kind::kAgent || !caller.workspace_id.empty();
     return has_own ? optional_workspace(reader) : reader.required_string("workspace_id", 255);

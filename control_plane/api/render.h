@@ -34,6 +34,26 @@ Result<std::string> required_query(const Request &request, std::string_view name
 /// {"items": [...], "next_cursor": text or absent}
 json::Value page_json(json::Value items, const std::string &next_cursor);
 
+/// What a list that may be narrowed to one workspace is asked for with: workspace_id ("" = not said), limit,
+/// cursor.
+struct WorkspaceListQuery {
+    std::string workspace_id;
+    Paging paging;
+};
+
+/// errors kInvalidRequest, also for any other parameter
+Result<WorkspaceListQuery> read_workspace_list(const Request &request);
+
+/// A page of the store, {items, next_cursor}, as an answer; `to_json` renders one item.
+template <typename Page, typename ToJson>
+Response list_response(const Page &page, ToJson &&to_json) {
+    json::Value items = json::Value::array();
+    for (const auto &item : page.items) {
+        items.append(to_json(item));
+    }
+    return Response::json(200, page_json(std::move(items), page.next_cursor));
+}
+
 /// Reference 1.7, as the edge's /v1/token answers: strategy, credentials (without refresh_token), expiry.
 json::Value token_json(const record::TokenRecord &record, UnixMs now);
 /// {"status": state, "expiry"?}

@@ -45,13 +45,7 @@ Result<Response> list(ApiContext &context, const Request &request, const Caller 
         return fail(paging.error());
     }
     return context.workspaces.list(caller, paging->limit, paging->cursor)
-        .map([](const store::WorkspacePage &page) {
-            json::Value items = json::Value::array();
-            for (const store::Workspace &workspace : page.items) {
-                items.append(workspace_json(workspace));
-            }
-            return Response::json(200, page_json(std::move(items), page.next_cursor));
-        });
+        .map([](const store::WorkspacePage &page) { return list_response(page, workspace_json); });
 }
 
 Result<Response> get(ApiContext &context, const Request &request, const Caller &caller) {
