@@ -2,6 +2,7 @@
 // plane, and an upstream that shows what reached it.
 import { randomUUID } from 'node:crypto';
 import { cleanup } from '../support/cleanup.mjs';
+import { patient } from '../support/edge.mjs';
 import { request, serve } from '../support/http.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { startNginx } from '../support/nginx.mjs';
@@ -39,7 +40,7 @@ events { worker_connections 512; }
 http {
     ${common}
     nexus_cache zone=nexus:4m;
-    nexus_redis unix:${redis.socket} timeout=5s connect_timeout=5s;   # the control plane knows nothing: do not turn to it
+    nexus_redis unix:${redis.socket} ${patient};
     nexus_cache_key file:${dir}/cache.key;
     nexus_control_plane_key file:${dir}/edge.key;
     ${text(http, values)}

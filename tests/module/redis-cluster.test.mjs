@@ -3,12 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeCa } from '../support/certificates.mjs';
 import { startDns } from '../support/dns.mjs';
-import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { accessTokenOf, patient, sourceOf, startEdge } from '../support/edge.mjs';
 import { startCluster } from '../support/redis-cluster.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { waitFor } from '../support/wait.mjs';
-
-const patient = 'timeout=500ms connect_timeout=1s';
 
 const startClusterEdge = (t, cluster, options = {}) => startEdge(t, {
   redisUrl: cluster.url, redisServer: cluster, redis: patient, ...options,
@@ -125,6 +123,7 @@ test('master and replica change places; then the old master dies', async (t) => 
   await replica.client.call('CLUSTER', 'FAILOVER');
   await waitFor('the failover', async () => (await cluster.owner(record.redisKey)) === replica
     && /role:slave/.test(await old.client.info('replication')));
+  await cluster.isWell();
   assert.equal(sourceOf(await edge.token(record.id)), 'l2');
   await old.kill();
   for (let i = 0; i < 20; i++) {

@@ -2,15 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startDns } from '../support/dns.mjs';
-import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { accessTokenOf, patient, sourceOf, startEdge } from '../support/edge.mjs';
 import { findPort } from '../support/ports.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startSentinel } from '../support/redis-sentinel.mjs';
 import { bulk } from '../support/resp.mjs';
 import { waitFor } from '../support/wait.mjs';
-
-const patient = 'timeout=500ms connect_timeout=1s';
 
 const startSentinelEdge = (t, system, options = {}) => startEdge(t, {
   redisUrl: system.url, redisServer: system, ...options, redis: `${patient} ${options.redis ?? ''}`,

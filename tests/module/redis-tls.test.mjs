@@ -5,12 +5,10 @@ import fs from 'node:fs';
 import { test } from 'node:test';
 import { cleanup } from '../support/cleanup.mjs';
 import { makeCa } from '../support/certificates.mjs';
-import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { accessTokenOf, patient, sourceOf, startEdge } from '../support/edge.mjs';
 import { findPort } from '../support/ports.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { waitFor } from '../support/wait.mjs';
-
-const patient = 'timeout=2s connect_timeout=2s';   // a machine full of tests is no fault
 
 /** A Redis with TLS, and what is needed to write records into it past the edge. */
 async function startTlsRedis(t, { altName = 'DNS:redis.example,IP:127.0.0.1', clients, args } = {}) {
