@@ -43,6 +43,7 @@ struct Attempt {
     TokenResponse response;
     std::shared_ptr<const Answer> answer;
     int stores_tried = 0;
+    bool has_tokens = false;  // the provider gave some, and its lane has not been told yet
 
     // Where nothing is stored.
     store::Refresh back;  // as it is given back

@@ -187,6 +187,10 @@ void LaneGate::answered(const std::string &provider_id, const TokenResponse &res
         default:
             break;
     }
+    works(provider_id);
+}
+
+void LaneGate::works(const std::string &provider_id) {
     {
         const std::scoped_lock lock(mutex_);
         if (ailing_.erase(provider_id) == 0) {

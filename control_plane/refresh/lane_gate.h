@@ -55,6 +55,8 @@ public:
                             int64_t wanted, int64_t lead_ms, int64_t horizon_ms);
     /// What an answer says of the provider as a whole.
     void answered(const std::string &provider_id, const TokenResponse &response);
+    /// It has given tokens.
+    void works(const std::string &provider_id);
 
 private:
     Result<std::optional<Admission>> blocked(const std::string &provider_id);

@@ -39,6 +39,9 @@ void RefreshEngine::store(const AttemptPtr &attempt) {
 }
 
 void RefreshEngine::stored(const AttemptPtr &attempt, const Result<store::Connection> &row) {
+    if (std::exchange(attempt->has_tokens, false)) {
+        gate_.works(attempt->provider.id);  // only now: the answer came first
+    }
     if (row) {
         return finish(attempt, *row);
     }

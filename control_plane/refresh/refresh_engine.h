@@ -121,7 +121,7 @@ private:
     void superseded(const AttemptPtr &attempt);
     void finish(const AttemptPtr &attempt, store::Connection row);
     void end(const AttemptPtr &attempt, RefreshOutcome outcome);
-    void count(const AttemptPtr &attempt, const TokenResponse &response);
+    void measure(const AttemptPtr &attempt, const std::string &result);
     void in_stage(const AttemptPtr &attempt, void (RefreshEngine::*stage)(const AttemptPtr &));
 
     store::Database &database_;

@@ -166,14 +166,11 @@ void RefreshEngine::overdue(const AttemptPtr &attempt) {
     in_stage(attempt, &RefreshEngine::conclude);
 }
 
-void RefreshEngine::count(const AttemptPtr &attempt, const TokenResponse &response) {
+void RefreshEngine::measure(const AttemptPtr &attempt, const std::string &result) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - attempt->started;
     slowness_.record(attempt->provider.id, static_cast<int64_t>(took.count() * 1000));
-    gate_.answered(attempt->provider.id, response);
     if (metrics_ != nullptr) {
-        const bool is_success = response.outcome == TokenOutcome::kTokens;
-        metrics_->token_refresh(attempt->provider.name, is_success ? "success" : response.reason,
-                                took.count());
+        metrics_->token_refresh(attempt->provider.name, result, took.count());
     }
 }
 
@@ -182,12 +179,12 @@ void RefreshEngine::conclude(const AttemptPtr &attempt) {
     if (response.outcome == TokenOutcome::kTokens) {  // before anything else: it exists nowhere but here
         attempt->answer =
             redeemer_.take_answer(*attempt, std::move(response), slowness_.p99_ms(attempt->provider.id));
-        store(attempt);
-        TokenResponse good;
-        good.outcome = TokenOutcome::kTokens;
-        return count(attempt, good);
+        attempt->has_tokens = true;
+        measure(attempt, "success");
+        return store(attempt);
     }
-    count(attempt, response);
+    measure(attempt, response.reason);
+    gate_.answered(attempt->provider.id, response);
     if (!response.refresh_token.empty()) {  // what failed came after it
         attempt->answer = redeemer_.take_refresh_token(*attempt, std::move(response));
         return store(attempt);
