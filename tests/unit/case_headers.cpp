@@ -1,0 +1,2 @@
+// Owns the precompiled headers of all cases: see CMakeLists.txt.
+int main() {}
