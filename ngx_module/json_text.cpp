@@ -17,19 +17,25 @@ bool is_plain(char c) {
 
 /// How many bytes at the front stand for themselves.
 size_t plain_length(std::string_view text) {
-    using Bytes = unsigned char __attribute__((vector_size(16)));
-    constexpr unsigned char kFirst = 0x20, kDelete = 0x7f, kQuote = '"', kBackslash = '\\';
-    size_t length = 0;
-    while (text.size() - length >= sizeof(Bytes)) {
+    // Signed: processors compare those at once, and what is not ASCII is less than a blank then.
+    using Bytes = signed char __attribute__((vector_size(16)));
+    constexpr signed char kBlank = 0x20, kDelete = 0x7f, kQuote = '"', kBackslash = '\\';
+    const auto is_plain_at = [&](size_t at) {
         Bytes bytes;
-        std::memcpy(&bytes, text.data() + length, sizeof(bytes));
-        const auto odd = (bytes < kFirst) | (bytes >= kDelete) | (bytes == kQuote) | (bytes == kBackslash);
+        std::memcpy(&bytes, text.data() + at, sizeof(bytes));
+        const auto odd = (bytes < kBlank) | (bytes == kDelete) | (bytes == kQuote) | (bytes == kBackslash);
         uint64_t halves[2];
         std::memcpy(halves, &odd, sizeof(halves));
-        if ((halves[0] | halves[1]) != 0) {
-            break;
-        }
+        return (halves[0] | halves[1]) == 0;
+    };
+
+    size_t length = 0;
+    while (text.size() - length >= sizeof(Bytes) && is_plain_at(length)) {
         length += sizeof(Bytes);
+    }
+    const bool is_all_but_its_end = length != 0 && text.size() - length < sizeof(Bytes);
+    if (is_all_but_its_end && is_plain_at(text.size() - sizeof(Bytes))) {
+        return text.size();
     }
     while (length < text.size() && is_plain(text[length])) {
         ++length;
