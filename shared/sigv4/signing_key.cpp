@@ -1,0 +1,66 @@
+// Dates, scopes and derived keys.
+#include "shared/sigv4/signing_key.h"
+
+#include <openssl/crypto.h>
+#include <chrono>
+
+#include "shared/crypto/digest.h"
+
+namespace nexus::sigv4 {
+
+namespace {
+
+constexpr std::string_view kTerminator = "aws4_request";
+
+void append_number(std::string &out, unsigned number, size_t digits) {
+    const size_t at = out.size();
+    out.resize(at + digits);
+    for (size_t i = digits; i-- > 0; number /= 10) {
+        out[at + i] = static_cast<char>('0' + number % 10);
+    }
+}
+
+}  // namespace
+
+std::string amz_date(UnixMs time) {
+    using namespace std::chrono;
+    const auto instant = floor<seconds>(sys_time<milliseconds>{milliseconds{time}});
+    const auto day = floor<days>(instant);
+    const year_month_day date{day};
+    const hh_mm_ss clock{instant - day};
+    std::string out;
+    out.reserve(16);
+    append_number(out, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    append_number(out, static_cast<unsigned>(date.month()), 2);
+    append_number(out, static_cast<unsigned>(date.day()), 2);
+    out += 'T';
+    append_number(out, static_cast<unsigned>(clock.hours().count()), 2);
+    append_number(out, static_cast<unsigned>(clock.minutes().count()), 2);
+    append_number(out, static_cast<unsigned>(clock.seconds().count()), 2);
+    out += 'Z';
+    return out;
+}
+
+std::string credential_scope(std::string_view date, const Scope &scope) {
+    std::string out;
+    out.reserve(date.size() + scope.region.size() + scope.service.size() + kTerminator.size() + 3);
+    out.append(date).append("/").append(scope.region).append("/").append(scope.service).append("/").append(
+        kTerminator);
+    return out;
+}
+
+Secret derive_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope) {
+    std::string first;
+    first.reserve(4 + secret_key.size());
+    first.append("AWS4").append(secret_key);
+    crypto::Sha256 key = crypto::hmac_sha256(first, date);
+    wipe(first);
+    for (const std::string_view step : {scope.region, scope.service, kTerminator}) {
+        key = crypto::hmac_sha256(crypto::as_view(key), step);
+    }
+    Secret derived{crypto::as_view(key)};
+    OPENSSL_cleanse(key.data(), key.size());
+    return derived;
+}
+
+}  // namespace nexus::sigv4

@@ -1,0 +1,28 @@
+// The key that AWS Signature Version 4 derives for a day, a region and a service ("Create a signed AWS API request",
+// step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shared/clock.h"
+#include "shared/secret.h"
+
+namespace nexus::sigv4 {
+
+/// Where a signature is good. Views: must live as long as what is done with them.
+struct Scope {
+    std::string_view region;
+    std::string_view service;
+};
+
+/// "20150830T123600Z", UTC.
+std::string amz_date(UnixMs time);
+
+/// "20150830/us-east-1/iam/aws4_request". date: the first eight characters of amz_date.
+std::string credential_scope(std::string_view date, const Scope &scope);
+
+/// 32 bytes.
+Secret derive_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope);
+
+}  // namespace nexus::sigv4
