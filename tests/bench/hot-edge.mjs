@@ -1,4 +1,4 @@
-// What edge-inject and edge-token have in common: one agent, one connection with a token as long as usual, both in Redis,
+// What edge-inject, edge-scale and edge-token have in common: one agent, one connection with a token as long as usual, both in Redis,
 // and an nginx of one worker that has a processor for itself.
 import crypto from 'node:crypto';
 import path from 'node:path';
@@ -31,8 +31,11 @@ export async function startRecords(t, { token, grants, connection: fields = {} }
   return { redis, cacheKey, connection, headers: { 'X-API-Key': agentKey, 'X-Nexus-Connection': connection } };
 }
 
-/** An nginx whose worker is measured; `http` and `server`: what those blocks hold beside the usual. `globals`: the same. */
-export function startMeasuredEdge(t, records, { globals: moreGlobals = '', http: inHttp = '', server, files = {} }) {
+/**
+ * An nginx whose worker is measured; `http` and `server`: what those blocks hold beside the usual. `globals`: the same.
+ * cache, redis: parameters of nexus_cache, and further ones of nexus_redis.
+ */
+export function startMeasuredEdge(t, records, { globals: moreGlobals = '', http: inHttp = '', server, files = {}, cache = 'zone=tokens:8m', redis = '' }) {
   return startNginx(t, {
     logLevel: 'error',
     files: { 'cache.key': records.cacheKey, ...files },
@@ -46,8 +49,8 @@ http {
     ${paths}
     access_log off;
     keepalive_requests 1000000000;
-    nexus_cache zone=tokens:8m;
-    nexus_redis unix:${records.redis.socket};
+    nexus_cache ${cache};
+    nexus_redis unix:${records.redis.socket} ${redis};
     nexus_cache_key file:${path.join(dir, 'cache.key')};
     nexus_allow_private 127.0.0.0/8;
     ${inHttp}

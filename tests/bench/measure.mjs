@@ -24,14 +24,17 @@ export function median(values) {
 
 /**
  * Loads a URL with wrk and returns {requests, seconds, rps, cpuUs, p99Ms}: cpuUs is what the process `pid` spent per
- * request. `cpu`: the processor that wrk is kept to. Every answer must be a 2xx: a benchmark of errors is refused.
+ * request. `cpu`: the processor that wrk is kept to; `script`, `args`: what makes its requests (a Lua file), and what it is
+ * told. Every answer must be a 2xx: a benchmark of errors is refused.
  */
-export async function load({ url, headers = {}, pid, seconds, connections = 32, cpu }) {
+export async function load({ url, headers = {}, pid, seconds, connections = 32, cpu, script, args: scriptArgs = [] }) {
   const before = cpuMicroseconds(pid);
   const pinned = cpu === undefined ? [] : ['taskset', '-c', String(cpu)];
   const [command, ...args] = [...pinned, 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency'];
-  const output = await mustRun(command, [...args, ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url],
-  { timeout: (seconds + 30) * 1000 });
+  const output = await mustRun(command, [
+    ...args, ...(script === undefined ? [] : ['-s', script]),
+    ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url, ...(script === undefined ? [] : ['--', ...scriptArgs]),
+  ], { timeout: (seconds + 30) * 1000 });
   const spent = cpuMicroseconds(pid) - before;
   if (/Non-2xx/.test(output)) {
     throw new Error(`${url} answered with errors:\n${output}`);

@@ -1,12 +1,12 @@
-// Runs one benchmark: `run.mjs NAME [--json] [--full] [--peers] [--rounds N] [--seconds N]`, called by scripts/bench. Each benchmark is
-// a file of its name in this folder that exports run({t, json, full, peers, rounds, seconds, log}).
+// Runs one benchmark: `run.mjs NAME [--json] [--full] [--peers] [--rounds N] [--seconds N] [--sizes N,..]`, called by scripts/bench. Each benchmark is
+// a file of its name in this folder that exports run({t, json, full, peers, rounds, seconds, sizes, log}).
 import { parseArgs } from 'node:util';
 
 const { positionals: [name], values } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false }, full: { type: 'boolean', default: false }, peers: { type: 'boolean', default: false },
-    rounds: { type: 'string' }, seconds: { type: 'string' },
+    rounds: { type: 'string' }, seconds: { type: 'string' }, sizes: { type: 'string' },
   },
 });
 
@@ -17,7 +17,7 @@ const number = (option) => (values[option] === undefined ? undefined : Number(va
 try {
   const { run } = await import(`./${name}.mjs`);
   await run({
-    t, json: values.json, full: values.full, peers: values.peers, rounds: number('rounds'), seconds: number('seconds'),
+    t, json: values.json, full: values.full, peers: values.peers, rounds: number('rounds'), seconds: number('seconds'), sizes: values.sizes,
     log: (line) => console.error(`${name}: ${line}`),
   });
 } catch (error) {

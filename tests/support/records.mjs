@@ -1,6 +1,8 @@
 // Sealed records as nexusd writes them, made and opened by the nexus-record tool, so that a test of the edge needs no
 // control plane. The bytes are the tool's; key names are in shared/redis/keys.h.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import net from 'node:net';
 import { built } from './paths.mjs';
 import { mustRun } from './process.mjs';
 
@@ -18,14 +20,54 @@ export function newAgentKey() {
  * fields over an active oauth2 record with an access token for an hour; see `nexus-record --help` for the members.
  */
 export async function sealToken(cacheKey, fields) {
-  const record = {
-    connection_id: randomUUID(), workspace_id: 'w1', provider_id: randomUUID(), provider: 'test', state: 'active', generation: 1,
-    expires_at: Date.now() + 3600_000, refreshable: true, strategy: 'oauth2', allowed_hosts: ['127.0.0.1'],
-    ...fields,
-  };
+  const record = tokenRecord(fields);
   const sealed = await seal('seal-token', cacheKey, record);
   const left = record.expires_at === 0 ? 24 * 3600_000 : record.expires_at - Date.now();
   return [tokenKey(record.connection_id), sealed, { px: Math.max(left, record.state === 'active' ? 1 : 3600_000) }];
+}
+
+const tokenRecord = (fields) => ({
+  connection_id: randomUUID(), workspace_id: 'w1', provider_id: randomUUID(), provider: 'test', state: 'active', generation: 1,
+  expires_at: Date.now() + 3600_000, refreshable: true, strategy: 'oauth2', allowed_hosts: ['127.0.0.1'],
+  ...fields,
+});
+
+/** The id of a connection that fillTokens has written, 0 to count - 1. */
+export const numberedId = (number) => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
+
+/** Writes `count` token records to Redis, each sealed for its connection: the same record but for that. `fields` as for sealToken. */
+export async function fillTokens(redis, cacheKey, count, fields) {
+  const record = tokenRecord(fields);
+  const sealer = spawn(built('tests/support/nexus-record'), ['seal-tokens', String(count)],
+    { env: { CACHE_KEY: cacheKey }, stdio: ['pipe', 'pipe', 'inherit'] });
+  sealer.stdin.end(JSON.stringify(record));
+  const socket = net.connect(redis.socket);
+  let replies = '';
+  let stored = 0;
+  const done = new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    sealer.on('error', reject);
+    sealer.on('exit', (code) => code !== 0 && reject(new Error(`nexus-record ended with ${code}`)));
+    socket.on('data', (bytes) => {
+      const lines = (replies + bytes.toString('latin1')).split('\r\n');
+      replies = lines.pop();
+      const refused = lines.find((line) => line !== '+OK');
+      if (refused !== undefined) {
+        reject(new Error(`Redis answered ${refused}`));
+      }
+      stored += lines.length;
+      if (stored === count) {
+        resolve();
+      }
+    });
+  });
+  sealer.stdout.pipe(socket, { end: false });
+  try {
+    await done;
+  } finally {
+    socket.destroy();
+    sealer.kill();
+  }
 }
 
 const digest = (...parts) => createHash('sha256').update(parts.join('\0')).digest('hex');

@@ -1,5 +1,6 @@
 // nexus-record: the record format on the command line. Reads and writes; what a record means is not its
 // business.
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include "shared/encoding/hex.h"
 #include "shared/redis/keys.h"
 #include "tests/support/record-tool/record_json.h"
+#include "tests/support/record-tool/seal_many.h"
 
 namespace nexus::tests {
 
@@ -19,10 +21,13 @@ constexpr std::string_view kUsage = R"(usage: nexus-record seal-token  [--nonce 
        nexus-record seal-caller [--nonce HEX] < JSON   > BASE64
        nexus-record seal-issuer [--nonce HEX] < JSON   > BASE64
        nexus-record open REDIS_KEY            < BASE64 > JSON
+       nexus-record seal-tokens COUNT         < JSON   > RESP
 
 Seals records as nexusd does and opens them as the edge does. Keys come from the environment: CACHE_KEY (base64 of
 32 bytes, seals) and CACHE_KEYS_PREVIOUS (comma separated, only open). A record is bound to its Redis key:
 nexus:tok:{<connection_id>}, nexus:agent:{<key_sha256>} or nexus:issuer:{<sha256>}. --nonce fixes the 24-byte nonce; for golden vectors only.
+seal-tokens: the record for the connections 00000000-0000-4000-8000-<number, 12 hexadecimal digits> from 0 on, as Redis
+commands that store them until the token expires.
 
 Token records: connection_id, workspace_id, provider_id, provider, state (pending, active, attention, failed,
 expired, revoked), generation, expires_at, refreshable, strategy, strategy_config {}, credentials {}, api_base_url,
@@ -140,6 +145,24 @@ Result<std::string> open(const crypto::Keyring &keyring, std::string_view redis_
     });
 }
 
+Result<void> write_tokens(const crypto::Keyring &keyring, std::string_view count_text) {
+    uint64_t count = 0;
+    const auto [end, problem] =
+        std::from_chars(count_text.data(), count_text.data() + count_text.size(), count);
+    if (problem != std::errc{} || end != count_text.data() + count_text.size()) {
+        return fail(Errc::kInvalidRequest, "seal-tokens needs a number");
+    }
+    const Result<JsonPtr> json = parse_object(read_stdin());
+    if (!json) {
+        return tl::unexpected(json.error());
+    }
+    Result<record::TokenRecord> token = token_from_json(json->get());
+    if (!token) {
+        return tl::unexpected(std::move(token).error());
+    }
+    return seal_many(keyring, std::move(*token), count, std::cout);
+}
+
 int report(const Error &error) {
     std::cerr << "nexus-record: " << error.message << (error.detail.empty() ? "" : ": ") << error.detail
               << '\n';
@@ -154,7 +177,8 @@ int run(int argc, char **argv) {
         return 0;
     }
     const bool has_nonce = seals && argc == 4 && std::string_view{argv[2]} == "--nonce";
-    if (!(seals && (argc == 2 || has_nonce)) && !(command == "open" && argc == 3)) {
+    if (!(seals && (argc == 2 || has_nonce)) &&
+        !((command == "open" || command == "seal-tokens") && argc == 3)) {
         std::cerr << kUsage;
         return 2;
     }
@@ -162,6 +186,10 @@ int run(int argc, char **argv) {
     const Result<crypto::Keyring> keyring = keyring_from_environment();
     if (!keyring) {
         return report(keyring.error());
+    }
+    if (command == "seal-tokens") {
+        const Result<void> written = write_tokens(*keyring, argv[2]);
+        return written ? 0 : report(written.error());
     }
     const Result<std::string> output =
         seals ? seal(*keyring, command, has_nonce ? argv[3] : "") : open(*keyring, argv[2]);
