@@ -22,12 +22,11 @@ void append_cache(std::string &out) {
         return;
     }
     const cache::Zone &zone = w->records().zone();
-    const cache::ZoneHeader &header = zone.header();
-    const uint64_t free_bytes = uint64_t{zone.pool()->pfree} * ngx_pagesize;
-    append_gauge(out, "nexus_cache_records", "Records in the shared memory cache.", header.records.load());
-    append_gauge(out, "nexus_cache_record_bytes", "Bytes of these records.", header.record_bytes.load());
+    const cache::Table table = zone.table();
+    append_gauge(out, "nexus_cache_records", "Records in the shared memory cache.", table.record_count());
+    append_gauge(out, "nexus_cache_record_bytes", "Bytes of these records.", table.record_bytes());
     append_gauge(out, "nexus_cache_used_bytes", "Memory of the cache in use, its tables included.",
-                 zone.size() - free_bytes);
+                 zone.size() - table.free_bytes());
     append_gauge(out, "nexus_cache_size_bytes", "Size of the cache's zone.", zone.size());
 }
 

@@ -30,7 +30,7 @@ Result<SharedCaller> opened_caller(Lookup &lookup) {
         return tl::unexpected(payload.error());
     }
     Result<SharedCaller> caller = OpenedCaller::make(lookup.id, {lookup.version, lookup.header}, *payload);
-    if (caller && lookup.version.entry != nullptr) {
+    if (caller && lookup.version.serial != 0) {
         kept.keep(*caller);
     }
     return caller;

@@ -44,7 +44,7 @@ Flights::Claim Flights::claim(const Key &key, Purpose purpose, uint64_t deadline
     ZoneLock lock(zone_);
 
     FlightSlot *unused = nullptr;
-    for (uint32_t way = 0; way < kWays; ++way) {
+    for (uint32_t way = 0; way < kFlightWays; ++way) {
         FlightSlot &slot = set[way];
         if (!is_running_locked(slot)) {
             unused = unused == nullptr ? &slot : unused;
@@ -144,7 +144,7 @@ void Flights::on_event(const Key &key, uint64_t generation) noexcept {
     uint64_t owners = 0;
     {
         ZoneLock lock(zone_);
-        for (uint32_t way = 0; way < kWays; ++way) {
+        for (uint32_t way = 0; way < kFlightWays; ++way) {
             FlightSlot &slot = set[way];
             if (!is_running_locked(slot) || !is_key(slot, key)) {
                 continue;

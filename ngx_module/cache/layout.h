@@ -9,41 +9,74 @@
 
 namespace nexus::edge::cache {
 
-inline constexpr uint64_t kLayoutVersion = 0x4e455855533103ULL;  // "NEXUS1", layout 3
-inline constexpr uint32_t kWays = 8;                             // entries of one set; flights of one set
+inline constexpr uint64_t kLayoutVersion = 0x4e455855533104ULL;  // "NEXUS1", layout 4
+inline constexpr uint32_t kUnit = 16;                            // bytes; what offsets and sizes count in
+inline constexpr uint64_t kMaxZoneBytes = uint64_t{kUnit} << 32;
+inline constexpr uint32_t kSlots = 7;       // of one bucket
+inline constexpr uint32_t kFlightWays = 8;  // flights of one set
 
 enum class EntryType : uint8_t {
     kEmpty = 0,
-    kRecord = 1,     // payload holds a sealed record
+    kRecord = 1,     // a sealed record follows the entry
     kNotFound = 2,   // the control plane does not know the id
     kTombstone = 3,  // an event said that there is something newer than what was here
 };
 
-/// One place of the table, a seqlock: `sequence` is odd while a writer (holding the slab mutex) is at it. All
-/// members are atomics, read and written relaxed, so that a reader's torn view is a retry and not undefined.
-struct alignas(64) Entry {
+/// A cache line of the index, a seqlock over its slots and over the entries that they refer to: `sequence` is
+/// odd while a writer (holding the slab mutex) is at one of them. All words that readers may see, here and in
+/// the arenas, are atomics, read and written relaxed, so that a torn view is a retry and not undefined.
+struct alignas(64) Bucket {
     std::atomic<uint32_t> sequence;
-    std::atomic<uint32_t> length;  // of the sealed record
+    std::atomic<uint32_t> used;  // a bit for each slot: read since the hand came by. Outside of the seqlock
+    std::atomic<uint64_t> slots[kSlots];  // tag << 32 | offset of the entry in units; 0: empty
+};
+static_assert(sizeof(Bucket) == 64);
+
+inline constexpr uint32_t kFreeBlock = 0xffff'ffff;
+
+/// Arenas are blocks, one after another.
+struct Block {
+    std::atomic<uint32_t> units;
+    std::atomic<uint32_t> owner;  // number of the bucket that refers to it, or kFreeBlock
+};
+
+/// What a block that is not free begins with; a sealed record follows.
+struct Entry : Block {
     std::atomic<uint64_t> key_high;
     std::atomic<uint64_t> key_low;
-    std::atomic<uint8_t> kind;   // record::Kind
-    std::atomic<uint8_t> type;   // EntryType
-    std::atomic<uint8_t> state;  // of the record's header
-    std::atomic<uint8_t> unused;
-    std::atomic<uint32_t> unused2;
-    std::atomic<uint64_t> generation;         // of the record
+    std::atomic<uint64_t> serial;             // which bytes they are: never used twice in a zone. 0: none
     std::atomic<uint64_t> needed_generation;  // events: records below this one must not be used or stored
-    std::atomic<int64_t> expires_at;          // Unix ms; 0 = does not expire
     std::atomic<uint64_t> fetched_at;         // monotonic ms: when the fetch that brought it was started
     std::atomic<uint64_t> recheck_at;         // monotonic ms: a failed check put the next one off until then
-    std::atomic<uint64_t> offset;             // of the payload, from the zone's start
-
-    // outside of the seqlock
-    std::atomic<uint64_t> used_at;           // monotonic ms, coarse
-    std::atomic<uint64_t> refresh_at;        // monotonic ms: no forced refresh before; nexusd said so
-    std::atomic<uint64_t> early_refresh_at;  // monotonic ms: not before; somebody is at it, or was in vain
+    std::atomic<uint64_t> refresh_at;         // monotonic ms: no forced refresh before; nexusd said so
+    std::atomic<uint64_t> early_refresh_at;   // monotonic ms: not before; somebody is at it, or was in vain
+    std::atomic<uint32_t> length;             // of the sealed record
+    std::atomic<uint8_t> kind;                // record::Kind
+    std::atomic<uint8_t> type;                // EntryType
+    std::atomic<uint16_t> unused;
 };
-static_assert(sizeof(Entry) == 128);
+static_assert(sizeof(Entry) == 80 && sizeof(Entry) % kUnit == 0);
+
+/// Written under the slab mutex.
+struct ArenaState {
+    uint32_t begin;  // in units, as all of these
+    uint32_t end;
+    std::atomic<uint32_t> hand;
+    std::atomic<uint64_t> used_units;
+};
+
+/// The table of entries: an index, and arenas for what it refers to.
+struct TableState {
+    uint64_t buckets_offset;
+    uint32_t bucket_count;
+    ArenaState records;
+    ArenaState marks;  // entries without a record: who asks for what does not exist gets no other memory
+    std::atomic<uint64_t> next_serial;
+
+    // What is there, for the metrics; written under the slab mutex.
+    std::atomic<uint64_t> record_count;
+    std::atomic<uint64_t> record_bytes;
+};
 
 /// What a flight is for: flights of one key with different purposes do not join.
 enum class Purpose : uint8_t {
@@ -96,22 +129,16 @@ struct FlightRef {
 struct ZoneHeader {
     uint64_t layout_version;
     uint64_t seed;  // of the hash
-    uint64_t entries_offset;
     uint64_t flights_offset;
-    uint32_t set_count;         // power of two
     uint32_t flight_set_count;  // power of two
-    uint64_t sweep;             // where the next search for something to evict begins
-
-    // What is there, for the metrics; written under the slab mutex.
-    std::atomic<uint64_t> records;
-    std::atomic<uint64_t> record_bytes;
+    TableState table;
 
     alignas(64) std::atomic<uint64_t> lease_at;  // monotonic ms: the subscriber's last sign of life
     std::atomic<uint64_t> subscribed_at;  // monotonic ms: entries fetched before it may have missed events
 };
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint8_t>::is_always_lock_free);
-static_assert(std::is_standard_layout_v<Entry> && std::is_standard_layout_v<FlightSlot> &&
+static_assert(std::is_standard_layout_v<Bucket> && std::is_standard_layout_v<FlightSlot> &&
               std::is_standard_layout_v<ZoneHeader>);
 
 }  // namespace nexus::edge::cache

@@ -19,11 +19,9 @@ enum class Freshness : uint8_t {
     kPutOff,  // one of the two above, but a check has just failed or is under way: go on with it
 };
 
-/// Which bytes an entry held: its sequence goes on with every write, and comes round after two thousand
-/// million.
+/// Which bytes were found in L1: each record that is stored has another serial.
 struct Version {
-    const Entry *entry = nullptr;  // nullptr: not read from an entry
-    uint32_t sequence = 0;
+    uint64_t serial = 0;  // 0: not from L1
 
     bool operator==(const Version &) const = default;
 };
@@ -53,7 +51,7 @@ struct Found {
 class Records {
 public:
     explicit Records(const CacheConf &conf) : Records(conf, Zone(conf.zone)) {}
-    Records(const CacheConf &conf, const Zone &zone) : conf_(conf), zone_(zone) {}
+    Records(const CacheConf &conf, const Zone &zone) : conf_(conf), zone_(zone), table_(zone.table()) {}
 
     /// Copies an entry out. A record is never returned past its hard expiry, nor below the generation that an
     /// event asked for; whether its key is on the ring is the caller's question. `kept` may be nullptr.
@@ -62,7 +60,7 @@ public:
     enum class Stored : uint8_t {
         kStored,
         kOlder,    // refused: L1, or an event during the fetch, knows of a newer generation
-        kSkipped,  // nothing evictable was large enough, or another worker has taken the flight over
+        kSkipped,  // there was no room, or another worker has taken the flight over
     };
 
     /// Stores an authenticated record that `flight` brought. `fetched_at`: when the fetch was started, so
@@ -75,7 +73,8 @@ public:
 
     /// Takes an entry of another nginx's zone over, with its age; one that does not look right is left out.
     /// Not while anybody else uses this zone.
-    void adopt(const Records &other, const Entry &entry, ngx_pool_t *scratch) noexcept;
+    /// `slot`: which one, below table().slot_count().
+    void adopt(const Records &other, uint64_t slot, ngx_pool_t *scratch) noexcept;
 
     /// An event: what is older than `generation` must not be used any more.
     void invalidate(const Key &key, uint64_t generation) noexcept;
@@ -83,35 +82,25 @@ public:
     /// Serve what is here without another check until then (monotonic ms).
     void put_off_check(const Key &key, uint64_t until) noexcept;
 
-    /// nexusd can refresh it again from `until` (monotonic ms) on. No lock.
+    /// nexusd can refresh it again from `until` (monotonic ms) on.
     void put_off_refresh(const Key &key, uint64_t until) noexcept;
     /// How long a forced refresh is to be put off, in ms; 0: it need not. No lock.
     uint64_t refresh_put_off_ms(const Key &key) const noexcept;
 
     /// May this worker refresh the record ahead of its end? One caller is told so, and the next one not
-    /// before `until` (monotonic ms), unless a newer record comes. No lock.
+    /// before `until` (monotonic ms), unless a newer record comes. No lock where the answer is no.
     bool claim_early_refresh(const Key &key, uint64_t until) noexcept;
 
     const Zone &zone() const { return zone_; }
 
 private:
-    struct View;
-    bool view(const Entry &entry, const Key &key, ngx_pool_t *pool, const KeptRecord *kept,
-              View &out) const noexcept;
-    Freshness freshness(uint64_t hash, const View &view) const noexcept;
-
-    Entry *find(const Key &key) const noexcept;
-    Entry *find_locked(uint64_t hash, const Key &key) const noexcept;
-    Entry *place_locked(uint64_t hash, const Key &key) const noexcept;
-    void count_locked(int64_t records, int64_t bytes) noexcept;
-    void *allocate_locked(size_t size) noexcept;
-    bool write_locked(const Key &key, std::string_view sealed, const record::Header &header,
-                      uint64_t needed_generation, uint64_t fetched_at) noexcept;
-    void write_not_found_locked(Entry &entry, const Key &key, uint64_t fetched_at) noexcept;
-    void clear_locked(Entry &entry) noexcept;
+    Freshness freshness(uint64_t hash, const EntryView &entry, const record::Header *header) const noexcept;
+    bool put_locked(uint64_t hash, const Key &key, std::string_view sealed, const record::Header &header,
+                    uint64_t needed_generation, uint64_t fetched_at) noexcept;
 
     const CacheConf &conf_;
     Zone zone_;
+    Table table_;
 };
 
 /// Is it the state in which the record can be used? Token and caller records number their states differently.

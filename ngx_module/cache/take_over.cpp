@@ -7,7 +7,7 @@ namespace nexus::edge::cache {
 namespace {
 
 constexpr size_t kScratchBytes = record::kMaxRecordBytes;
-constexpr uint32_t kEntriesPerScratch = 256;
+constexpr uint64_t kSlotsPerScratch = 256;
 
 }  // namespace
 
@@ -31,9 +31,10 @@ void take_over(const CacheConf &conf) noexcept {
 
     const Records old(conf, *old_zone);
     Records records(conf);
-    for (uint32_t i = 0; i < old_zone->entry_count(); ++i) {
-        records.adopt(old, *old_zone->entry(i), scratch);
-        if (i % kEntriesPerScratch == 0) {
+    const uint64_t slots = old_zone->table().slot_count();
+    for (uint64_t slot = 0; slot < slots; ++slot) {
+        records.adopt(old, slot, scratch);
+        if (slot % kSlotsPerScratch == 0) {
             ngx_reset_pool(scratch);
         }
     }

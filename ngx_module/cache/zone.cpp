@@ -15,12 +15,10 @@
 namespace nexus::edge {
 namespace {
 
-using cache::Entry;
 using cache::FlightSlot;
 using cache::ZoneHeader;
 
 constexpr size_t kMinZoneBytes = size_t{256} * 1024;
-constexpr size_t kBytesPerEntry = 1024;   // of the zone; a sealed record is a bit larger than that
 constexpr size_t kBytesPerFlight = 8192;  // of the zone
 constexpr size_t kMaxFlights = 8192;
 constexpr ngx_msec_t kSecond = 1000;
@@ -45,26 +43,27 @@ ngx_int_t make_zone(ngx_shm_zone_t *zone) {
     pool->log_nomem = 0;  // a full cache evicts; it is no news
 
     auto *header = make_array<ZoneHeader>(pool, 1);
-    const size_t sets = std::bit_floor(zone->shm.size / kBytesPerEntry / cache::kWays);
     const size_t flight_sets =
-        std::bit_floor(std::min(zone->shm.size / kBytesPerFlight, kMaxFlights) / cache::kWays);
-    auto *entries = make_array<Entry>(pool, sets * cache::kWays);
-    auto *flights = make_array<FlightSlot>(pool, flight_sets * cache::kWays);
-    if (header == nullptr || entries == nullptr || flights == nullptr) {
+        std::bit_floor(std::min(zone->shm.size / kBytesPerFlight, kMaxFlights) / cache::kFlightWays);
+    auto *flights = make_array<FlightSlot>(pool, flight_sets * cache::kFlightWays);
+    const size_t rest = pool->pfree * ngx_pagesize;
+    void *table = ngx_slab_alloc(pool, rest);
+    if (header == nullptr || flights == nullptr || table == nullptr) {
         return NGX_ERROR;
     }
 
-    const auto *base = reinterpret_cast<const u_char *>(pool);
+    auto *base = reinterpret_cast<u_char *>(pool);
     header->layout_version = cache::kLayoutVersion;
     // Only spreads keys; random() is seeded by nginx's start-up and differs enough from start to start.
     header->seed = static_cast<uint64_t>(ngx_random()) << 33 ^ static_cast<uint64_t>(ngx_random()) << 11 ^
                    static_cast<uint64_t>(ngx_pid) ^ static_cast<uint64_t>(ngx_time());
-    header->entries_offset = static_cast<uint64_t>(reinterpret_cast<const u_char *>(entries) - base);
     header->flights_offset = static_cast<uint64_t>(reinterpret_cast<const u_char *>(flights) - base);
-    header->set_count = static_cast<uint32_t>(sets);
     header->flight_set_count = static_cast<uint32_t>(flight_sets);
     pool->data = header;
-    return NGX_OK;
+    return cache::Table::format(base, static_cast<uint64_t>(static_cast<const u_char *>(table) - base), rest,
+                                header->seed >> 1, header->table)
+               ? NGX_OK
+               : NGX_ERROR;
 }
 
 // `data` is the previous cycle's CacheConf if this is a reload that keeps the zone.
@@ -107,6 +106,9 @@ char *set_zone(ngx_conf_t *cf, ngx_command_t *cmd, CacheConf *conf, std::string_
     }
     if (size < static_cast<ssize_t>(kMinZoneBytes)) {
         return refuse(cf, cmd, "zone is too small: at least 256k");
+    }
+    if (static_cast<uint64_t>(size) > cache::kMaxZoneBytes) {
+        return refuse(cf, cmd, "zone is too large: at most 65536m");
     }
 
     conf->zone = ngx_shared_memory_add(cf, &name, static_cast<size_t>(size), &ngx_http_nexus_module);
@@ -169,9 +171,7 @@ std::optional<Zone> Zone::of_predecessor(const PredecessorZone &zone) noexcept {
         return std::nullopt;
     }
     const uint64_t size = zone.bytes().size();
-    const uint64_t entries = uint64_t{header->set_count} * kWays;
-    if (header->entries_offset % alignof(Entry) != 0 || header->entries_offset > size ||
-        entries > (size - header->entries_offset) / sizeof(Entry)) {
+    if (!Table::is_plausible(header->table, size)) {
         return std::nullopt;
     }
     return Zone(const_cast<u_char *>(zone.bytes().data()), const_cast<ZoneHeader *>(header), size);

@@ -6,6 +6,7 @@
 
 #include "ngx_module/cache/key.h"
 #include "ngx_module/cache/layout.h"
+#include "ngx_module/cache/table.h"
 #include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/ngx/ngx.h"
 
@@ -42,26 +43,11 @@ public:
     uint64_t size() const { return size_; }
     uint64_t hash(const Key &key) const { return mix(key, header_->seed); }
 
-    /// The kWays entries that may hold a key of this hash.
-    Entry *entry_set(uint64_t hash) const {
-        return at<Entry>(header_->entries_offset) + (hash & (header_->set_count - 1)) * kWays;
-    }
-    /// The kWays flights of this hash. Other bits than entry_set takes.
+    Table table() const { return Table(base(), size_, header_->table); }
+    /// The kFlightWays flights of this hash.
     FlightSlot *flight_set(uint64_t hash) const {
         return at<FlightSlot>(header_->flights_offset) +
-               (hash >> 32 & (header_->flight_set_count - 1)) * kWays;
-    }
-    uint32_t entry_count() const { return header_->set_count * kWays; }
-    Entry *entry(uint64_t index) const { return at<Entry>(header_->entries_offset) + index; }
-
-    u_char *payload(uint64_t offset) const { return base() + offset; }
-    uint64_t offset_of(const void *payload) const {
-        return static_cast<uint64_t>(static_cast<const u_char *>(payload) - base());
-    }
-    /// Does a payload with this offset and length lie within the zone? Readers ask before they believe an
-    /// entry.
-    bool contains(uint64_t offset, uint64_t length) const {
-        return offset < size_ && length <= size_ - offset;
+               (hash >> 32 & (header_->flight_set_count - 1)) * kFlightWays;
     }
 
 private:

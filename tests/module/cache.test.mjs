@@ -182,6 +182,7 @@ test('what cannot work is refused with file and line', async (t) => {
     ['nexus_cache zone=nexus:;', /size/],
     ['nexus_cache zone=nexus:lots;', /size/],
     ['nexus_cache zone=nexus:64k;', /too small/],
+    ['nexus_cache zone=nexus:70000m;', /too large/],
     ['nexus_cache zone=nexus:1m max_ttl=never;', /max_ttl/],
     ['nexus_cache zone=nexus:1m negative_ttl=2d;', /negative_ttl/],
     ['nexus_cache zone=nexus:1m early_refresh=2h;', /early_refresh/],
