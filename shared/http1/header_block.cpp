@@ -78,12 +78,6 @@ Field take_field(std::string_view &text) noexcept {
     return {line.text, name, name.empty() ? "a header line is malformed or folded" : nullptr};
 }
 
-struct RequestLine {
-    std::string_view method;
-    std::string_view target;
-    std::string_view version;
-};
-
 /// Takes the request line off `text`.
 /// source  RFC 9112 section 3: method SP request-target SP HTTP-version
 Result<RequestLine> take_request_line(std::string_view &text) {
@@ -223,6 +217,25 @@ Result<size_t> head_size(std::string_view block) {
         if (field.line.empty()) {
             return block.size() - rest.size();
         }
+    }
+}
+
+Result<Head> parse_head(std::string_view block) {
+    Result<RequestLine> request = take_request_line(block);
+    if (!request) {
+        return tl::unexpected(std::move(request).error());
+    }
+
+    Head head{*request, {}};
+    while (true) {
+        const Field field = take_field(block);
+        if (field.fault != nullptr) {
+            return refused(field.fault);
+        }
+        if (field.line.empty()) {
+            return head;
+        }
+        head.lines.push_back({field.name, field_value(field.line)});
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "shared/result.h"
 #include "shared/secret.h"
@@ -27,6 +28,19 @@ struct BlockEdit {
 /// The head of the block up to and including the blank line. errors kInvalidRequest (no end of head,
 /// malformed request line, folded or malformed header line, bare CR or LF, NUL)
 Result<size_t> head_size(std::string_view block);
+
+struct RequestLine {
+    std::string_view method;
+    std::string_view target;
+    std::string_view version;
+};
+
+/// A head's parts, as views. errors kInvalidRequest, as head_size
+struct Head {
+    RequestLine request;
+    std::vector<HeaderLine> lines;  // values without the blanks around them
+};
+Result<Head> parse_head(std::string_view block);
 
 /// Value of the first line of that name, "" if there is none.
 std::string_view find_header(std::string_view block, std::string_view name);

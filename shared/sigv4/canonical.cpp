@@ -99,7 +99,8 @@ void append_trimmed(std::string &out, std::string_view value) {
 }  // namespace
 
 PathStyle path_style_of(std::string_view service) noexcept {
-    return service == "s3" || service == "s3-object-lambda" || service == "s3-outposts" || service == "s3express"
+    return service == "s3" || service == "s3-object-lambda" || service == "s3-outposts" ||
+                   service == "s3express"
                ? PathStyle::kS3
                : PathStyle::kOther;
 }

@@ -16,9 +16,9 @@ inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 
 struct Request {
     std::string_view method;
-    std::string_view target;                      // "path[?query]" as it is sent
+    std::string_view target;                     // "path[?query]" as it is sent
     std::span<const http1::HeaderLine> headers;  // those to sign, Host among them
-    std::string_view payload_hash;                // as in x-amz-content-sha256
+    std::string_view payload_hash;               // as in x-amz-content-sha256
 };
 
 struct Signature {

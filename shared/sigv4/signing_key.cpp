@@ -44,8 +44,13 @@ std::string amz_date(UnixMs time) {
 std::string credential_scope(std::string_view date, const Scope &scope) {
     std::string out;
     out.reserve(date.size() + scope.region.size() + scope.service.size() + kTerminator.size() + 3);
-    out.append(date).append("/").append(scope.region).append("/").append(scope.service).append("/").append(
-        kTerminator);
+    out.append(date)
+        .append("/")
+        .append(scope.region)
+        .append("/")
+        .append(scope.service)
+        .append("/")
+        .append(kTerminator);
     return out;
 }
 

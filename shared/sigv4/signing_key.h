@@ -1,5 +1,5 @@
-// The key that AWS Signature Version 4 derives for a day, a region and a service ("Create a signed AWS API request",
-// step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
+// The key that AWS Signature Version 4 derives for a day, a region and a service ("Create a signed AWS API
+// request", step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
 #pragma once
 
 #include <string>

@@ -3,11 +3,13 @@
 // value.
 #include "shared/strategy/strategy.h"
 
+#include <algorithm>
 #include <array>
 
 #include "shared/encoding/base64.h"
 #include "shared/encoding/percent.h"
 #include "shared/http1/syntax.h"
+#include "shared/strategy/parts.h"
 
 namespace nexus::strategy {
 
@@ -15,46 +17,10 @@ namespace {
 
 using record::TokenView;
 
-/// Fields that decide where a request goes or where it ends; a credential has no business in them.
-constexpr std::array<std::string_view, 10> kFramingFields = {
-    "connection", "content-length",    "expect",  "host", "keep-alive", "proxy-connection", "te",
-    "trailer",    "transfer-encoding", "upgrade",
-};
-
-tl::unexpected<Error> failed(std::string message, std::string_view detail = {}) {
-    return fail(Errc::kStrategyFailed, std::move(message), std::string{detail});
-}
-
-std::string_view config_or(const TokenView &record, std::string_view name, std::string_view otherwise) {
-    const std::string_view value = record.strategy_config(name);
-    return value.empty() ? otherwise : value;
-}
-
-bool is_framing_field(std::string_view name) {
-    for (const std::string_view field : kFramingFields) {
-        if (http1::equal_ignoring_case(name, field)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// The named credential, present and without control characters.
-Result<std::string_view> credential(const TokenView &record, std::string_view field) {
-    const std::string_view value = record.credential(field);
-    if (value.empty()) {
-        return failed("the credential that the strategy needs is missing", field);
-    }
-    if (!http1::is_field_value(value)) {
-        return failed("the credential holds control characters", field);
-    }
-    return value;
-}
-
 Result<Injection> header_line(std::string_view name, std::string_view prefix, std::string_view value,
                               Secret made = {}) {
-    if (!http1::is_token(name) || is_framing_field(name)) {
-        return failed("header_name cannot carry a credential");
+    if (Result<void> checked = check_header_name(name); !checked) {
+        return tl::unexpected(std::move(checked).error());
     }
     if (!http1::is_field_value(prefix)) {
         return failed("value_prefix holds control characters");
@@ -95,6 +61,30 @@ Result<Injection> query_param(const TokenView &record) {
     return Injection{Injection::Place::kQuery, encoding::percent_encode(name), {}, view, std::move(encoded)};
 }
 
+/// RFC 6265 section 4.1.1: what a cookie's value is made of.
+bool is_cookie_value(std::string_view text) noexcept {
+    return std::ranges::all_of(text, [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte > 0x20 && byte < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
+    });
+}
+
+Result<Injection> cookie(const TokenView &record) {
+    const std::string_view name = record.strategy_config("cookie_name");
+    if (!http1::is_token(name)) {
+        return failed("cookie needs cookie_name, a token");
+    }
+    const Result<std::string_view> value =
+        credential(record, config_or(record, "credential_field", "api_key"));
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    if (!is_cookie_value(*value)) {
+        return failed("the credential holds characters that a cookie must not have");
+    }
+    return Injection{Injection::Place::kCookie, std::string{name}, {}, *value, {}};
+}
+
 /// RFC 7617 section 2: base64 of user-id ":" password, the user-id without a colon.
 Result<Injection> basic_auth(const TokenView &record) {
     const Result<std::string_view> username =
@@ -125,11 +115,12 @@ struct Strategy {
     Result<Injection> (*apply)(const TokenView &record);
 };
 
-constexpr std::array<Strategy, 4> kStrategies = {{
+constexpr std::array<Strategy, 5> kStrategies = {{
     {"oauth2", oauth2},
     {"header", header},
     {"query_param", query_param},
     {"basic_auth", basic_auth},
+    {"cookie", cookie},
 }};
 
 const Strategy *find_strategy(std::string_view name) noexcept {

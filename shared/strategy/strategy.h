@@ -1,5 +1,5 @@
-// How a credential goes onto a request (reference 1.8): oauth2, header, query_param, basic_auth. Decides
-// names and values; putting them on the wire is the edge's business.
+// How a credential goes onto a request (reference 1.8): oauth2, header, query_param, basic_auth, cookie.
+// Decides names and values; putting them on the wire is the edge's business. Strategies that sign: signing.h.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@
 namespace nexus::strategy {
 
 /// A header value is `prefix` and `value`, one behind the other; a query parameter has no prefix, and name
-/// and value are percent-encoded already. Both are views: into the record, which must live as long, or into
-/// `made`.
+/// and value are percent-encoded already; a cookie replaces the caller's of that name. Both are views: into
+/// the record, which must live as long, or into `made`.
 struct Injection {
-    enum class Place : uint8_t { kHeader, kQuery };
+    enum class Place : uint8_t { kHeader, kQuery, kCookie };
     Place place = Place::kHeader;
     std::string name;
     std::string_view prefix;
@@ -30,7 +30,8 @@ bool is_known(std::string_view strategy) noexcept;
 ///                          characters, or a header that frames the request (Host, Content-Length, ...)
 /// source  members and defaults: oauth2 {Authorization, "Bearer ", access_token}; header {header_name
 ///         Authorization, credential_field api_key, value_prefix ""}; query_param {param_name required,
-///         credential_field api_key}; basic_auth {username_field username, password_field password}
+///         credential_field api_key}; basic_auth {username_field username, password_field password}; cookie
+///         {cookie_name required, credential_field api_key}
 Result<Injection> injection_for(const record::TokenView &record);
 
 }  // namespace nexus::strategy

@@ -56,8 +56,10 @@ Result<JsonPtr> sign_line(const std::string &line) {
 
     const sigv4::Request request{method, target, headers, payload_hash};
     const sigv4::Scope scope{region, service};
-    const Secret key = sigv4::derive_signing_key(secret_key.view(), std::string_view{date}.substr(0, 8), scope);
-    const std::string authorization = sigv4::authorization(access_key, sigv4::sign(request, scope, date, key));
+    const Secret key =
+        sigv4::derive_signing_key(secret_key.view(), std::string_view{date}.substr(0, 8), scope);
+    const std::string authorization =
+        sigv4::authorization(access_key, sigv4::sign(request, scope, date, key));
     JsonPtr out{json_object()};
     json_object_set_new(out.get(), "authorization", to_json(authorization).release());
     json_object_set_new(out.get(), "canonical_request",

@@ -53,7 +53,7 @@ TEST(CanonicalQuery, IsDecodedEncodedAndSorted) {
 
 TEST(CanonicalHeaders, AreSortedTrimmedAndJoined) {
     const std::vector<HeaderLine> lines = {
-        {"My-Header1", "value2"}, {"Host", "example.amazonaws.com"}, {"my-header1", "  value2 \t a  b "},
+        {"My-Header1", "value2"}, {"Host", "example.amazonaws.com"},  {"my-header1", "  value2 \t a  b "},
         {"MY-HEADER1", ""},       {"x-amz-date", "20150830T123600Z"},
     };
     const CanonicalHeaders headers = canonical_headers(lines);

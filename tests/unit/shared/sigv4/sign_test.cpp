@@ -1,5 +1,6 @@
-// The examples that AWS publishes: its IAM user guide ("Create a signed AWS API request"), the signature version 4 test
-// suite, and the Amazon S3 API reference ("Signature calculations for the Authorization header").
+// The examples that AWS publishes: its IAM user guide ("Create a signed AWS API request"), the signature
+// version 4 test suite, and the Amazon S3 API reference ("Signature calculations for the Authorization
+// header").
 #include "shared/sigv4/sign.h"
 
 #include <gtest/gtest.h>
@@ -36,9 +37,10 @@ TEST(SigningKey, DatesAreUtc) {
 }
 
 TEST(Sign, TheIamExample) {
-    const std::vector<HeaderLine> headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
-                                             {"Host", "iam.amazonaws.com"},
-                                             {"X-Amz-Date", "20150830T123600Z"}};
+    const std::vector<HeaderLine> headers = {
+        {"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
+        {"Host", "iam.amazonaws.com"},
+        {"X-Amz-Date", "20150830T123600Z"}};
     const Request request{"GET", "/?Action=ListUsers&Version=2010-05-08", headers, kEmptyHash};
     const Scope scope{"us-east-1", "iam"};
     EXPECT_EQ(crypto::sha256_hex(canonical_request(request, scope)),
@@ -52,8 +54,10 @@ TEST(Sign, TheIamExample) {
 }
 
 TEST(Sign, TheSuitesVanillaRequest) {
-    const std::vector<HeaderLine> headers = {{"Host", "example.amazonaws.com"}, {"X-Amz-Date", "20150830T123600Z"}};
-    EXPECT_EQ(signature_of({"GET", "/", headers, kEmptyHash}, {"us-east-1", "service"}, "20150830T123600Z", kSuiteSecret),
+    const std::vector<HeaderLine> headers = {{"Host", "example.amazonaws.com"},
+                                             {"X-Amz-Date", "20150830T123600Z"}};
+    EXPECT_EQ(signature_of({"GET", "/", headers, kEmptyHash}, {"us-east-1", "service"}, "20150830T123600Z",
+                           kSuiteSecret),
               "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
 }
 
@@ -75,24 +79,38 @@ TEST_P(S3Examples, AreSignedAsPublished) {
     headers.push_back({"Host", "examplebucket.s3.amazonaws.com"});
     headers.push_back({"x-amz-content-sha256", hash});
     headers.push_back({"x-amz-date", "20130524T000000Z"});
-    EXPECT_EQ(signature_of({example.method, example.target, headers, hash}, {"us-east-1", "s3"}, "20130524T000000Z",
-                           kS3Secret),
+    EXPECT_EQ(signature_of({example.method, example.target, headers, hash}, {"us-east-1", "s3"},
+                           "20130524T000000Z", kS3Secret),
               example.signature);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Published, S3Examples,
-    testing::Values(
-        S3Example{"GetObject", "GET", "/test.txt", {{"Range", "bytes=0-9"}}, "",
-                  "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
-        S3Example{"PutObject", "PUT", "/test$file.text",
-                  {{"Date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}},
-                  "Welcome to Amazon S3.",
-                  "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
-        S3Example{"GetBucketLifecycle", "GET", "/?lifecycle", {}, "",
-                  "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
-        S3Example{"ListObjects", "GET", "/?max-keys=2&prefix=J", {}, "",
-                  "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"}),
+    testing::Values(S3Example{"GetObject",
+                              "GET",
+                              "/test.txt",
+                              {{"Range", "bytes=0-9"}},
+                              "",
+                              "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
+                    S3Example{"PutObject",
+                              "PUT",
+                              "/test$file.text",
+                              {{"Date", "Fri, 24 May 2013 00:00:00 GMT"},
+                               {"x-amz-storage-class", "REDUCED_REDUNDANCY"}},
+                              "Welcome to Amazon S3.",
+                              "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
+                    S3Example{"GetBucketLifecycle",
+                              "GET",
+                              "/?lifecycle",
+                              {},
+                              "",
+                              "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
+                    S3Example{"ListObjects",
+                              "GET",
+                              "/?max-keys=2&prefix=J",
+                              {},
+                              "",
+                              "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"}),
     [](const auto &example) { return std::string{example.param.name}; });
 
 }  // namespace

@@ -45,6 +45,7 @@ TEST_P(StrategyApplies, AsTheReferenceDoes) {
 
 constexpr auto kHeader = Injection::Place::kHeader;
 constexpr auto kQuery = Injection::Place::kQuery;
+constexpr auto kCookie = Injection::Place::kCookie;
 
 INSTANTIATE_TEST_SUITE_P(
     All, StrategyApplies,
@@ -93,7 +94,15 @@ INSTANTIATE_TEST_SUITE_P(
               {{"u", "a"}, {"p", "b:c"}},
               kHeader,
               "Authorization",
-              "Basic YTpiOmM="}),
+              "Basic YTpiOmM="},
+        Works{"Cookie", "cookie", {{"cookie_name", "sid"}}, {{"api_key", "a=b"}}, kCookie, "sid", "a=b"},
+        Works{"CookieField",
+              "cookie",
+              {{"cookie_name", "sid"}, {"credential_field", "session"}},
+              {{"session", "s1"}},
+              kCookie,
+              "sid",
+              "s1"}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 struct Fails {
@@ -136,7 +145,11 @@ INSTANTIATE_TEST_SUITE_P(
         Fails{"BasicWithoutPassword", "basic_auth", {}, {{"username", "canary"}}},
         Fails{"BasicEmptyUser", "basic_auth", {}, {{"username", ""}, {"password", "canary"}}},
         Fails{"BasicColonInUser", "basic_auth", {}, {{"username", "can:ary"}, {"password", "canary"}}},
-        Fails{"BasicControl", "basic_auth", {}, {{"username", "a"}, {"password", "canary\n"}}}),
+        Fails{"BasicControl", "basic_auth", {}, {{"username", "a"}, {"password", "canary\n"}}},
+        Fails{"CookieWithoutName", "cookie", {}, {{"api_key", "canary"}}},
+        Fails{"CookieBrokenName", "cookie", {{"cookie_name", "a b"}}, {{"api_key", "canary"}}},
+        Fails{"CookieThatWouldEnd", "cookie", {{"cookie_name", "sid"}}, {{"api_key", "canary; other=1"}}},
+        Fails{"CookieMissing", "cookie", {{"cookie_name", "sid"}}, {}}),
     [](const auto &test) { return std::string{test.param.label}; });
 
 TEST(Strategy, RefusesARecordThatIsNotActive) {
@@ -147,7 +160,7 @@ TEST(Strategy, RefusesARecordThatIsNotActive) {
 }
 
 TEST(Strategy, KnowsItsNames) {
-    for (const char *name : {"oauth2", "header", "query_param", "basic_auth"}) {
+    for (const char *name : {"oauth2", "header", "query_param", "basic_auth", "cookie"}) {
         EXPECT_TRUE(is_known(name));
     }
     EXPECT_FALSE(is_known("hmac_payload"));

@@ -1,0 +1,74 @@
+// A context of OpenSSL's for each message: one that is kept would hold on to the key.
+#include "shared/crypto/hmac.h"
+
+#include <openssl/core_names.h>
+#include <array>
+#include <stdexcept>
+
+#include "shared/crypto/openssl_ptr.h"
+
+namespace nexus::crypto {
+
+namespace {
+
+// Never freed: they must outlive every context, and OpenSSL frees them at exit.
+EVP_MAC *hmac_algorithm() {
+    static EVP_MAC *const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    return algorithm;
+}
+
+const char *name_of(HashName hash) {
+    switch (hash) {
+        case HashName::kSha1:
+            return "SHA1";
+        case HashName::kSha512:
+            return "SHA512";
+        case HashName::kSha256:
+            break;
+    }
+    return "SHA256";
+}
+
+[[noreturn]] void fail_hmac() {
+    throw std::runtime_error("OpenSSL cannot provide HMAC");
+}
+
+}  // namespace
+
+struct Hmac::Impl {
+    MacCtxPtr ctx;
+};
+
+Hmac::Hmac(HashName hash, std::string_view key) : impl_(std::make_unique<Impl>()) {
+    impl_->ctx.reset(hmac_algorithm() == nullptr ? nullptr : EVP_MAC_CTX_new(hmac_algorithm()));
+    std::string name = name_of(hash);
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+                                 OSSL_PARAM_construct_end()};
+    static constexpr unsigned char kNoKey[1] = {};  // a null pointer would mean "keep the key"
+    if (impl_->ctx == nullptr ||
+        EVP_MAC_init(impl_->ctx.get(), key.empty() ? kNoKey : as_bytes(key), key.size(), params) != 1) {
+        fail_hmac();
+    }
+}
+
+Hmac::~Hmac() = default;
+Hmac::Hmac(Hmac &&) noexcept = default;
+Hmac &Hmac::operator=(Hmac &&) noexcept = default;
+
+Hmac &Hmac::update(std::string_view bytes) {
+    if (!bytes.empty() && EVP_MAC_update(impl_->ctx.get(), as_bytes(bytes), bytes.size()) != 1) {
+        fail_hmac();
+    }
+    return *this;
+}
+
+std::string Hmac::finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> mac;
+    size_t length = 0;
+    if (EVP_MAC_final(impl_->ctx.get(), mac.data(), &length, mac.size()) != 1) {
+        fail_hmac();
+    }
+    return {reinterpret_cast<const char *>(mac.data()), length};
+}
+
+}  // namespace nexus::crypto

@@ -1,0 +1,39 @@
+// Finds the strategy.
+#include "shared/strategy/signing.h"
+
+#include "shared/strategy/parts.h"
+#include "shared/strategy/signing_strategies.h"
+
+namespace nexus::strategy {
+
+namespace {
+
+constexpr std::string_view kHmacPayload = "hmac_payload";
+constexpr std::string_view kAwsSigv4 = "aws_sigv4";
+
+}  // namespace
+
+bool is_signing(std::string_view strategy) noexcept {
+    return strategy == kHmacPayload || strategy == kAwsSigv4;
+}
+
+Result<Signature> sign_request(const record::TokenView &record, const RequestToSign &request,
+                               const SigningChoice &choice, const SigningKeys &keys) {
+    if (record.state() != connection::State::kActive) {
+        return failed("the connection is not active");
+    }
+    const Result<http1::Head> head = http1::parse_head(request.head);
+    if (!head || !head->request.target.starts_with('/')) {
+        return failed("the request's head cannot be signed");
+    }
+    const ReadRequest read{request, *head};
+    if (record.strategy() == kHmacPayload) {
+        return hmac_payload(record, read);
+    }
+    if (record.strategy() == kAwsSigv4) {
+        return aws_sigv4(record, read, choice, keys);
+    }
+    return failed("the record's strategy signs nothing");
+}
+
+}  // namespace nexus::strategy

@@ -1,0 +1,65 @@
+// Strategies whose credential is not sent: it signs the request (reference 1.8: hmac_payload, aws_sigv4).
+// What is signed is what is sent: they take the request's head as nginx has serialised it, after every
+// rewrite.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/clock.h"
+#include "shared/record/token_record.h"
+#include "shared/result.h"
+#include "shared/secret.h"
+#include "shared/sigv4/signing_key.h"
+
+namespace nexus::strategy {
+
+bool is_signing(std::string_view strategy) noexcept;
+
+/// Feeds the body's bytes, in order, to what it is given. false: they could not be read
+using Body = std::function<bool(const std::function<void(std::string_view)> &take)>;
+/// The key for a day and a scope; may be kept by whoever gives it.
+using SigningKeys =
+    std::function<Secret(std::string_view secret_key, std::string_view date, const sigv4::Scope &scope)>;
+
+struct RequestToSign {
+    std::string_view head;  // request line to blank line, without what the signature brings
+    Body body;              // for hmac_payload
+    /// For aws_sigv4: hexadecimal digits, or a word that AWS takes in their place.
+    std::string_view payload_hash;
+    UnixMs now = 0;
+};
+
+/// What a location says beside the record: it goes before the record's own.
+struct SigningChoice {
+    std::string_view region;   // "" = the record's
+    std::string_view service;  // "" = the record's
+};
+
+struct SignedLine {
+    std::string name;
+    Secret value;
+};
+
+/// What makes a request a signed one.
+struct Signature {
+    std::vector<SignedLine> set;           // in place of any line of that name
+    std::vector<std::string_view> remove;  // names of lines that must not be there; static text
+};
+
+/// errors  kStrategyFailed  not active, another strategy, missing config or credential, a head or a body that
+/// cannot be
+///                          signed
+/// source  members and defaults. hmac_payload: header_name (required), secret_field (api_secret), algo
+/// sha256, sha1 or
+///         sha512, encoding hex, base64 or base64url, value_prefix, template ("{body}") over {timestamp}
+///         (Unix seconds), {timestamp_ms}, {method}, {path} (with its query) and {body}, timestamp_header.
+///         aws_sigv4: service (required), region (us-east-1), credentials access_key, secret_key,
+///         session_token
+Result<Signature> sign_request(const record::TokenView &record, const RequestToSign &request,
+                               const SigningChoice &choice = {},
+                               const SigningKeys &keys = sigv4::derive_signing_key);
+
+}  // namespace nexus::strategy
