@@ -7,6 +7,7 @@
 
 #include "ngx_module/cors_conf.h"
 #include "ngx_module/ngx/ngx.h"
+#include "ngx_module/sign/sigv4_conf.h"
 
 extern "C" {
 extern ngx_module_t ngx_http_nexus_module;
@@ -52,6 +53,7 @@ struct LocConf {
     ngx_flag_t debug_http;                  // nexus_debug_http
     ngx_msec_t body_time;                   // nexus_body_time, ms; 0 = off
     const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
+    const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
     ngx_uint_t trace;                       // nexus_trace: TraceMode
 };

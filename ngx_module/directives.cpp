@@ -94,13 +94,21 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
-    // nexus_inject off | auto | oauth2 | header | query_param | basic_auth;   default: off;   location
+    // nexus_inject off | auto | oauth2 | header | query_param | basic_auth | cookie | hmac_payload | aws_sigv4;   default: off;   location
     { ngx_string("nexus_inject"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, inject),
       inject_modes },
+
+    // nexus_sigv4 [payload=buffer|unsigned] [region=NAME] [service=NAME];   default: payload=buffer;   http, server, location
+    { ngx_string("nexus_sigv4"),
+      kEverywhere|NGX_CONF_TAKE123,
+      on_nexus_sigv4,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
 
     // nexus_allow_hosts HOST ...;   http, server, location
     { ngx_string("nexus_allow_hosts"),

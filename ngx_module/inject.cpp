@@ -6,8 +6,11 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/send_guard.h"
+#include "ngx_module/sign/sign.h"
 #include "ngx_module/upstream_wrap.h"
+#include "shared/http1/cookies.h"
 #include "shared/net/ip_literal.h"
+#include "shared/strategy/signing.h"
 #include "shared/strategy/strategy.h"
 
 namespace nexus::edge {
@@ -15,9 +18,6 @@ namespace nexus::edge {
 namespace {
 
 using metrics::Counter;
-
-/// The caller's headers that must not reach a provider, whatever put them there.
-constexpr std::string_view kOwnHeaders[] = {"X-Nexus-Key", "X-Nexus-Agent", "X-Nexus-Connection"};
 
 struct Destination {
     std::string_view host;  // without brackets
@@ -98,22 +98,48 @@ bool is_host_line_allowed(const Access &access, std::string_view head, bool ssl)
     return is_host_allowed(*access.token, access.conf->allow_hosts, host->host, port);
 }
 
+struct Strategy {
+    std::string_view name;
+    InjectMode mode;
+    Counter counter;
+};
+
+constexpr Strategy kStrategies[] = {
+    {"oauth2", InjectMode::kOauth2, Counter::kInjectedOauth2},
+    {"header", InjectMode::kHeader, Counter::kInjectedHeader},
+    {"query_param", InjectMode::kQueryParam, Counter::kInjectedQueryParam},
+    {"basic_auth", InjectMode::kBasicAuth, Counter::kInjectedBasicAuth},
+    {"cookie", InjectMode::kCookie, Counter::kInjectedCookie},
+    {"hmac_payload", InjectMode::kHmacPayload, Counter::kInjectedHmacPayload},
+    {"aws_sigv4", InjectMode::kAwsSigv4, Counter::kInjectedAwsSigv4},
+};
+
 void count_injected(std::string_view strategy) {
-    if (strategy == "oauth2") {
-        metrics::count(Counter::kInjectedOauth2);
-    } else if (strategy == "header") {
-        metrics::count(Counter::kInjectedHeader);
-    } else if (strategy == "query_param") {
-        metrics::count(Counter::kInjectedQueryParam);
-    } else if (strategy == "basic_auth") {
-        metrics::count(Counter::kInjectedBasicAuth);
+    for (const Strategy &known : kStrategies) {
+        if (known.name == strategy) {
+            metrics::count(known.counter);
+        }
     }
+}
+
+/// The caller's cookies stay, but for one of that name.
+ngx_int_t write_cookie(ngx_http_request_t *r, const strategy::Injection &injection) {
+    const Result<http1::Head> head = http1::parse_head(request_head(r));
+    if (!head) {
+        return refuse_upstream(r, Errc::kInvalidRequest);
+    }
+    Secret cookies{http1::with_cookie(*head, injection.name, injection.value)};
+    const http1::HeaderLine line[] = {{"Cookie", cookies.view()}};
+    return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
 }
 
 ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
     if (injection.place == strategy::Injection::Place::kHeader) {
         const http1::HeaderLine line[] = {{injection.name, injection.value, injection.prefix}};
         return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
+    }
+    if (injection.place == strategy::Injection::Place::kCookie) {
+        return write_cookie(r, injection);
     }
 
     const std::string_view value = injection.value;
@@ -130,6 +156,12 @@ ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &inj
                                      .query_name = injection.name});
 }
 
+ngx_int_t inject(ngx_http_request_t *r, const Access &access) {
+    const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
+    return injection ? write_credential(r, *injection)
+                     : refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+}
+
 ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
     const auto &access = *static_cast<const Access *>(data);
     const record::TokenView &token = *access.token;
@@ -141,11 +173,8 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
         return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");
     }
 
-    const Result<strategy::Injection> injection = strategy::injection_for(token);
-    if (!injection) {
-        return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
-    }
-    const ngx_int_t rc = write_credential(r, *injection);
+    const ngx_int_t rc =
+        strategy::is_signing(token.strategy()) ? sign_upstream(r, access) : inject(r, access);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -159,20 +188,12 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
 }
 
 std::string_view wanted_strategy(InjectMode mode) {
-    switch (mode) {
-        case InjectMode::kOauth2:
-            return "oauth2";
-        case InjectMode::kHeader:
-            return "header";
-        case InjectMode::kQueryParam:
-            return "query_param";
-        case InjectMode::kBasicAuth:
-            return "basic_auth";
-        case InjectMode::kOff:
-        case InjectMode::kAuto:
-            break;
+    for (const Strategy &known : kStrategies) {
+        if (known.mode == mode) {
+            return known.name;
+        }
     }
-    return {};
+    return {};  // auto
 }
 
 /// nexus_inject STRATEGY: a connection of another kind is not for this location.
@@ -190,6 +211,9 @@ ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
 
 ngx_int_t prepare_injection(Access &access) {
     ngx_http_request_t *r = access.request;
+    if (prepare_signing(access) != NGX_OK) {
+        return NGX_ERROR;
+    }
     const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access);
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

@@ -132,6 +132,9 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kInjectedHeader, kInjections, R"(strategy="header")", ""},
     {Counter::kInjectedQueryParam, kInjections, R"(strategy="query_param")", ""},
     {Counter::kInjectedBasicAuth, kInjections, R"(strategy="basic_auth")", ""},
+    {Counter::kInjectedCookie, kInjections, R"(strategy="cookie")", ""},
+    {Counter::kInjectedHmacPayload, kInjections, R"(strategy="hmac_payload")", ""},
+    {Counter::kInjectedAwsSigv4, kInjections, R"(strategy="aws_sigv4")", ""},
 
     {Counter::kCorsSimple, kCors, R"(mode="live",result="simple")",
      "Answers to requests with an Origin header, by what nexus_cors makes of them."},

@@ -93,6 +93,9 @@ enum class Counter : uint16_t {
     kInjectedHeader,
     kInjectedQueryParam,
     kInjectedBasicAuth,
+    kInjectedCookie,
+    kInjectedHmacPayload,
+    kInjectedAwsSigv4,
 
     // requests of pages (with an Origin header), by what nexus_cors makes of them
     kCorsSimple,

@@ -12,6 +12,7 @@
 #include "ngx_module/lookup.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/ngx/kept_zone.h"
+#include "ngx_module/sign/body_hash.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
 
@@ -27,6 +28,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
         init_cors(cf) != NGX_OK) {
         return NGX_ERROR;
     }
+    init_body_hash();
     find_redis_resolver(cf);
     return init_request_phases(cf);
 }

@@ -9,6 +9,10 @@
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/upstream_wrap.h"
 
+namespace nexus::crypto {
+class RunningSha256;
+}
+
 namespace nexus::edge {
 
 struct Access;       // access.h
@@ -17,6 +21,7 @@ struct CorsRequest;  // cors_request.h
 struct RequestCtx {
     UpstreamWrap upstream;        // upstream_wrap.cpp
     Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
+    crypto::RunningSha256 *body_hash = nullptr;  // sign/body_hash.cpp: set where the body is signed
     CorsRequest *cors = nullptr;  // cors_request.cpp: set on main requests where nexus_cors is on
     std::string_view error;       // errors.cpp: the code of the refusal that was sent; static text
 };

@@ -12,6 +12,7 @@
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
+#include "ngx_module/sign/signing_keys.h"
 #include "ngx_module/trusted_issuers.h"
 #include "ngx_module/verified_tokens.h"
 
@@ -31,6 +32,7 @@ public:
     OpenedCallers &opened_callers() { return opened_callers_; }
     VerifiedTokens &verified_tokens() { return verified_tokens_; }
     TrustedIssuers &trusted_issuers() { return trusted_issuers_; }
+    SigningKeys &signing_keys() { return signing_keys_; }
 
 private:
     cache::Records records_;
@@ -41,6 +43,7 @@ private:
     OpenedCallers opened_callers_;
     VerifiedTokens verified_tokens_;
     TrustedIssuers trusted_issuers_;
+    SigningKeys signing_keys_;
 };
 
 /// Of this process. nullptr: lookups are not configured, or the process is no worker.

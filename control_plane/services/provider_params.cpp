@@ -15,15 +15,15 @@ namespace {
 
 constexpr size_t kMaxParamsBytes = 16 * 1024;
 constexpr std::array<std::string_view, 2> kFlags{"skip_scope_on_auth", "skip_scope_on_exchange"};
-constexpr std::array<std::string_view, 11> kStrategyMembers{
-    "header_name",    "credential_field", "value_prefix", "param_name",
-    "username_field", "password_field",   "secret_field", "algo",
-    "encoding",       "service",          "region"};
+constexpr std::array<std::string_view, 14> kStrategyMembers{
+    "header_name",    "credential_field", "value_prefix", "param_name",      "username_field",
+    "password_field", "secret_field",     "algo",         "encoding",        "service",
+    "region",         "cookie_name",      "template",     "timestamp_header"};
 
-// Strategies that can be registered. Those that the edge cannot put on yet are refused there, never half
-// done.
-constexpr std::array<std::string_view, 5> kStaticStrategies{"header", "query_param", "basic_auth",
-                                                            "hmac_payload", "aws_sigv4"};
+constexpr std::array<std::string_view, 6> kStaticStrategies{"header",       "query_param", "basic_auth",
+                                                            "hmac_payload", "aws_sigv4",   "cookie"};
+constexpr std::array<std::string_view, 3> kHmacHashes{"sha256", "sha1", "sha512"};
+constexpr std::array<std::string_view, 3> kHmacEncodings{"hex", "base64", "base64url"};
 
 template <size_t N>
 bool is_one_of(const std::array<std::string_view, N> &names, std::string_view name) {
@@ -90,11 +90,11 @@ Result<void> check_signing(const StrategyConfig &strategy) {
         if (strategy.get("header_name", "").empty()) {
             return refuse("header_name", "is required for hmac_payload");
         }
-        if (algo != "sha256" && algo != "sha1") {
-            return refuse("algo", "must be sha256 or sha1");
+        if (!is_one_of(kHmacHashes, algo)) {
+            return refuse("algo", "must be sha256, sha1 or sha512");
         }
-        if (encoding != "hex" && encoding != "base64") {
-            return refuse("encoding", "must be hex or base64");
+        if (!is_one_of(kHmacEncodings, encoding)) {
+            return refuse("encoding", "must be hex, base64 or base64url");
         }
     }
     if (strategy.type == "aws_sigv4") {
@@ -118,6 +118,9 @@ Result<void> check_static_whole(const store::Provider &provider) {
     StrategyConfig strategy = strategy_of(provider);
     if (strategy.type == "query_param" && strategy.get("param_name", "").empty()) {
         return refuse("param_name", "is required for query_param");
+    }
+    if (strategy.type == "cookie" && strategy.get("cookie_name", "").empty()) {
+        return refuse("cookie_name", "is required for cookie");
     }
     if (Result<void> signing = check_signing(strategy); !signing) {
         return signing;

@@ -132,6 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
                 Errc::kInvalidRequest, "profile.params.algo"},
         BadCase{R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X","encoding":"utf8"})",
                 Errc::kInvalidRequest, "profile.params.encoding"},
+        BadCase{R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"cookie"}})",
+                Errc::kInvalidRequest, "profile.params.cookie_name"},
         BadCase{R"("name":"a","auth_type":"api_key","oauth":{"pkce":"off"})", Errc::kInvalidRequest,
                 "profile.oauth"},
         BadCase{R"("name":"a","auth_type":"api_key","client_id":{})", Errc::kInvalidRequest,
@@ -181,6 +183,15 @@ TEST(ProviderProfile, SigningTypesImplyTheirCredentials) {
     EXPECT_EQ(strategy_of(hmac->provider).get("algo", ""), "sha256");
     EXPECT_EQ(strategy_of(hmac->provider).get("encoding", ""), "base64");
     EXPECT_TRUE(credential_schema_of(hmac->provider).find("api_secret")->is_required);
+    Result<ProfileInput> slack =
+        parse(R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X-Sig","algo":"sha512",)"
+              R"("encoding":"base64url","template":"v0:{timestamp}:{body}","timestamp_header":"X-Time"})");
+    ASSERT_TRUE(slack) << slack.error().message;
+    EXPECT_EQ(strategy_of(slack->provider).get("template", ""), "v0:{timestamp}:{body}");
+    Result<ProfileInput> cookie = parse(
+        R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"cookie","config":{"cookie_name":"sid"}}})");
+    ASSERT_TRUE(cookie) << cookie.error().message;
+    EXPECT_TRUE(credential_schema_of(cookie->provider).find("api_key")->is_required);
 }
 
 TEST(ProviderProfile, ClientAuthIsAuthHeadersAlias) {
