@@ -147,14 +147,14 @@ test('an `if` block is still its location', async (t) => {
 
 test('docs/directives.md lists every directive with its contexts, and no other', () => {
   const table = fs.readFileSync(path.join(repository, 'ngx_module/directives.cpp'), 'utf8');
-  const built = [...table.matchAll(/^ {4}\/\/ (nexus_[a-z_]+)[^\n]*; {3}([a-z, ]+)\n {4}\{ ngx_string\("\1"\),\n {6}([A-Za-z_|0-9]+)/gm)]
+  const built = [...table.matchAll(/^ {4}\/\/ (nexus_[a-z0-9_]+)[^\n]*; {3}([a-z, ]+)\n {4}\{ ngx_string\("\1"\),\n {6}([A-Za-z_|0-9]+)/gm)]
     .map(([, name, contexts, flags]) => [name, contexts, contextsOf(flags)]);
   assert.equal(built.length, table.split('ngx_string("nexus_').length - 1, 'each row of the table has its comment');
   for (const [name, said, meant] of built) {
     assert.equal(said, meant, `${name}: comment and flags`);
   }
   const manual = fs.readFileSync(path.join(repository, 'docs/directives.md'), 'utf8');
-  const listed = [...manual.matchAll(/^### (nexus_[a-z_]+)\n`\1[^\n]* context: ([a-z, ]+)/gm)].map((match) => [match[1], match[2]]);
+  const listed = [...manual.matchAll(/^### (nexus_[a-z0-9_]+)\n`\1[^\n]* context: ([a-z, ]+)/gm)].map((match) => [match[1], match[2]]);
   assert.deepEqual(listed.sort(), built.map(([name, contexts]) => [name, contexts]).sort());
 });
 
