@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { cleanup } from '../support/cleanup.mjs';
+import { makeCa } from '../support/certificates.mjs';
 import { request, serve } from '../support/http.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
@@ -167,18 +168,31 @@ test('the front lets through nexusd\'s own routes only, and logs no query', asyn
   assert.doesNotMatch(site.accessLog(), /canary-/);
 });
 
-test('nginx.conf and nexus.d/ as they are shipped', async (t) => {
-  const snippets = fs.readdirSync(path.join(conf, 'nexus.d'))
-    .map((name) => [`nexus.d/${name}`, fs.readFileSync(path.join(conf, 'nexus.d', name), 'utf8')]);
-  const { ok, message } = await testConfig(t, {
-    files: { 'cache.key': newKeys().CACHE_KEY, 'edge.key': newKeys().EDGE_KEY, ...Object.fromEntries(snippets) },
-    config: ({ dir, globals, http }) => {
-      fs.writeFileSync(path.join(dir, 'nexus.d/cache.conf'),
-        fs.readFileSync(path.join(conf, 'nexus.d/cache.conf'), 'utf8').replaceAll('/etc/nexus/', `${dir}/`));
-      const shipped = fs.readFileSync(path.join(conf, 'nginx.conf'), 'utf8');
-      return shipped.replace(/^(pid|error_log) .*$/gm, '').replace(/^load_module .*$/m, globals)
-        .replaceAll('/usr/share/nexus-edge/conf', conf).replace(/^ *access_log .*$/m, `    ${http}`);
-    },
+// With the test's own places for what a package would have installed, and ports that need no root.
+function shipped(name, { dir, globals, http }) {
+  return fs.readFileSync(path.join(conf, name), 'utf8').replace(/^(pid|error_log) .*$/gm, '').replace(/^load_module .*nexus.*$/m, globals)
+    .replaceAll('/usr/share/nexus-edge/conf', conf).replaceAll('/etc/nexus/', `${dir}/`).replace(/^ *access_log .*$/m, `    ${http.replace('access.log;', 'access.log nexus_json;')}`)
+    .replace(/^listen \[::\].*$/gm, '').replace(/^listen (443|80)\b/gm, (line, port) => `listen 127.0.0.1:${8000 + Number(port)}`);
+}
+
+for (const main of ['nginx.conf', 'nginx-ingress.conf']) {
+  test(`${main} and nexus.d/ as they are shipped`, async (t) => {
+    const names = fs.readdirSync(path.join(conf, 'nexus.d'));
+    const { cert, key } = await (await makeCa(t)).issue('DNS:edge.example.org');
+    const [fullchain, privkey] = [cert, key].map((file) => fs.readFileSync(file, 'utf8'));
+    const { ok, message } = await testConfig(t, {
+      files: {
+        'cache.key': newKeys().CACHE_KEY, 'edge.key': newKeys().EDGE_KEY,
+        'tls/live/fullchain.pem': fullchain, 'tls/live/chain.pem': fullchain, 'tls/live/privkey.pem': privkey,
+      },
+      config: (given) => {
+        fs.mkdirSync(path.join(given.dir, 'nexus.d'));
+        for (const name of names) {
+          fs.writeFileSync(path.join(given.dir, 'nexus.d', name), shipped(`nexus.d/${name}`, given));
+        }
+        return shipped(main, given);
+      },
+    });
+    assert.equal(ok, true, message);
   });
-  assert.equal(ok, true, message);
-});
+}

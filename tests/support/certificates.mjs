@@ -6,24 +6,42 @@ import { makeWorkdir } from './workdir.mjs';
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
 
-/** A CA: {file, issue(altName)}. altName as openssl writes it: "DNS:a.example,IP:127.0.0.1" -> {cert, key} files. */
+/** A CA: {file, key, issue(altName), intermediate(name)}. altName as openssl writes it: "DNS:a.example,IP:127.0.0.1". */
 export async function makeCa(t, name = 'ca') {
   const dir = makeWorkdir(t, name);
   const file = path.join(dir, 'ca.pem');
   const key = path.join(dir, 'ca.key');
   await mustRun('openssl', ['req', '-x509', ...newKey, '-subj', `/CN=${name}`, '-keyout', key, '-out', file]);
-  let serial = 0;
-  return {
-    file,
-    async issue(altName) {
-      const base = path.join(dir, `leaf-${serial++}`);
-      fs.writeFileSync(`${base}.ext`, `subjectAltName=${altName}\nbasicConstraints=CA:FALSE\n`);
-      await mustRun('openssl', ['req', ...newKey, '-subj', '/CN=leaf', '-keyout', `${base}.key`, '-out', `${base}.csr`]);
-      await mustRun('openssl', [
-        'x509', '-req', '-in', `${base}.csr`, '-CA', file, '-CAkey', key, '-CAcreateserial', '-days', '2', '-extfile', `${base}.ext`,
-        '-out', `${base}.pem`,
-      ]);
-      return { cert: `${base}.pem`, key: `${base}.key` };
-    },
-  };
+  return new Authority(dir, file, key);
+}
+
+class Authority {
+  #serial = 1;
+
+  constructor(dir, file, key) {
+    Object.assign(this, { dir, file, key });
+  }
+
+  /** A leaf: {cert, key, serial}. extensions: more lines for openssl; days: 0 is one that has ended. */
+  issue(altName, { extensions = [], days = 2 } = {}) {
+    return this.#sign('leaf', [`subjectAltName=${altName}`, 'basicConstraints=CA:FALSE', ...extensions], days);
+  }
+
+  /** A CA under this one, whose leaves come with its certificate behind them, as ACME's do. */
+  async intermediate(name) {
+    const { cert, key } = await this.#sign(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=keyCertSign,cRLSign'], 2);
+    return new Authority(this.dir, cert, key);
+  }
+
+  async #sign(name, extensions, days) {
+    const serial = this.#serial++;
+    const base = path.join(this.dir, `${path.basename(this.file, '.pem')}-${name}-${serial}`);
+    fs.writeFileSync(`${base}.ext`, `${extensions.join('\n')}\n`);
+    await mustRun('openssl', ['req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${base}.key`, '-out', `${base}.csr`]);
+    await mustRun('openssl', [
+      'x509', '-req', '-in', `${base}.csr`, '-CA', this.file, '-CAkey', this.key, '-set_serial', String(serial), '-days', String(days),
+      '-extfile', `${base}.ext`, '-out', `${base}.pem`,
+    ]);
+    return { cert: `${base}.pem`, key: `${base}.key`, serial };
+  }
 }

@@ -16,12 +16,13 @@ import { startSite } from './site.mjs';
  * Starts everything.
  *
  * database  sqlite or postgres (default: NEXUS_TEST_DATABASE, or sqlite); durable: the latter as in production, over its socket
+ * publicUrl what BASE_URL says, where the test puts something in front (an ingress) itself
  * idp       options of startIdp; cache: arguments of nexus_cache; nexusd: {env}; workers of nginx
  */
-export async function startLine(t, { database = DEFAULT_DATABASE, idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
+export async function startLine(t, { database = DEFAULT_DATABASE, publicUrl, idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
   const keys = newKeys();
   const [gateway, sidecar, front, nexusdPort] = await findPorts(4);
-  const baseUrl = `http://127.0.0.1:${front}`;
+  const baseUrl = publicUrl ?? `http://127.0.0.1:${front}`;
   const redis = await startRedis(t);
   const postgres = database === 'postgres' ? await startPostgres(t, { durable }) : undefined;
   const idp = await startIdp(t, {
