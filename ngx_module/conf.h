@@ -24,6 +24,8 @@ struct HostRules;            // egress.h
 struct PrivateNetworks;      // egress.h
 struct AuthFailuresConf;     // auth_failures.h
 
+struct ReplayConf;  // replay/replay.h
+
 struct MainConf {
     CacheConf *cache;      // nexus_cache; nullptr = not given
     RedisConf *redis;      // nexus_redis
@@ -53,6 +55,7 @@ struct LocConf {
     ngx_flag_t debug_http;                  // nexus_debug_http
     ngx_msec_t body_time;                   // nexus_body_time, ms; 0 = off
     const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
+    const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
     ngx_uint_t trace;                       // nexus_trace: TraceMode

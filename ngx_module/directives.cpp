@@ -9,6 +9,7 @@
 #include "ngx_module/control_plane.h"
 #include "ngx_module/guard_directives.h"
 #include "ngx_module/redis/url.h"
+#include "ngx_module/replay/replay.h"
 #include "ngx_module/trace.h"
 
 namespace nexus::edge {
@@ -101,6 +102,14 @@ ngx_command_t commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, inject),
       inject_modes },
+
+    // nexus_retry_unauthorized off | on [max_body=1m];   default: off;   http, server, location
+    { ngx_string("nexus_retry_unauthorized"),
+      kEverywhere|NGX_CONF_TAKE12,
+      on_nexus_retry_unauthorized,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
 
     // nexus_sigv4 [payload=buffer|unsigned] [region=NAME] [service=NAME];   default: payload=buffer;   http, server, location
     { ngx_string("nexus_sigv4"),

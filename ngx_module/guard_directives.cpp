@@ -254,6 +254,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.body_time = NGX_CONF_UNSET_MSEC;
     conf.trace = NGX_CONF_UNSET_UINT;
     conf.auth_failures = static_cast<AuthFailuresConf *>(NGX_CONF_UNSET_PTR);
+    conf.replay = static_cast<const ReplayConf *>(NGX_CONF_UNSET_PTR);
     conf.sigv4 = static_cast<Sigv4Conf *>(NGX_CONF_UNSET_PTR);
 }
 
@@ -279,6 +280,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_msec_value(conf.body_time, prev.body_time, 0);
     ngx_conf_merge_uint_value(conf.trace, prev.trace, static_cast<ngx_uint_t>(TraceMode::kPass));
     ngx_conf_merge_ptr_value(conf.auth_failures, prev.auth_failures, default_auth_failures());
+    ngx_conf_merge_ptr_value(conf.replay, prev.replay, nullptr);
     ngx_conf_merge_ptr_value(conf.sigv4, prev.sigv4, &default_sigv4());
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not

@@ -5,6 +5,7 @@
 #include "ngx_module/egress.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
+#include "ngx_module/replay/replay.h"
 #include "ngx_module/send_guard.h"
 #include "ngx_module/sign/sign.h"
 #include "ngx_module/upstream_wrap.h"
@@ -211,7 +212,7 @@ ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
 
 ngx_int_t prepare_injection(Access &access) {
     ngx_http_request_t *r = access.request;
-    if (prepare_signing(access) != NGX_OK) {
+    if (prepare_signing(access) != NGX_OK || prepare_replay(access) != NGX_OK) {
         return NGX_ERROR;
     }
     const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access);

@@ -48,6 +48,7 @@ constexpr std::string_view kRequests = "nexus_requests_total";
 constexpr std::string_view kAuth = "nexus_auth_total";
 constexpr std::string_view kLookups = "nexus_lookups_total";
 constexpr std::string_view kInjections = "nexus_injections_total";
+constexpr std::string_view kReplays = "nexus_unauthorized_total";
 constexpr std::string_view kCors = "nexus_cors_total";
 
 constexpr std::array<Name, kCounters> kNames = {{
@@ -135,6 +136,9 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kInjectedCookie, kInjections, R"(strategy="cookie")", ""},
     {Counter::kInjectedHmacPayload, kInjections, R"(strategy="hmac_payload")", ""},
     {Counter::kInjectedAwsSigv4, kInjections, R"(strategy="aws_sigv4")", ""},
+    {Counter::kReplaysBegun, kReplays, R"(result="held")", "Providers' 401s that were held back, and what became of them."},
+    {Counter::kReplaysSent, kReplays, R"(result="sent_again")", ""},
+    {Counter::kReplaysWithout, kReplays, R"(result="not_refreshed")", ""},
 
     {Counter::kCorsSimple, kCors, R"(mode="live",result="simple")",
      "Answers to requests with an Origin header, by what nexus_cors makes of them."},

@@ -97,6 +97,11 @@ enum class Counter : uint16_t {
     kInjectedHmacPayload,
     kInjectedAwsSigv4,
 
+    // providers' 401s (nexus_retry_unauthorized)
+    kReplaysBegun,
+    kReplaysSent,
+    kReplaysWithout,
+
     // requests of pages (with an Origin header), by what nexus_cors makes of them
     kCorsSimple,
     kCorsPreflight,

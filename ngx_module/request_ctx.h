@@ -17,11 +17,13 @@ namespace nexus::edge {
 
 struct Access;       // access.h
 struct CorsRequest;  // cors_request.h
+struct Replay;       // replay/replay.cpp
 
 struct RequestCtx {
     UpstreamWrap upstream;        // upstream_wrap.cpp
     Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
     crypto::RunningSha256 *body_hash = nullptr;  // sign/body_hash.cpp: set where the body is signed
+    Replay *replay = nullptr;                    // replay/replay.cpp: set where a 401 is not the end
     CorsRequest *cors = nullptr;  // cors_request.cpp: set on main requests where nexus_cors is on
     std::string_view error;       // errors.cpp: the code of the refusal that was sent; static text
 };

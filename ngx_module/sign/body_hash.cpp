@@ -1,6 +1,8 @@
 // A filter of request bodies: nginx gives it each piece once, whatever the body is read by and kept in.
 #include "ngx_module/sign/body_hash.h"
 
+#include <utility>
+
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/request_ctx.h"
@@ -44,11 +46,9 @@ ngx_int_t hash_body(ngx_http_request_t *r) {
 }
 
 std::optional<crypto::Sha256> take_body_hash(const ngx_http_request_t *r, uint64_t size) {
-    const RequestCtx *ctx = request_ctx(r);
-    if (ctx == nullptr || ctx->body_hash == nullptr || ctx->body_hash->size() != size) {
-        return std::nullopt;
-    }
-    return ctx->body_hash->finish();
+    RequestCtx *ctx = request_ctx(r);
+    crypto::RunningSha256 *hash = ctx == nullptr ? nullptr : std::exchange(ctx->body_hash, nullptr);
+    return hash != nullptr && hash->size() == size ? std::optional(hash->finish()) : std::nullopt;
 }
 
 void init_body_hash() noexcept {
