@@ -69,5 +69,9 @@ test('chaos', { timeout: (seconds + 60) * 1000 }, async (t) => {
   // And then all is well again.
   edge.controlPlane.answer = edge.controlPlane.known;
   const { id, token } = records[0];
-  await waitFor('good answers', async () => accessTokenOf(await edge.token(id)) === token);
+  await waitFor('good answers', async () => {
+    const answer = await edge.token(id);
+    assert.equal(accessTokenOf(answer), token, `${answer.status} ${answer.headers['x-source']} ${answer.text}`);
+    return true;
+  });
 });
