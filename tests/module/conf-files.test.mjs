@@ -64,6 +64,23 @@ test('sidecar: to the record\'s own API, with its credential', async (t) => {
   errorBody(assert, unknown, 404, 'connection_not_found');
 });
 
+test('sidecar: the connection in the path, what follows as it came', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  const ask = (target) => request(`${site.sidecar}${target}`, { headers: { 'x-nexus-key': key } });
+  for (const [rest, arrived] of [['/a%2Fb/c%20d?x=1&y=%2F', '/base/a%2Fb/c%20d?x=1&y=%2F'], ['/', '/base/'], ['', '/base'], ['?q', '/base?q'], ['//a/b', '/base//a/b']]) {
+    const answer = await ask(`/${id}${rest}`);
+    assert.equal(answer.status, 200, `${rest}: ${answer.text}`);
+    assert.equal(provider.requests.at(-1).url, arrived);
+    assert.equal(provider.requests.at(-1).headers.authorization, 'Bearer canary-token-1');
+  }
+  const before = provider.requests.length;
+  for (const odd of [`/%${id.charCodeAt(0).toString(16)}${id.slice(1)}/a`, `//${id}/a`]) {
+    assert.equal((await ask(odd)).status, 400, odd);
+  }
+  errorBody(assert, await ask(`/${randomUUID()}/a`), 404, 'connection_not_found');
+  assert.equal(provider.requests.length, before);
+});
+
 test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   provider.headers = { 'x-accel-redirect': `/_nexus/edge/tokens/${id}` };
