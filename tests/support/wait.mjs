@@ -27,7 +27,7 @@ export async function waitFor(what, check, { timeout = 10000, interval = 20 } = 
       last = error;
     }
     if (performance.now() >= deadline) {
-      throw new Error(`waited ${timeout} ms for ${what}`, { cause: last });
+      throw new Error(`waited ${timeout} ms for ${what}${last ? `; last: ${last.message}` : ''}`, { cause: last });
     }
     await delay(interval);
   }

@@ -1,0 +1,75 @@
+// What signing a request costs (AWS Signature Version 4), beside putting a header on: the same nginx, worker, upstream and
+// GET, two connections of one agent. The worker's CPU time per request is the figure.
+import { startNginx } from '../support/nginx.mjs';
+import { sealToken } from '../support/records.mjs';
+import { mustAnswer, newToken, OTHER_CPU, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { alternate, load, median, report } from './measure.mjs';
+
+export async function run({ t, json, rounds = 10, seconds = 2, log }) {
+  const upstream = await startNginx(t, { logLevel: 'error', config: upstreamConfig });
+  const records = await startRecords(t, { token: newToken(), grants: ['token:use'], connection: { api_base_url: upstream.url } });
+  const signed = await addSigned(records, upstream);
+  const edge = await startMeasuredEdge(t, records, {
+    http: `upstream api { server 127.0.0.1:${upstream.port}; keepalive 64; keepalive_requests 1000000000; }`, server: locations,
+  });
+  const sides = { header: records.headers, signed: { ...records.headers, 'X-Nexus-Connection': signed } };
+  for (const headers of Object.values(sides)) {
+    await mustAnswer(`${edge.url}/`, headers);
+  }
+  const [worker] = edge.workers();
+  const sample = (side) => load({ url: `${edge.url}/`, headers: sides[side], pid: worker, seconds, cpu: OTHER_CPU });
+  const pairs = await alternate({
+    rounds,
+    first: () => sample('header'),
+    second: () => sample('signed'),
+    progress: (round, { first, second }) => log(`round ${round}/${rounds}: header ${first.cpuUs.toFixed(2)} us, signed ${second.cpuUs.toFixed(2)} us`),
+  });
+  report({
+    json, name: 'sigv4.added_cpu_us', unit: 'us', value: median(pairs.map(({ first, second }) => second.cpuUs - first.cpuUs)),
+    baseline: 'a header put on, cpu_us', baseline_value: median(pairs.map(({ first }) => first.cpuUs)), rounds,
+  });
+}
+
+/** A second connection of the agent's workspace, which signs. returns its id */
+async function addSigned({ redis, cacheKey }, upstream) {
+  const id = crypto.randomUUID();
+  await redis.set(...await sealToken(cacheKey, {
+    connection_id: id, workspace_id: 'bench', provider: 'bench', state: 'active', generation: 1, expires_at: Date.now() + 3600_000,
+    strategy: 'aws_sigv4', strategy_config: { service: 'execute-api', region: 'eu-central-1' },
+    credentials: { access_key: 'AKIDEXAMPLE', secret_key: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
+    allowed_hosts: ['127.0.0.1'], api_base_url: upstream.url,
+  }));
+  return id;
+}
+
+/** Answers 200 only to what carries a credential, so that a benchmark without one cannot look fast. */
+const upstreamConfig = ({ port, globals, http: paths }) => `
+${globals}
+worker_processes 1;
+worker_cpu_affinity 10;
+events { worker_connections 1024; }
+http {
+    ${paths}
+    access_log off;
+    large_client_header_buffers 4 16k;
+    keepalive_requests 1000000000;
+    map $http_authorization $is_known { default 0; "~^Bearer " 1; "~^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/.*Signature=[0-9a-f]+$" 1; }
+    server {
+        listen 127.0.0.1:${port};
+        location / {
+            if ($is_known = 0) { return 401; }
+            return 200 "${'x'.repeat(200)}";
+        }
+    }
+}`;
+
+const locations = `
+        location = / {
+            nexus_auth api_key;
+            nexus_connection $http_x_nexus_connection;
+            nexus_inject auto;
+            nexus_allow_hosts api;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://api/;
+        }`;
