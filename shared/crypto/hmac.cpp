@@ -11,10 +11,8 @@ namespace nexus::crypto {
 
 namespace {
 
-// Never freed: they must outlive every context, and OpenSSL frees them at exit.
-EVP_MAC *hmac_algorithm() {
-    static EVP_MAC *const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-    return algorithm;
+[[noreturn]] void fail_hmac() {
+    throw std::runtime_error("OpenSSL cannot provide HMAC");
 }
 
 const char *name_of(HashName hash) {
@@ -29,8 +27,22 @@ const char *name_of(HashName hash) {
     return "SHA256";
 }
 
-[[noreturn]] void fail_hmac() {
-    throw std::runtime_error("OpenSSL cannot provide HMAC");
+/// A context that knows its hash and no key yet. nullptr: OpenSSL has none
+EVP_MAC_CTX *make_keyless(HashName hash) {
+    EVP_MAC *const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    EVP_MAC_CTX *const ctx = algorithm == nullptr ? nullptr : EVP_MAC_CTX_new(algorithm);
+    std::string name = name_of(hash);
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+                                 OSSL_PARAM_construct_end()};
+    return ctx != nullptr && EVP_MAC_CTX_set_params(ctx, params) == 1 ? ctx : nullptr;
+}
+
+/// Finding a hash by its name costs more than hashing a short message: it is done once, and copied. Never
+/// freed: they must outlive every context, and OpenSSL frees them at exit.
+const EVP_MAC_CTX *keyless(HashName hash) {
+    static const std::array<EVP_MAC_CTX *, 3> kept = {
+        make_keyless(HashName::kSha1), make_keyless(HashName::kSha256), make_keyless(HashName::kSha512)};
+    return kept[static_cast<size_t>(hash)];
 }
 
 }  // namespace
@@ -40,13 +52,11 @@ struct Hmac::Impl {
 };
 
 Hmac::Hmac(HashName hash, std::string_view key) : impl_(std::make_unique<Impl>()) {
-    impl_->ctx.reset(hmac_algorithm() == nullptr ? nullptr : EVP_MAC_CTX_new(hmac_algorithm()));
-    std::string name = name_of(hash);
-    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
-                                 OSSL_PARAM_construct_end()};
+    const EVP_MAC_CTX *const known = keyless(hash);
+    impl_->ctx.reset(known == nullptr ? nullptr : EVP_MAC_CTX_dup(known));
     static constexpr unsigned char kNoKey[1] = {};  // a null pointer would mean "keep the key"
     if (impl_->ctx == nullptr ||
-        EVP_MAC_init(impl_->ctx.get(), key.empty() ? kNoKey : as_bytes(key), key.size(), params) != 1) {
+        EVP_MAC_init(impl_->ctx.get(), key.empty() ? kNoKey : as_bytes(key), key.size(), nullptr) != 1) {
         fail_hmac();
     }
 }
