@@ -8,6 +8,7 @@
 #include "ngx_module/gateway_api.h"
 #include "ngx_module/histograms.h"
 #include "ngx_module/inject.h"
+#include "ngx_module/limits/ask.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/str.h"
@@ -68,11 +69,19 @@ ngx_int_t run(Access &access) {
             case Access::Step::kCaller:
                 rc = steps::identify(access);
                 break;
+            case Access::Step::kCallerLimits:
+                rc = limits::ask(access.request, limits::Stage::kCaller, &access);
+                access.step = rc == NGX_OK ? Access::Step::kResolve : access.step;
+                break;
             case Access::Step::kResolve:
                 rc = steps::resolve(access);
                 break;
             case Access::Step::kToken:
                 rc = steps::authorise(access);
+                break;
+            case Access::Step::kConnectionLimits:
+                rc = limits::ask(access.request, limits::Stage::kConnection, &access);
+                rc = rc == NGX_OK ? steps::after_connection_limits(access) : rc;
                 break;
             case Access::Step::kRefresh:
                 rc = steps::after_refresh(access);
@@ -222,7 +231,7 @@ static_assert(std::is_trivially_destructible_v<Access>);  // it lies in a pool, 
 
 ngx_int_t on_access(ngx_http_request_t *r) noexcept {
     const LocConf *conf = loc_conf(r);
-    if (!is_authenticating(*conf) && !steps::needs_token(*conf) && api_mode(*conf) == ApiMode::kOff) {
+    if (!is_guarded(*conf)) {
         return NGX_DECLINED;
     }
 
@@ -260,6 +269,10 @@ ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
 Access *access_of(const ngx_http_request_t *r) noexcept {
     const RequestCtx *ctx = request_ctx(r);
     return ctx != nullptr ? ctx->access : nullptr;
+}
+
+bool is_guarded(const LocConf &conf) noexcept {
+    return is_authenticating(conf) || steps::needs_token(conf) || api_mode(conf) != ApiMode::kOff;
 }
 
 bool is_injecting(const LocConf &conf) noexcept {

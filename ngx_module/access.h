@@ -27,8 +27,10 @@ struct Access {
         kIssuer,
         kIssuerKeys,
         kCaller,
+        kCallerLimits,
         kResolve,
         kToken,
+        kConnectionLimits,
         kRefresh,
         kAuthorised
     };
@@ -80,6 +82,8 @@ Access *access_of(const ngx_http_request_t *r) noexcept;
 void count_refused(const LocConf &conf, Errc errc) noexcept;
 void count_ok(const LocConf &conf) noexcept;
 
+/// Does the access phase do anything in this location?
+bool is_guarded(const LocConf &conf) noexcept;
 bool is_injecting(const LocConf &conf) noexcept;
 bool is_authenticating(const LocConf &conf) noexcept;
 /// Is this one of the location's ways to authenticate?

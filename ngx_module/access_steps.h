@@ -14,13 +14,14 @@
 
 namespace nexus::edge::steps {
 
-ngx_int_t authenticate(Access &access);      // Step::kAuthenticate
-ngx_int_t judge_issuer(Access &access);      // Step::kIssuer
-ngx_int_t judge_newer_keys(Access &access);  // Step::kIssuerKeys
-ngx_int_t identify(Access &access);          // Step::kCaller
-ngx_int_t resolve(Access &access);           // Step::kResolve
-ngx_int_t authorise(Access &access);         // Step::kToken
-ngx_int_t after_refresh(Access &access);     // Step::kRefresh
+ngx_int_t authenticate(Access &access);             // Step::kAuthenticate
+ngx_int_t judge_issuer(Access &access);             // Step::kIssuer
+ngx_int_t judge_newer_keys(Access &access);         // Step::kIssuerKeys
+ngx_int_t identify(Access &access);                 // Step::kCaller
+ngx_int_t resolve(Access &access);                  // Step::kResolve
+ngx_int_t authorise(Access &access);                // Step::kToken
+ngx_int_t after_connection_limits(Access &access);  // Step::kConnectionLimits, once they let it through
+ngx_int_t after_refresh(Access &access);            // Step::kRefresh
 
 /// Parts of Step::kAuthenticate. returns as a step, with the next one set
 ngx_int_t find_by_token(Access &access, std::string_view token);

@@ -4,7 +4,6 @@
 // others out.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "ngx_module/conf.h"
@@ -18,7 +17,7 @@ struct AuthFailuresConf {
     ratelimit::Limit limit;
 };
 
-/// nexus_auth_failures off | rate=N r/s|r/m [burst=N];   http, server, location
+/// nexus_auth_failures off | rate=N r/s|r/m|r/h|r/d [burst=N];   http, server, location
 char *on_nexus_auth_failures(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
 
 /// What holds where nobody said anything.
@@ -36,7 +35,7 @@ int seconds_to_wait(const ngx_http_request_t *r, const AuthFailuresConf &conf) n
 void note(const ngx_http_request_t *r, const AuthFailuresConf &conf) noexcept;
 
 /// May an issuer be asked for newer keys now? At most once in 30 s by all workers.
-bool may_ask_for_keys(std::string_view issuer_sha256) noexcept;
+bool may_ask_for_keys(const ngx_http_request_t *r, std::string_view issuer_sha256) noexcept;
 
 }  // namespace auth_failures
 }  // namespace nexus::edge

@@ -172,7 +172,7 @@ ngx_int_t authenticate(Access &access) {
         return NGX_ERROR;
     }
     if (is_open) {
-        access.step = Access::Step::kResolve;
+        access.step = Access::Step::kCallerLimits;
         return NGX_OK;
     }
     if (conf.auth_failures != nullptr) {
@@ -217,7 +217,7 @@ ngx_int_t identify(Access &access) {
     access.caller = *caller;
     access.grants = caller->grants();
     metrics::count(of_method(Counter::kAuthAcceptedApiKey, *access.method));
-    access.step = Access::Step::kResolve;
+    access.step = Access::Step::kCallerLimits;
     return NGX_OK;
 }
 

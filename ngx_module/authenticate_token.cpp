@@ -74,7 +74,7 @@ ngx_int_t verify(Access &access, Lookup &lookup, bool may_look_further) {
     const auto token = jose::verify_access_token(access.jwt, (*issuer)->policy, (*issuer)->keys, ngx_time());
     if (!token) {
         if (may_look_further && is_for_want_of_a_key(token.error()) &&
-            auth_failures::may_ask_for_keys(access.issuer_lookup.id)) {
+            auth_failures::may_ask_for_keys(access.request, access.issuer_lookup.id)) {
             return look_for_newer_keys(access);
         }
         return refuse_token(access, token.error());

@@ -140,9 +140,13 @@ ngx_int_t resolve(Access &access) {
 
 ngx_int_t authorise(Access &access) {
     const ngx_int_t rc = judge_record(access);
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        access.step = Access::Step::kConnectionLimits;
     }
+    return rc;
+}
+
+ngx_int_t after_connection_limits(Access &access) {
     if (!access.refreshes) {
         access.step = Access::Step::kAuthorised;
         return NGX_OK;

@@ -38,14 +38,18 @@ void *create_loc_conf(ngx_conf_t *cf) noexcept {
     }
     init_guard_conf(*conf);
     init_cors_conf(conf->cors);
+    init_limits_conf(conf->limits);
     return conf;
 }
 
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) noexcept {
     auto *prev = static_cast<LocConf *>(parent);
     auto *conf = static_cast<LocConf *>(child);
-    char *const rc = merge_cors_conf(cf, prev->cors, conf->cors);
-    return rc == NGX_CONF_OK ? merge_guard_conf(cf, *prev, *conf) : rc;
+    char *rc = merge_cors_conf(cf, prev->cors, conf->cors);
+    if (rc == NGX_CONF_OK) {
+        rc = merge_guard_conf(cf, *prev, *conf);
+    }
+    return rc == NGX_CONF_OK ? merge_limits_conf(cf, *prev, *conf) : rc;
 }
 
 }  // namespace nexus::edge

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "ngx_module/cors_conf.h"
+#include "ngx_module/limits/conf.h"
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/sign/sigv4_conf.h"
 
@@ -35,6 +36,10 @@ struct MainConf {
     ngx_flag_t guards_error_logs;  // keys come through here, or nexus_debug_http off says so
     ngx_flag_t cors_used;          // nexus_cors is on somewhere
 
+    ngx_array_t *limit_zones;         // of limits::Zone *; nullptr = none
+    ngx_flag_t limit_headers_used;    // nexus_limit_headers is on somewhere
+    limits::Memory *failed_attempts;  // auth_failures.cpp's
+
     ngx_int_t request_id_index;  // of $request_id
     ngx_array_t *error_logs;     // error_log.cpp's own, while the configuration is read
 };
@@ -58,6 +63,7 @@ struct LocConf {
     const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
+    LimitsConf limits;                      // nexus_limit, nexus_limit_headers
     ngx_uint_t trace;                       // nexus_trace: TraceMode
 };
 

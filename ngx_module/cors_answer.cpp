@@ -26,18 +26,6 @@ void remove_own_lines(ngx_http_request_t *r) {
     });
 }
 
-ngx_int_t add_line(ngx_http_request_t *r, std::string_view name, std::string_view value) {
-    auto *line = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
-    if (line == nullptr) {
-        return NGX_ERROR;
-    }
-    *line = {};
-    line->hash = 1;
-    line->key = to_ngx_str(name);
-    line->value = to_ngx_str(value);
-    return NGX_OK;
-}
-
 /// Adds to the Vary line that is there, so that there is one.
 ngx_int_t add_vary(ngx_http_request_t *r, std::string_view name) {
     ngx_table_elt_t *last = nullptr;

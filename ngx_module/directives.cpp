@@ -71,7 +71,7 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
-    // nexus_auth_failures off | rate=N r/s|r/m [burst=0];   default: rate=60r/m burst=60;   http, server, location
+    // nexus_auth_failures off | rate=N r/s|r/m|r/h|r/d [burst=0];   default: rate=60r/m burst=60;   http, server, location
     { ngx_string("nexus_auth_failures"),
       kEverywhere|NGX_CONF_TAKE12,
       on_nexus_auth_failures,
@@ -198,6 +198,30 @@ ngx_command_t commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, cors.private_network),
       nullptr },
+
+    // nexus_limit_zone NAME key=KEY rate=RATE [burst=0] [size=1m] [after=caller|connection];   http
+    { ngx_string("nexus_limit_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      on_nexus_limit_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_limit off | zone=NAME [cost=1] [nodelay | delay=0] [dry_run];   http, server, location
+    { ngx_string("nexus_limit"),
+      kEverywhere|NGX_CONF_1MORE,
+      on_nexus_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_limit_headers off | ietf | x;   default: off;   http, server, location
+    { ngx_string("nexus_limit_headers"),
+      kEverywhere|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, limits.headers),
+      limits::headers_modes },
 
     // nexus_debug_http on | off;   default: off;   http, server, location
     { ngx_string("nexus_debug_http"),

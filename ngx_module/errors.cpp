@@ -29,6 +29,8 @@ std::string_view usual_message(Errc errc) {
             return "the token is not valid";
         case Errc::kTooManyFailures:
             return "too many failed attempts from this address";
+        case Errc::kRateLimited:
+            return "too many requests";
         case Errc::kInsufficientGrant:
             return "the caller lacks the grant for this";
         case Errc::kInvalidConnectionId:

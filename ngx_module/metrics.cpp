@@ -10,6 +10,7 @@
 #include "ngx_module/cache_metrics.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/histograms.h"
+#include "ngx_module/limits/metrics.h"
 #include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/ngx/str.h"
 
@@ -307,6 +308,7 @@ std::string to_prometheus() {
     std::ranges::transform(table->rows, workers.begin(), [](const Row &row) { return &row.histograms; });
     append_histograms(out, workers);
     append_cache(out);
+    limits::append_metrics(out);
     return out;
 }
 

@@ -9,6 +9,7 @@
 #include "ngx_module/directives.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
+#include "ngx_module/limits/ask.h"
 #include "ngx_module/lookup.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/ngx/kept_zone.h"
@@ -26,7 +27,7 @@ ngx_int_t on_preconfiguration(ngx_conf_t *cf) noexcept {
 
 ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     if (check_lookups(cf) != NGX_OK || init_control_plane(cf) != NGX_OK || init_body_time(cf) != NGX_OK ||
-        init_cors(cf) != NGX_OK) {
+        limits::init(cf) != NGX_OK || init_cors(cf) != NGX_OK) {
         return NGX_ERROR;
     }
     init_body_hash();

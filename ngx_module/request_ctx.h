@@ -18,14 +18,19 @@ namespace nexus::edge {
 struct Access;       // access.h
 struct CorsRequest;  // cors_request.h
 struct Replay;       // replay/replay.cpp
+namespace limits {
+struct Asked;  // limits/ask.h
+}
 
 struct RequestCtx {
-    UpstreamWrap upstream;        // upstream_wrap.cpp
-    Access *access = nullptr;     // access.cpp: set on main requests of guarded locations
+    UpstreamWrap upstream;                       // upstream_wrap.cpp
+    Access *access = nullptr;                    // access.cpp: set on main requests of guarded locations
     crypto::RunningSha256 *body_hash = nullptr;  // sign/body_hash.cpp: set where the body is signed
     Replay *replay = nullptr;                    // replay/replay.cpp: set where a 401 is not the end
-    CorsRequest *cors = nullptr;  // cors_request.cpp: set on main requests where nexus_cors is on
-    std::string_view error;       // errors.cpp: the code of the refusal that was sent; static text
+    CorsRequest *cors = nullptr;      // cors_request.cpp: set on main requests where nexus_cors is on
+    limits::Asked *limits = nullptr;  // limits/ask.cpp: set on main requests that were limited
+    unsigned limit_stages = 0;        // limits/ask.cpp: bits of those that are done, in this location
+    std::string_view error;           // errors.cpp: the code of the refusal that was sent; static text
 };
 
 /// nullptr if the request has none (yet).

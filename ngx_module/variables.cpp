@@ -8,6 +8,7 @@
 #include "ngx_module/access.h"
 #include "ngx_module/cors.h"
 #include "ngx_module/egress.h"
+#include "ngx_module/limits/ask.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
@@ -169,6 +170,10 @@ ngx_int_t get_cors(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_
     return set_text(v, cors_verdict(r));
 }
 
+ngx_int_t get_limit_status(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
+    return set_text(v, limits::status_text(r->main));
+}
+
 uintptr_t as_data(Getter getter) {
     return reinterpret_cast<uintptr_t>(getter);
 }
@@ -193,6 +198,7 @@ constexpr Variable kVariables[] = {
     {"nexus_trace_id", get_trace_id, nullptr},
     {"nexus_safe_request", get_safe_request, nullptr},
     {"nexus_cors", get_cors, nullptr},
+    {"nexus_limit_status", get_limit_status, nullptr},
     {"nexus_api_base_url", get_access_variable, base_url_of},
 };
 

@@ -32,6 +32,7 @@ constexpr std::array<ErrcInfo, static_cast<size_t>(Errc::kInternal) + 1> kTable 
     {Errc::kInvalidCredentials, 401, "invalid_credentials"},
     {Errc::kInvalidToken, 401, "invalid_token"},
     {Errc::kTooManyFailures, 429, "too_many_failed_attempts"},
+    {Errc::kRateLimited, 429, "rate_limited"},
     {Errc::kInsufficientGrant, 403, "insufficient_grant"},
     {Errc::kAccessDenied, 403, "access_denied"},
 

@@ -30,6 +30,7 @@ enum class Errc {
     kInvalidCredentials,  // a certificate or a socket's peer that nobody is known by
     kInvalidToken,        // a caller's JWT that was refused, or that no agent is known by
     kTooManyFailures,     // too many failed attempts from this address
+    kRateLimited,         // edge: over a nexus_limit
     kInsufficientGrant,   // known caller, missing grant or scope
     kAccessDenied,        // peer address outside ALLOWED_CIDRS
 

@@ -46,4 +46,18 @@ inline std::optional<ngx_msec_t> parse_msec(std::string_view text, ngx_msec_t le
     return static_cast<ngx_msec_t>(ms);
 }
 
+/// A value with variables, compiled. nullptr: the configuration is refused, and why was logged
+inline ngx_http_complex_value_t *compile_value(ngx_conf_t *cf, std::string_view text) noexcept {
+    auto *value =
+        static_cast<ngx_http_complex_value_t *>(ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+    ngx_str_t copy = copy_to_pool(cf->pool, text);
+    ngx_http_compile_complex_value_t ccv{};
+    ccv.cf = cf;
+    ccv.value = &copy;
+    ccv.complex_value = value;
+    const bool is_compiled =
+        value != nullptr && copy.data != nullptr && ngx_http_compile_complex_value(&ccv) == NGX_OK;
+    return is_compiled ? value : nullptr;
+}
+
 }  // namespace nexus::edge

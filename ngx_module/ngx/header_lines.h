@@ -1,7 +1,10 @@
 // Lists of header lines, of requests and of answers.
 #pragma once
 
+#include <string_view>
+
 #include "ngx_module/ngx/ngx.h"
+#include "ngx_module/ngx/str.h"
 
 namespace nexus::edge {
 
@@ -14,6 +17,19 @@ void for_each_line(ngx_list_t &lines, Visit visit) {
             visit(line[i]);
         }
     }
+}
+
+/// Adds a line to an answer. name, value: live as long as the request. returns NGX_OK or NGX_ERROR
+inline ngx_int_t add_line(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
+    auto *line = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+    if (line == nullptr) {
+        return NGX_ERROR;
+    }
+    *line = {};
+    line->hash = 1;
+    line->key = to_ngx_str(name);
+    line->value = to_ngx_str(value);
+    return NGX_OK;
 }
 
 }  // namespace nexus::edge

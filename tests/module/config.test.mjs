@@ -47,9 +47,34 @@ const refused = {
   'off and a way to authenticate': ['nexus_auth off api_key;', /must be "off", or some of/],
   'a way to authenticate twice': ['nexus_auth jwt api_key jwt;', /must be "off", or some of/],
   'failed attempts without a rate': ['nexus_auth_failures burst=3;', /"nexus_auth_failures": needs rate=/],
-  'failed attempts with an odd rate': ['nexus_auth_failures rate=10;', /rate is a number with r\/s or r\/m/],
+  'failed attempts with an odd rate': ['nexus_auth_failures rate=10;', /rate is a number with r\/s, r\/m/],
   'failed attempts with a rate of none': ['nexus_auth_failures rate=0r/m;', /rate is a number/],
   'failed attempts with an odd burst': ['nexus_auth_failures rate=1r/s burst=x;', /burst is a number from 0 to 10000/],
+  'a limit of a zone that is nowhere': ['location / { nexus_limit zone=nowhere; }', /"nexus_limit": there is no "nexus_limit_zone nowhere" in .*nginx\.conf:\d+/],
+  'a limit without a zone': ['nexus_limit nodelay;', /"nexus_limit": needs zone=NAME, or is "off"/],
+  'a limit and off': ['nexus_limit zone=z; nexus_limit off;', /"off" stands alone/],
+  'off and a limit': ['nexus_limit off; nexus_limit zone=z;', /"off" stands alone/],
+  'a zone used twice in one place': ['nexus_limit zone=z; nexus_limit zone=z;', /the zone is used twice here/],
+  'an odd cost': ['nexus_limit zone=z cost=0;', /cost is a number from 1 to 1000000/],
+  'an odd delay': ['nexus_limit zone=z delay=x;', /delay is a number from 0 to 1000000/],
+  'delays and none': ['nexus_limit zone=z delay=1 nodelay;', /invalid or repeated parameter "nodelay"/],
+  'a limit with something else': ['nexus_limit zone=z burst=5;', /invalid or repeated parameter "burst=5"/],
+  'delays that are too long': ['location / { nexus_limit zone=slow; }', /would hold requests for more than a minute: say "nodelay"/, 'nexus_limit_zone slow key=address rate=1r/m burst=2;'],
+  'callers where nobody is authenticated': ['location / { nexus_limit zone=callers; }', /counts by caller, and nobody is authenticated here/, 'nexus_limit_zone callers key=caller rate=1r/s;'],
+  'connections where none is used': ['location / { nexus_auth api_key; nexus_limit zone=c; }', /counts by connection, and none is used here/, 'nexus_limit_zone c key=$nexus_caller:${nexus_connection} rate=1r/s;'],
+  'odd headers of limits': ['nexus_limit_headers draft;', /invalid value "draft"/],
+  'a zone without a key': ['', /"nexus_limit_zone": needs key=/, 'nexus_limit_zone z rate=1r/s;'],
+  'a zone without a rate': ['', /"nexus_limit_zone": needs rate=/, 'nexus_limit_zone z key=address;'],
+  'a zone without a name': ['', /needs a name first/, 'nexus_limit_zone key=address rate=1r/s;'],
+  'a key that is no key': ['', /key is "address", "caller"/, 'nexus_limit_zone z key=adress rate=1r/s;'],
+  'a rate of none': ['', /rate is a number with r\/s, r\/m, r\/h or r\/d/, 'nexus_limit_zone z key=address rate=0r/s;'],
+  'a rate that is no rate': ['', /rate is a number with/, 'nexus_limit_zone z key=address rate=10;'],
+  'a burst that is no burst': ['', /burst is a number from 0 to 1000000/, 'nexus_limit_zone z key=address rate=10r/s burst=-1;'],
+  'a burst of years': ['', /would take more than a year/, 'nexus_limit_zone z key=address rate=1r/d burst=1000;'],
+  'a zone that is too small': ['', /size is at least 32k/, 'nexus_limit_zone z key=address rate=1r/s size=8k;'],
+  'a stage that is none': ['', /after is "caller" or "connection"/, 'nexus_limit_zone z key=address rate=1r/s after=all;'],
+  'a zone declared twice': ['', /the zone "z" is declared twice/, 'nexus_limit_zone z key=address rate=1r/s; nexus_limit_zone z key=all rate=1r/s;'],
+  'a zone with something else': ['', /invalid or repeated parameter "rate=2r\/s"/, 'nexus_limit_zone z key=address rate=1r/s rate=2r/s;'],
   'failed attempts with something else': ['nexus_auth_failures on;', /takes "off", or rate=/],
   'failed attempts twice': ['nexus_auth_failures off; nexus_auth_failures off;', /directive is duplicate/],
   'an unknown use': ['location / { nexus_api tokens; }', /must be "off", "token"/],
@@ -87,9 +112,9 @@ const refused = {
   'twice': ['nexus_auth off; nexus_auth off;', /"nexus_auth" directive is duplicate/],
 };
 
-for (const [name, [server, expected]] of Object.entries(refused)) {
+for (const [name, [server, expected, http]] of Object.entries(refused)) {
   test(`refused: ${name}`, async (t) => {
-    const { ok, message } = await check(t, server);
+    const { ok, message } = await check(t, server, http);
     assert.equal(ok, false, message);
     assert.match(message, expected);
     assert.match(message, /nginx\.conf:\d+/);
@@ -112,7 +137,15 @@ test('accepted: what the manual shows', async (t) => {
         location /c3 { nexus_cors shadow; nexus_cors_origins *; nexus_cors_methods *; nexus_cors_headers *; nexus_cors_expose *; }
         location /c4 { nexus_cors on; nexus_cors_origins env:NOT_SET; nexus_cors_credentials on; if ($arg_x) { set $y 1; } }
         location /g { nexus_auth jwt; nexus_auth_failures off; location /g/h { nexus_auth api_key jwt; nexus_auth_failures rate=5r/s burst=20; } }
-        location /f { nexus_api pass; ${proxy} }`);
+        location /f { nexus_api pass; ${proxy} }
+        nexus_limit zone=later nodelay; nexus_limit zone=plans dry_run;
+        location /l1 { nexus_auth api_key; nexus_limit zone=callers cost=$arg_n delay=5; nexus_limit_headers ietf; location /l1/in { nexus_limit off; nexus_limit_headers x; } }
+        location /l2 { nexus_api token; nexus_connection $arg_id; nexus_limit zone=connections nodelay; if ($arg_x) { set $y 1; } }`, `
+        nexus_limit_zone callers key=caller rate=10r/s burst=50 size=256k;
+        nexus_limit_zone connections key=$nexus_provider$uri rate=1000r/d burst=9;
+        nexus_limit_zone plans key=$http_x_plan rate=$arg_rate burst=$arg_burst after=caller;
+        # below: used before it is declared
+        nexus_limit_zone later key=address rate=10r/m burst=9;`);
   assert.equal(ok, true, message);
 });
 
