@@ -375,11 +375,9 @@ test('a binary upgrade keeps what keys owe', async (t) => {
 });
 
 test('a full zone forgets those who owe least, and says so', async (t) => {
-  const { nginx, send, reload } = await startChangeable(t);
+  const { nginx, send, calls, reload } = await startChangeable(t);
   await reload({ size: '32k', rate: '1r/m', burst: 1 });
-  await send('heavy');
-  await send('heavy');
-  await reload({ size: '32k', rate: '1r/m', burst: 1 });
+  assert.deepEqual(await calls('heavy', 3), [204, 204, 429]);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
   await Promise.all(Array.from({ length: 2000 }, (_, i) => request(`${nginx.url}/?who=light${i}`, { agent })));
   agent.destroy();

@@ -99,7 +99,7 @@ test('upgrades and reloads one after the other, under load, with a request that 
   await Promise.all(clients);
   assert.deepEqual(errors, []);
   assert.equal(edge.controlPlane.calls.length, 1);
-  assert.equal(zonesOf(edge.nginx.pid), 2, 'one for the cache and one for the counters');
+  assert.equal(zonesOf(edge.nginx.pid), 3, 'for the cache, the counters and failed attempts');
 });
 
 test('an upgrade that is given up leaves the old nginx as it was', async (t) => {
@@ -139,6 +139,6 @@ test('reloads that change zones keep no descriptor of those that are gone', asyn
   for (const zone of ['nexus:2m', 'other:2m', 'nexus:1m']) {
     await edge.nginx.reload({ config: before.replace('zone=nexus:1m', `zone=${zone}`) });
   }
-  assert.equal(zonesOf(edge.nginx.pid), 2);
+  assert.equal(zonesOf(edge.nginx.pid), 3);
   assert.equal((await get(`${edge.url}/up`)).status, 204);
 });
