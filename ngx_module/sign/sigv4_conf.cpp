@@ -1,22 +1,15 @@
 // Reading nexus_sigv4.
 #include "ngx_module/sign/sigv4_conf.h"
 
-#include <algorithm>
-
 #include "ngx_module/conf.h"
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
+#include "shared/sigv4/signing_key.h"
 
 namespace nexus::edge {
 
 namespace {
-
-bool is_scope_name(std::string_view text) noexcept {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-    });
-}
 
 /// returns nullptr, or why the argument is refused
 const char *read(Sigv4Conf &conf, const ngx_str_t &argument) {
@@ -30,7 +23,7 @@ const char *read(Sigv4Conf &conf, const ngx_str_t &argument) {
     for (const auto &[name, value] :
          {std::pair{"region", &conf.region}, std::pair{"service", &conf.service}}) {
         if (const auto text = parameter(argument, name)) {
-            if (!is_scope_name(*text)) {
+            if (!sigv4::is_scope_name(*text)) {
                 return "takes names of a-z, 0-9 and - for region and service";
             }
             *value = to_ngx_str(*text);

@@ -2,6 +2,7 @@
 #include "shared/sigv4/signing_key.h"
 
 #include <openssl/crypto.h>
+#include <algorithm>
 #include <chrono>
 
 #include "shared/crypto/digest.h"
@@ -21,6 +22,12 @@ void append_number(std::string &out, unsigned number, size_t digits) {
 }
 
 }  // namespace
+
+bool is_scope_name(std::string_view text) noexcept {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    });
+}
 
 std::string amz_date(UnixMs time) {
     using namespace std::chrono;

@@ -16,6 +16,9 @@ struct Scope {
     std::string_view service;
 };
 
+/// What names of regions and services are made of: a-z, 0-9 and -; not "".
+bool is_scope_name(std::string_view text) noexcept;
+
 /// "20150830T123600Z", UTC.
 std::string amz_date(UnixMs time);
 

@@ -38,13 +38,6 @@ bool is_signed(std::string_view name) noexcept {
            !is_one_of(name, kOurs);
 }
 
-/// What names of services and regions are made of.
-bool is_scope_name(std::string_view text) noexcept {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-    });
-}
-
 std::string_view first_given(std::string_view one, std::string_view other) noexcept {
     return one.empty() ? other : one;
 }
@@ -55,7 +48,7 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
                             const SigningKeys &keys) {
     const sigv4::Scope scope{first_given(choice.region, config_or(record, "region", "us-east-1")),
                              first_given(choice.service, record.strategy_config("service"))};
-    if (!is_scope_name(scope.region) || !is_scope_name(scope.service)) {
+    if (!sigv4::is_scope_name(scope.region) || !sigv4::is_scope_name(scope.service)) {
         return failed("aws_sigv4 needs service and region, of a-z, 0-9 and -");
     }
     const Result<std::string_view> access_key = credential(record, "access_key");

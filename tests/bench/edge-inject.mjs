@@ -3,13 +3,12 @@
 // same upstream, the same bytes in from the client and out to the upstream: the agent's own headers are sent to both
 // locations, and neither passes them on. The worker's CPU time per request is the figure, as requests per second swing
 // with the machine.
-import { startNginx } from '../support/nginx.mjs';
-import { mustAnswer, newToken, OTHER_CPU, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
 
 export async function run({ t, json, rounds = 10, seconds = 2, log }) {
   const token = newToken();
-  const upstream = await startNginx(t, { logLevel: 'error', config: upstreamConfig(token) });
+  const upstream = await startCheckingUpstream(t, `"Bearer ${token}" 1;`);
   const records = await startRecords(t, { token, grants: ['token:use'], connection: { api_base_url: upstream.url } });
   const edge = await startMeasuredEdge(t, records, { http: upstreamBlock(upstream), server: locations(token) });
   for (const path of ['/plain', '/inject']) {
@@ -38,31 +37,6 @@ export async function run({ t, json, rounds = 10, seconds = 2, log }) {
     baseline: `${baseline}, rps`, baseline_value: median(pairs.map(({ first }) => first.rps)), rounds,
   });
 }
-
-/** Answers 200 only to the one token, so that a benchmark without injection cannot look fast. */
-const upstreamConfig = (token) => ({ port, globals, http: paths }) => `
-${globals}
-worker_processes 1;
-worker_cpu_affinity 10;
-events { worker_connections 1024; }
-http {
-    ${paths}
-    access_log off;
-    map_hash_bucket_size 2048;
-    map $http_authorization $known {
-        default                    0;
-        "Bearer ${token}"  1;
-    }
-    large_client_header_buffers 4 16k;
-    keepalive_requests 1000000000;
-    server {
-        listen 127.0.0.1:${port};
-        location / {
-            if ($known = 0) { return 401; }
-            return 200 "${'x'.repeat(200)}";
-        }
-    }
-}`;
 
 const upstreamBlock = (upstream) => `
     upstream api {

@@ -72,3 +72,31 @@ export function mustAnswer(url, headers) {
     return answer;
   });
 }
+
+/** An upstream on the other processor that answers 200 only to what it knows (lines of a map of Authorization): a benchmark
+ *  without a credential must not look fast. */
+export function startCheckingUpstream(t, known) {
+  return startNginx(t, {
+    logLevel: 'error',
+    config: ({ port, globals, http: paths }) => `
+${globals}
+worker_processes 1;
+worker_cpu_affinity 10;
+events { worker_connections 1024; }
+http {
+    ${paths}
+    access_log off;
+    map_hash_bucket_size 2048;
+    map $http_authorization $is_known { default 0; ${known} }
+    large_client_header_buffers 4 16k;
+    keepalive_requests 1000000000;
+    server {
+        listen 127.0.0.1:${port};
+        location / {
+            if ($is_known = 0) { return 401; }
+            return 200 "${'x'.repeat(200)}";
+        }
+    }
+}`,
+  });
+}

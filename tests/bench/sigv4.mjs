@@ -1,12 +1,11 @@
 // What signing a request costs (AWS Signature Version 4), beside putting a header on: the same nginx, worker, upstream and
 // GET, two connections of one agent. The worker's CPU time per request is the figure.
-import { startNginx } from '../support/nginx.mjs';
 import { sealToken } from '../support/records.mjs';
-import { mustAnswer, newToken, OTHER_CPU, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
 
 export async function run({ t, json, rounds = 10, seconds = 2, log }) {
-  const upstream = await startNginx(t, { logLevel: 'error', config: upstreamConfig });
+  const upstream = await startCheckingUpstream(t, '"~^Bearer " 1; "~^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/.*Signature=[0-9a-f]+$" 1;');
   const records = await startRecords(t, { token: newToken(), grants: ['token:use'], connection: { api_base_url: upstream.url } });
   const signed = await addSigned(records, upstream);
   const edge = await startMeasuredEdge(t, records, {
@@ -41,27 +40,6 @@ async function addSigned({ redis, cacheKey }, upstream) {
   }));
   return id;
 }
-
-/** Answers 200 only to what carries a credential, so that a benchmark without one cannot look fast. */
-const upstreamConfig = ({ port, globals, http: paths }) => `
-${globals}
-worker_processes 1;
-worker_cpu_affinity 10;
-events { worker_connections 1024; }
-http {
-    ${paths}
-    access_log off;
-    large_client_header_buffers 4 16k;
-    keepalive_requests 1000000000;
-    map $http_authorization $is_known { default 0; "~^Bearer " 1; "~^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/.*Signature=[0-9a-f]+$" 1; }
-    server {
-        listen 127.0.0.1:${port};
-        location / {
-            if ($is_known = 0) { return 401; }
-            return 200 "${'x'.repeat(200)}";
-        }
-    }
-}`;
 
 const locations = `
         location = / {

@@ -3,24 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/shared/record/samples.h"
+#include "tests/unit/shared/strategy/records.h"
 
 namespace nexus::strategy {
 namespace {
-
-using Members = std::vector<std::pair<std::string, std::string>>;
-
-record::TokenRecord record_with(std::string strategy, Members config, const Members &credentials) {
-    record::TokenRecord token;
-    token.connection_id = tests::kConnectionId;
-    token.state = connection::State::kActive;
-    token.strategy = std::move(strategy);
-    token.strategy_config = std::move(config);
-    for (const auto &[name, value] : credentials) {
-        token.credentials.emplace_back(name, Secret{std::string_view{value}});
-    }
-    return token;
-}
 
 struct Works {
     const char *label;
