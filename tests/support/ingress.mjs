@@ -48,7 +48,9 @@ export async function startIngress(t, {
         'ingress-http-listen.conf': ({ dir }) => `listen 127.0.0.1:${plain};\nroot ${dir}/acme;\n`,
         'ingress-status-listen.conf': `listen 127.0.0.1:${status};\n`,
         'ingress-proxies.conf': `${proxies.map((network) => `set_real_ip_from ${network};\n`).join('')}real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n`,
-        'ingress-waf.conf': waf ? `modsecurity on;\nmodsecurity_rules_file ${conf}/waf/rules.conf;\n` : '',
+        ...Object.fromEntries(['callback', 'connect'].map((name) => [
+          `ingress-waf-${name}.conf`, waf ? `modsecurity on;\nmodsecurity_rules_file ${conf}/waf/${name}.conf;\n` : '',
+        ])),
         ...replaced,
       }),
       ...options.files,

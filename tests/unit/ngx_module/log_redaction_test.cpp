@@ -36,6 +36,22 @@ TEST(LogRedactionTest, AQuoteInsideTheUriDoesNotEndIt) {
               R"(request: "GET /?a=** HTTP/1.1", host: "h")");
 }
 
+TEST(LogRedactionTest, OverwritesTheTicketOfALinkForAPerson) {
+    EXPECT_EQ(redacted(R"(request: "GET /connect/t1.x_y?a=b HTTP/1.1", upstream: "http://h/connect/t2", host: "h")"),
+              R"(request: "GET /connect/******?a=* HTTP/1.1", upstream: "http://h/connect/**", host: "h")");
+    EXPECT_EQ(redacted("x /connect/y"), "x /connect/y");
+    EXPECT_EQ(redacted(R"(request: "GET /connect/)"), R"(request: "GET /connect/)");
+}
+
+TEST(LogRedactionTest, OverwritesWhatModSecurityQuotes) {
+    EXPECT_EQ(
+        redacted(
+            R"(ModSecurity: Warning. x against variable `ARGS:code' (Value: `it's' ) [data "Found: "s" in ARGS:a: s"] [severity "2"] [uri "/connect/t"] [ref ""], client)"),
+        R"(ModSecurity: Warning. x against variable `ARGS:code' (Value: `****' ) [data "***********************"] [severity "2"] [uri "/connect/*"] [ref ""], client)");
+    EXPECT_EQ(redacted("ModSecurity: Warning. (Value: `cut off\n"), "ModSecurity: Warning. (Value: `*******\n");
+    EXPECT_EQ(redacted("(Value: `x' )"), "(Value: `x' )");
+}
+
 TEST(LogRedactionTest, LeavesTheRestAlone) {
     for (const char *line :
          {"", "?", "request: \"", "a=b&c=d", R"(request: "GET /path HTTP/1.1", host: "a?b=c")"}) {
