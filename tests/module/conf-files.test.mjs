@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { cleanup } from '../support/cleanup.mjs';
 import { makeCa } from '../support/certificates.mjs';
 import { request, serve } from '../support/http.mjs';
+import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
@@ -188,6 +189,7 @@ test('the front lets through nexusd\'s own routes only, and logs no query', asyn
 // With the test's own places for what a package would have installed, and ports that need no root.
 function shipped(name, { dir, globals, http }) {
   return fs.readFileSync(path.join(conf, name), 'utf8').replace(/^(pid|error_log) .*$/gm, '').replace(/^load_module .*nexus.*$/m, globals)
+    .replace('modules/ngx_http_modsecurity_module.so', MODSECURITY)
     .replaceAll('/usr/share/nexus-edge/conf', conf).replaceAll('/etc/nexus/', `${dir}/`).replace(/^ *access_log .*$/m, `    ${http.replace('access.log;', 'access.log nexus_json;')}`)
     .replace(/^listen \[::\].*$/gm, '').replace(/^listen (443|80)\b/gm, (line, port) => `listen 127.0.0.1:${8000 + Number(port)}`);
 }
