@@ -15,6 +15,13 @@ uint64_t generation_of(std::string_view sealed) noexcept {
     return header ? header->generation : 0;
 }
 
+/// What an event demands holds for as long as a revoke may take to be noticed without events. Later, a control plane that
+/// knows of nothing newer is right: its database may have been restored from a backup.
+bool is_recent(const Entry &tombstone) noexcept {
+    constexpr uint64_t kDemandMs = 30 * 1000;
+    return monotonic_ms() - tombstone.fetched_at.load(kRelaxed) < kDemandMs;
+}
+
 }  // namespace
 
 bool Records::put_locked(uint64_t hash, const Key &key, std::string_view sealed, const record::Header &header,
@@ -47,7 +54,9 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
     }
     uint64_t needed_generation = flight.slot->needed_generation;
     if (const Entry *own = table_.find(hash, key)) {
-        needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
+        if (type_of(*own) != EntryType::kTombstone || is_recent(*own)) {
+            needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
+        }
         if (generation_of(table_.sealed_of(*own)) > header.generation) {
             return Stored::kOlder;
         }
@@ -87,7 +96,7 @@ void Records::invalidate(const Key &key, uint64_t generation) noexcept {
         generation_of(table_.sealed_of(*entry)) >= generation) {
         return;  // ours is that one, or newer
     }
-    table_.outdate(*entry, generation);
+    table_.outdate(*entry, generation, monotonic_ms());
     metrics::count(metrics::Counter::kCacheInvalidations);
 }
 

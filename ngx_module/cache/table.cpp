@@ -348,7 +348,7 @@ bool Table::put_not_found(uint64_t hash, const Key &key, uint64_t fetched_at) no
     return true;
 }
 
-void Table::outdate(Entry &entry, uint64_t needed_generation) noexcept {
+void Table::outdate(Entry &entry, uint64_t needed_generation, uint64_t now) noexcept {
     const bool was_record = type_of(entry) == EntryType::kRecord;
     const uint32_t length = length_of(entry);
     {
@@ -356,6 +356,7 @@ void Table::outdate(Entry &entry, uint64_t needed_generation) noexcept {
         entry.type.store(static_cast<uint8_t>(EntryType::kTombstone), kRelaxed);
         entry.serial.store(0, kRelaxed);
         entry.needed_generation.store(needed_generation, kRelaxed);
+        entry.fetched_at.store(now, kRelaxed);
         entry.length.store(0, kRelaxed);
     }
     if (was_record) {

@@ -98,8 +98,8 @@ public:
     Put put(uint64_t hash, const Key &key, const NewRecord &record) noexcept;
     /// false: others' records would have to go
     bool put_not_found(uint64_t hash, const Key &key, uint64_t fetched_at) noexcept;
-    /// Makes a tombstone of it.
-    void outdate(Entry &entry, uint64_t needed_generation) noexcept;
+    /// Makes a tombstone of it; now: monotonic ms, its fetched_at.
+    void outdate(Entry &entry, uint64_t needed_generation, uint64_t now) noexcept;
     void put_off_check(Entry &entry, uint64_t until) noexcept;
 
     /// Empties it.

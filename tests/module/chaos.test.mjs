@@ -10,6 +10,7 @@ import { post } from '../support/http.mjs';
 import { waitFor } from '../support/wait.mjs';
 
 const seconds = Number(process.env.NEXUS_CHAOS_SECONDS ?? 10);
+const GENERATIONS = 4;
 const oneOf = (list) => list[Math.floor(Math.random() * list.length)];
 
 test('chaos', { timeout: (seconds + 60) * 1000 }, async (t) => {
@@ -18,12 +19,16 @@ test('chaos', { timeout: (seconds + 60) * 1000 }, async (t) => {
     controlPlane: 'timeout=500ms', logLevel: 'info', allow: /worker process \d+ exited on signal 9/,
   });
   await edge.subscribed();
-  const records = [];
-  for (let i = 0; i < 40; i++) {
-    const record = await edge.write({ token: `${i}-${'x'.repeat(i * 300)}` });
-    records.push(record);
-    edge.controlPlane.put(record.id, record.sealed);
-  }
+  const records = await Promise.all(Array.from({ length: 40 }, async (_, i) => {
+    const token = `${i}-${'x'.repeat(i * 300)}`;
+    const versions = [await edge.write({ token })];
+    while (versions.length < GENERATIONS) {
+      versions.push(await edge.record({ connection_id: versions[0].id, token, generation: versions.length + 1 }));
+    }
+    edge.controlPlane.put(versions[0].id, versions[0].sealed);
+    return { ...versions[0], versions };
+  }));
+  let newest = 0;
   edge.controlPlane.answer = (call) => {
     const known = edge.controlPlane.known(call);
     return oneOf([{ hang: true }, { status: 500 }, { ...known, delay: delay(100) }, ...Array(17).fill(known)]);
@@ -54,9 +59,13 @@ test('chaos', { timeout: (seconds + 60) * 1000 }, async (t) => {
     async () => { edge.redis.pause(); await delay(1200); edge.redis.resume(); },
     () => edge.nginx.reload(),
     () => edge.redis.restart(),
-    () => Promise.all(records.map(({ id }) => edge.event(id, oneOf([1, 2])))),
+    async () => {   // changed at the control plane, told by an event, written to Redis later
+      newest = Math.min(newest + 1, GENERATIONS - 1);
+      records.forEach(({ id, versions }) => edge.controlPlane.put(id, versions[newest].sealed));
+      await Promise.all(records.map(({ id }) => edge.event(id, newest + 1)));
+    },
     () => process.kill(oneOf(edge.nginx.workers()), 'SIGKILL'),
-    () => Promise.all(records.map(({ redisKey, sealed, px }) => edge.redis.set(redisKey, sealed, { px }))),
+    () => Promise.all(records.map(({ versions }) => edge.redis.set(versions[newest].redisKey, versions[newest].sealed, { px: versions[newest].px }))),
   ];
   for (let i = 0, end = performance.now() + seconds * 1000; performance.now() < end && !over; i++) {
     await disturbances[i % disturbances.length]();

@@ -180,7 +180,7 @@ TEST(TableTest, ATombstoneIsReplacedInItsPlace) {
     const Key key = key_of(1);
     put(table, 1, 1000);
     const uint64_t free = table.free_bytes();
-    table.outdate(*table.find(hash_of(key), key), 8);
+    table.outdate(*table.find(hash_of(key), key), 8, 77);
     EntryView view;
     ASSERT_TRUE(table.read(hash_of(key), key, nullptr, 0, view));
     EXPECT_EQ(view.type, EntryType::kTombstone);

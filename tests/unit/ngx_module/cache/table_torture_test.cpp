@@ -72,7 +72,7 @@ protected:
             if (what == 0) {
                 table.put_not_found(hash, key, 1);
             } else if (what == 1 && own != nullptr) {
-                table.outdate(*own, 2);
+                table.outdate(*own, 2, 0);
             } else {
                 table.put(hash, key, {sealed});
             }
