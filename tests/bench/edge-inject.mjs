@@ -1,8 +1,8 @@
-// What the edge adds to a proxied request: authenticate by API key, authorise, find the token in shared memory and
-// inject it, beside plain proxy_pass that sets a static Authorization header of the same length. Same nginx, same worker,
-// same upstream, the same bytes in from the client and out to the upstream: the agent's own headers are sent to both
-// locations, and neither passes them on. The worker's CPU time per request is the figure, as requests per second swing
-// with the machine.
+// What the edge adds to a page's proxied request: authenticate by API key, authorise, find the token in shared memory, inject
+// it, count against the caller's limit, put on CORS headers; beside plain proxy_pass that sets a static Authorization header of
+// the same length. Same nginx, same worker, same upstream, the same bytes in from the client and out to the upstream: the
+// agent's own headers are sent to both locations, and neither passes them on. The worker's CPU time per request is the
+// figure, as requests per second swing with the machine.
 import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
 
@@ -10,13 +10,14 @@ export async function run({ t, json, rounds = 10, seconds = 2, log }) {
   const token = newToken();
   const upstream = await startCheckingUpstream(t, `"Bearer ${token}" 1;`);
   const records = await startRecords(t, { token, grants: ['token:use'], connection: { api_base_url: upstream.url } });
-  const edge = await startMeasuredEdge(t, records, { http: upstreamBlock(upstream), server: locations(token) });
+  const edge = await startMeasuredEdge(t, records, { http: upstreamBlock(upstream) + LIMIT, server: locations(token) });
+  const headers = { ...records.headers, Origin: 'https://app.example.org' };
   for (const path of ['/plain', '/inject']) {
-    await mustAnswer(`${edge.url}${path}`, records.headers);
+    await mustAnswer(`${edge.url}${path}`, headers);
   }
   const [worker] = edge.workers();   // after an answer: the master listens before it has workers
 
-  const sample = (path) => load({ url: `${edge.url}${path}`, headers: records.headers, pid: worker, seconds, cpu: OTHER_CPU });
+  const sample = (path) => load({ url: `${edge.url}${path}`, headers, pid: worker, seconds, cpu: OTHER_CPU });
   const pairs = await alternate({
     rounds,
     first: () => sample('/plain'),
@@ -37,6 +38,8 @@ export async function run({ t, json, rounds = 10, seconds = 2, log }) {
     baseline: `${baseline}, rps`, baseline_value: median(pairs.map(({ first }) => first.rps)), rounds,
   });
 }
+
+const LIMIT = '\n    nexus_limit_zone callers key=caller rate=1000000r/s burst=1000000;';
 
 const upstreamBlock = (upstream) => `
     upstream api {
@@ -59,6 +62,9 @@ const locations = (token) => `
             nexus_connection $http_x_nexus_connection;
             nexus_inject auto;
             nexus_allow_hosts api;
+            nexus_limit zone=callers nodelay;
+            nexus_cors on;
+            nexus_cors_origins https://app.example.org;
             proxy_set_header Connection "";
             proxy_pass http://api/;
         }`;
