@@ -1,5 +1,5 @@
 // Fifty reloads and three binary upgrades under load, with connections open that outlast them: no request fails, what is
-// in shared memory stays, and the master does not grow.
+// in shared memory stays, records and limits, and the master does not grow.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -90,13 +90,16 @@ test('fifty reloads and three upgrades under load', { timeout: 240_000 }, async 
   const upstream = await startLongUpstream(t);
   const edge = await startEdge(t, {
     daemon: true, workers: 2, logLevel: 'info',
-    server: `location /long { proxy_pass http://127.0.0.1:${upstream.port}/; proxy_buffering off; proxy_http_version 1.1; }`,
+    http: 'nexus_limit_zone once key=address rate=1r/h;',
+    server: `location = /once { nexus_limit zone=once nodelay; empty_gif; }
+        location /long { proxy_pass http://127.0.0.1:${upstream.port}/; proxy_buffering off; proxy_http_version 1.1; }`,
   });
   await edge.subscribed();
   const record = await edge.write();
   const other = await edge.write();
   assert.equal(accessTokenOf(await edge.token(record.id)), record.token);
   assert.equal(accessTokenOf(await edge.token(other.id)), other.token);
+  assert.equal((await get(`${edge.url}/once`)).status, 200);
   const load = startClients(edge, record);
   const long = [await openLong(`${edge.url}/long`)];
 
@@ -131,6 +134,7 @@ test('fifty reloads and three upgrades under load', { timeout: 240_000 }, async 
   await load.stop();
   assert.deepEqual(load.errors, []);
 
+  assert.equal((await get(`${edge.url}/once`)).status, 429, 'the limiter has not forgotten');
   // What was cached before all that is there still, with nobody left who could give it again.
   await edge.redis.del(other.redisKey);
   edge.controlPlane.answer = () => ({ status: 503, body: { error: 'store_unavailable' } });
