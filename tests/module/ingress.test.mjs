@@ -1,13 +1,18 @@
 // conf/ingress.conf as an HTTP server: what it lets through, whom it believes about addresses, what it limits, what it
 // says and logs. Behind it are scripted servers in place of gateway and control plane.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
+import path from 'node:path';
 import tls from 'node:tls';
 import { test } from 'node:test';
+import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { get, request, serve } from '../support/http.mjs';
-import { startIngress } from '../support/ingress.mjs';
+import { MODSECURITY, startIngress } from '../support/ingress.mjs';
+import { testConfig } from '../support/nginx.mjs';
+import { repository } from '../support/paths.mjs';
 import { findPorts } from '../support/ports.mjs';
 import { waitFor } from '../support/wait.mjs';
 
@@ -256,4 +261,22 @@ test('probes and metrics have an address of their own', async (t) => {
   assert.equal((await get(`${ingress.statusUrl}/health`)).json.status, 'healthy');
   assert.match((await get(`${ingress.statusUrl}/metrics`)).text, /^# (HELP|TYPE) nexus_/m);
   assert.equal((await get(`${ingress.statusUrl}/v1/token/x`)).status, 404);
+});
+
+test('the configurations of docs/ingress.md load', async (t) => {
+  const shown = [...fs.readFileSync(path.join(repository, 'docs/ingress.md'), 'utf8').matchAll(/^```nginx\n(.*?)^```$/gms)].map(([, text]) => text);
+  assert.equal(shown.length, 5);
+  const { cert, key } = await (await makeCa(t)).issue('DNS:localhost');
+  const [fullchain, privkey] = [cert, key].map((name) => fs.readFileSync(name, 'utf8'));
+  for (const text of shown) {
+    const { ok, message } = await testConfig(t, {
+      files: { 'tls/live/fullchain.pem': fullchain, 'tls/live/chain.pem': fullchain, 'tls/live/privkey.pem': privkey },
+      config: ({ dir, globals, http }) => {
+        const block = text.startsWith('http') ? text.replace(/^http \{\n([^]*)\}\n$/, '$1') : text;
+        return `${globals}\nload_module ${MODSECURITY};\nevents {}\nhttp {\n${http}\n${
+          block.replaceAll('/etc/nexus/', `${dir}/`).replaceAll('/usr/share/nexus-edge', repository)}}`;
+      },
+    });
+    assert.ok(ok, `${text}\n${message}`);
+  }
 });
