@@ -111,7 +111,7 @@ test('OCSP: the answer of the certificate\'s responder is stapled', async (t) =>
   const [port, responderPort] = await findPorts(2);
   const leaf = await root.issue('DNS:localhost', { extensions: [`authorityInfoAccess=OCSP;URI:http://127.0.0.1:${responderPort}`] });
   const index = path.join(root.dir, 'index.txt');
-  fs.writeFileSync(index, `V\t330101000000Z\t\t${leaf.serial.toString(16).toUpperCase().padStart(2, '0')}\tunknown\t/CN=leaf\n`);
+  fs.writeFileSync(index, `V\t330101000000Z\t\t${root.serial.toString(16).toUpperCase().padStart(2, '0')}\tunknown\t/CN=leaf\n`);
   const responder = await startProgram({
     name: 'openssl ocsp', command: 'openssl',
     args: ['ocsp', '-index', index, '-port', String(responderPort), '-rsigner', root.file, '-rkey', root.key, '-CA', root.file, '-ndays', '1'],

@@ -16,13 +16,13 @@ export async function makeCa(t, name = 'ca') {
 }
 
 class Authority {
-  #serial = 1;
+  serial = 0;   // of the last certificate
 
   constructor(dir, file, key) {
     Object.assign(this, { dir, file, key });
   }
 
-  /** A leaf: {cert, key, serial}. extensions: more lines for openssl; days: 0 is one that has ended. */
+  /** A leaf: {cert, key} files. extensions: more lines for openssl; days: 0 is one that has ended. */
   issue(altName, { extensions = [], days = 2 } = {}) {
     return this.#sign('leaf', [`subjectAltName=${altName}`, 'basicConstraints=CA:FALSE', ...extensions], days);
   }
@@ -34,7 +34,7 @@ class Authority {
   }
 
   async #sign(name, extensions, days) {
-    const serial = this.#serial++;
+    const serial = ++this.serial;
     const base = path.join(this.dir, `${path.basename(this.file, '.pem')}-${name}-${serial}`);
     fs.writeFileSync(`${base}.ext`, `${extensions.join('\n')}\n`);
     await mustRun('openssl', ['req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${base}.key`, '-out', `${base}.csr`]);
@@ -42,6 +42,6 @@ class Authority {
       'x509', '-req', '-in', `${base}.csr`, '-CA', this.file, '-CAkey', this.key, '-set_serial', String(serial), '-days', String(days),
       '-extfile', `${base}.ext`, '-out', `${base}.pem`,
     ]);
-    return { cert: `${base}.pem`, key: `${base}.key`, serial };
+    return { cert: `${base}.pem`, key: `${base}.key` };
   }
 }

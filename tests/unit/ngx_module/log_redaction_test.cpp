@@ -37,8 +37,10 @@ TEST(LogRedactionTest, AQuoteInsideTheUriDoesNotEndIt) {
 }
 
 TEST(LogRedactionTest, OverwritesTheTicketOfALinkForAPerson) {
-    EXPECT_EQ(redacted(R"(request: "GET /connect/t1.x_y?a=b HTTP/1.1", upstream: "http://h/connect/t2", host: "h")"),
-              R"(request: "GET /connect/******?a=* HTTP/1.1", upstream: "http://h/connect/**", host: "h")");
+    EXPECT_EQ(
+        redacted(
+            R"(request: "GET /connect/t1.x_y?a=b HTTP/1.1", upstream: "http://h/connect/t2", host: "h")"),
+        R"(request: "GET /connect/******?a=* HTTP/1.1", upstream: "http://h/connect/**", host: "h")");
     EXPECT_EQ(redacted("x /connect/y"), "x /connect/y");
     EXPECT_EQ(redacted(R"(request: "GET /connect/)"), R"(request: "GET /connect/)");
 }
@@ -48,7 +50,8 @@ TEST(LogRedactionTest, OverwritesWhatModSecurityQuotes) {
         redacted(
             R"(ModSecurity: Warning. x against variable `ARGS:code' (Value: `it's' ) [data "Found: "s" in ARGS:a: s"] [severity "2"] [uri "/connect/t"] [ref ""], client)"),
         R"(ModSecurity: Warning. x against variable `ARGS:code' (Value: `****' ) [data "***********************"] [severity "2"] [uri "/connect/*"] [ref ""], client)");
-    EXPECT_EQ(redacted("ModSecurity: Warning. (Value: `cut off\n"), "ModSecurity: Warning. (Value: `*******\n");
+    EXPECT_EQ(redacted("ModSecurity: Warning. (Value: `cut off\n"),
+              "ModSecurity: Warning. (Value: `*******\n");
     EXPECT_EQ(redacted("(Value: `x' )"), "(Value: `x' )");
 }
 
