@@ -3,13 +3,12 @@
 #include "control_plane/cache/redis_connection.h"
 
 #include <hiredis/hiredis.h>
-#include <openssl/evp.h>
 #include <csignal>
 #include <vector>
 
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
-#include "shared/encoding/hex.h"
+#include "shared/redis/script_sha1.h"
 
 namespace nexus::control {
 
@@ -21,13 +20,6 @@ timeval to_timeval(std::chrono::milliseconds time) noexcept {
 
 tl::unexpected<Error> unavailable(std::string_view why) {
     return fail(Error{Errc::kCacheUnavailable, "Redis is not available: " + std::string(why), {}, 1});
-}
-
-std::string sha1_hex(std::string_view text) {  // EVALSHA's name of a script, no security in it
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha1(), nullptr);
-    return encoding::hex_encode({reinterpret_cast<const char *>(digest), size});
 }
 
 /// The first word of a Redis error, e.g. NOSCRIPT, WRONGPASS, OOM.
@@ -161,7 +153,7 @@ Result<ReplyPtr> RedisConnection::command(std::initializer_list<std::string_view
 
 Result<ReplyPtr> RedisConnection::script(std::string_view text, size_t keys,
                                          std::initializer_list<std::string_view> arguments) {
-    const std::string digest = sha1_hex(text);
+    const std::string digest = nexus::redis::script_sha1(text);
     const std::string key_count = std::to_string(keys);
     std::vector<std::string_view> command{"EVALSHA", digest, key_count};
     command.insert(command.end(), arguments);
