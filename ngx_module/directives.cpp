@@ -199,7 +199,7 @@ ngx_command_t commands[] = {
       offsetof(LocConf, cors.private_network),
       nullptr },
 
-    // nexus_limit_zone NAME key=KEY rate=RATE [burst=0] [size=1m] [after=caller|connection];   http
+    // nexus_limit_zone NAME key=KEY rate=RATE [burst=0] [size=1m] [after=caller|connection] [scope=local|global] [lease=100ms] [on_error=local|allow|deny] [edges=1];   http
     { ngx_string("nexus_limit_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       on_nexus_limit_zone,

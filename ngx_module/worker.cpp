@@ -17,6 +17,7 @@ std::unique_ptr<Worker> g_worker;
 Worker::Worker(const MainConf &conf, ngx_log_t *log) : records_(*conf.cache), flights_(*conf.cache) {
     if (conf.redis != nullptr) {
         redis_ = redis::make_client(*conf.redis, log);
+        leases_.emplace(conf, *redis_, log);
         // nginx gives a killed worker's successor the same number: there is one subscriber without an
         // election.
         if (ngx_worker == 0) {
@@ -39,6 +40,7 @@ void Worker::start(ngx_cycle_t *cycle) noexcept {
     });
     if (redis_) {
         redis_->start();
+        leases_->start();
     }
     if (subscriber_) {
         subscriber_->start();

@@ -9,6 +9,7 @@
 #include "ngx_module/cache/flights.h"
 #include "ngx_module/cache/records.h"
 #include "ngx_module/fetches.h"
+#include "ngx_module/limits/leases.h"
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
@@ -31,6 +32,8 @@ public:
     Fetches &fetches() { return *fetches_; }
     OpenedCallers &opened_callers() { return opened_callers_; }
     VerifiedTokens &verified_tokens() { return verified_tokens_; }
+    /// nullptr: there is no Redis
+    limits::Leases *leases() { return leases_ ? &*leases_ : nullptr; }
     TrustedIssuers &trusted_issuers() { return trusted_issuers_; }
     SigningKeys &signing_keys() { return signing_keys_; }
 
@@ -39,6 +42,7 @@ private:
     cache::Flights flights_;
     std::unique_ptr<redis::Client> redis_;
     std::optional<redis::Subscriber> subscriber_;
+    std::optional<limits::Leases> leases_;
     std::optional<Fetches> fetches_;
     OpenedCallers opened_callers_;
     VerifiedTokens verified_tokens_;

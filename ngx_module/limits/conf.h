@@ -21,6 +21,13 @@ inline constexpr size_t kMaxUses = 8;  // in one location
 /// Nobody is made to wait longer than this: it is refused instead.
 inline constexpr ratelimit::Micros kMaxDelay = 60 * ratelimit::kSecond;
 
+/// What a global limit does while Redis cannot be asked.
+enum class OnError : uint8_t {
+    kLocal,  // each edge limits for itself, by its share
+    kAllow,
+    kDeny,
+};
+
 /// nexus_limit_zone
 struct Zone {
     ngx_str_t name;  // of [A-Za-z0-9_.-]
@@ -31,8 +38,14 @@ struct Zone {
     ratelimit::Limit limit;                 // of these two
     ngx_http_complex_value_t *rate_value;   // nullptr: fixed
     ngx_http_complex_value_t *burst_value;  // nullptr: fixed
-    uint64_t salt;                          // by the key as it was written
-    Memory *memory;                         // nullptr: the name was used, and the zone is not declared yet
+    ngx_str_t key_text;
+    uint64_t salt;   // by the key as it was written
+    Memory *memory;  // nullptr: the name was used, and the zone is not declared yet
+
+    bool is_global;           // counted in Redis
+    ratelimit::Micros lease;  // of the limit's rate, taken ahead by one edge; 0 = each request asks
+    OnError on_error;
+    int64_t edges;  // that share it: kLocal
 
     ngx_str_t used_in;  // file and line of its first use
     ngx_uint_t used_at;
@@ -60,7 +73,8 @@ struct LimitsConf {
     ngx_uint_t headers;  // nexus_limit_headers: limits::Headers
 };
 
-/// nexus_limit_zone NAME key=KEY rate=RATE [burst=0] [size=1m] [after=caller|connection];   http
+/// nexus_limit_zone NAME key=KEY rate=RATE [burst=0] [size=1m] [after=caller|connection]
+///     [scope=local|global] [lease=100ms] [on_error=local|allow|deny] [edges=1];   http
 char *on_nexus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
 /// nexus_limit off | zone=NAME [cost=1] [nodelay | delay=0] [dry_run];   http, server, location
 char *on_nexus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;

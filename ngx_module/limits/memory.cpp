@@ -1,6 +1,7 @@
 // Making the zone, and finding the one before it.
 #include "ngx_module/limits/memory.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <string>
@@ -19,8 +20,10 @@ namespace nexus::edge::limits {
 namespace {
 
 using ratelimit::ArrivalTable;
+using ratelimit::LeaseSlot;
+using ratelimit::Micros;
 
-constexpr uint64_t kLayout = 0x6e78'6c69'0000'0001;
+constexpr uint64_t kLayout = 0x6e78'6c69'0000'0002;
 constexpr size_t kTallies = static_cast<size_t>(Tally::kCount_);
 constexpr size_t kRows = 16;  // workers beyond that share rows
 
@@ -35,11 +38,17 @@ struct alignas(128) MemoryHeader {
     uint64_t layout;
     crypto::SipKey key;
     uint64_t set_count;
+    uint64_t lease_count;
+    std::atomic<Micros> swept_at;
+    std::atomic<uint64_t> sweep;  // where the next one begins
     std::array<TallyRow, kRows> rows;
-    // the sets follow
+    // the sets follow, then the leases
 
     ArrivalTable::Set *sets() noexcept { return reinterpret_cast<ArrivalTable::Set *>(this + 1); }
     ArrivalTable table() noexcept { return ArrivalTable({sets(), set_count}); }
+    std::span<LeaseSlot> leases() noexcept {
+        return {reinterpret_cast<LeaseSlot *>(sets() + set_count), lease_count};
+    }
 };
 
 namespace {
@@ -48,7 +57,7 @@ namespace {
 int zone_tag;
 
 /// All pages of the new zone. nullptr: it is too small
-MemoryHeader *make_header(ngx_slab_pool_t *pool) {
+MemoryHeader *make_header(ngx_slab_pool_t *pool, bool with_leases) {
     const size_t bytes = pool->pfree * ngx_pagesize;
     void *place =
         bytes >= sizeof(MemoryHeader) + sizeof(ArrivalTable::Set) ? ngx_slab_calloc(pool, bytes) : nullptr;
@@ -57,7 +66,10 @@ MemoryHeader *make_header(ngx_slab_pool_t *pool) {
     }
     auto *header = ::new (place) MemoryHeader{};
     header->layout = kLayout;
-    header->set_count = (bytes - sizeof(MemoryHeader)) / sizeof(ArrivalTable::Set);
+    const size_t room = bytes - sizeof(MemoryHeader);
+    header->set_count = (with_leases ? room / 2 : room) / sizeof(ArrivalTable::Set);
+    header->lease_count =
+        with_leases ? (room - header->set_count * sizeof(ArrivalTable::Set)) / sizeof(LeaseSlot) : 0;
     const std::string key = crypto::random_bytes(sizeof header->key);
     std::memcpy(&header->key, key.data(), sizeof header->key);
     return header;
@@ -89,7 +101,7 @@ MemoryHeader *find_inherited(const PredecessorZone &zone) noexcept {
 
 }  // namespace
 
-Memory *Memory::add(ngx_conf_t *cf, std::string_view name, size_t bytes) noexcept {
+Memory *Memory::add(ngx_conf_t *cf, std::string_view name, size_t bytes, bool with_leases) noexcept {
     const auto memory = PoolPtr<Memory>::make(cf->pool);
     ngx_str_t copy = copy_to_pool(cf->pool, name);
     if (!memory || copy.data == nullptr) {
@@ -99,6 +111,7 @@ Memory *Memory::add(ngx_conf_t *cf, std::string_view name, size_t bytes) noexcep
     if (zone == nullptr) {
         return nullptr;
     }
+    memory->with_leases_ = with_leases;
     zone->init = on_init;
     zone->data = memory.get();
     return memory.get();
@@ -121,7 +134,7 @@ ngx_int_t Memory::on_init(ngx_shm_zone_t *zone, void *old) noexcept {
 
     keep_zone(zone);
     return guarded_or<ngx_int_t>(NGX_ERROR, zone->shm.log, "a zone of limits", [&] {
-        memory->header_ = make_header(pool);
+        memory->header_ = make_header(pool, memory->with_leases_);
         if (memory->header_ == nullptr) {
             return NGX_ERROR;
         }
@@ -157,6 +170,22 @@ uint64_t Memory::hash(std::string_view key, uint64_t salt) const noexcept {
 
 ArrivalTable Memory::table() const noexcept {
     return header_->table();
+}
+
+ratelimit::LeaseTable Memory::leases() const noexcept {
+    return ratelimit::LeaseTable(header_->leases());
+}
+
+std::span<LeaseSlot> Memory::begin_sweep(Micros now, Micros period, size_t slots) noexcept {
+    Micros before = header_->swept_at.load(std::memory_order_relaxed);
+    if (before + period > now || !header_->swept_at.compare_exchange_strong(before, now)) {
+        return {};
+    }
+    const std::span<LeaseSlot> all = header_->leases();
+    const uint64_t begin = header_->sweep.load(std::memory_order_relaxed);
+    const size_t count = std::min<size_t>(slots, all.size() - begin);
+    header_->sweep.store(begin + count < all.size() ? begin + count : 0, std::memory_order_relaxed);
+    return all.subspan(begin, count);
 }
 
 void Memory::count(Tally tally) noexcept {

@@ -9,6 +9,7 @@
 
 #include "ngx_module/ngx/ngx.h"
 #include "shared/ratelimit/arrival_table.h"
+#include "shared/ratelimit/lease_table.h"
 
 namespace nexus::edge::limits {
 
@@ -21,6 +22,8 @@ enum class Tally : uint8_t {
     kDryRunRejected,  // would have been
     kUnreadable,      // let through: its rate or burst is none
     kForgotten,       // keys that still owed something, for want of room
+    kRedisCalls,      // global limits: questions to Redis
+    kWithoutRedis,    // global limits: requests that on_error decided
     kCount_,
 };
 
@@ -31,12 +34,20 @@ class Memory {
 public:
     static constexpr size_t kLeastBytes = size_t{32} * 1024;
 
-    /// Adds the zone to the configuration. returns nullptr: out of memory, or the name is taken
-    static Memory *add(ngx_conf_t *cf, std::string_view name, size_t bytes) noexcept;
+    /// Adds the zone to the configuration. with_leases: half of it is a table of leases
+    /// returns nullptr: out of memory, or the name is taken
+    static Memory *add(ngx_conf_t *cf, std::string_view name, size_t bytes,
+                       bool with_leases = false) noexcept;
 
     /// salt  keys of limits that share the zone, or of the zone as it was configured before, are not the same
     uint64_t hash(std::string_view key, uint64_t salt) const noexcept;
     ratelimit::ArrivalTable table() const noexcept;
+    ratelimit::LeaseTable leases() const noexcept;
+
+    /// The next part of the leases to be looked through for those that have ended; empty: it is not yet time,
+    /// or another worker does it.
+    std::span<ratelimit::LeaseSlot> begin_sweep(ratelimit::Micros now, ratelimit::Micros period,
+                                                size_t slots) noexcept;
 
     void count(Tally tally) noexcept;
     uint64_t sum(Tally tally) const noexcept;
@@ -46,6 +57,7 @@ private:
     void take_over(const ngx_shm_zone_t &zone) noexcept;
 
     MemoryHeader *header_ = nullptr;
+    bool with_leases_ = false;
 };
 
 /// The clock of all limits of this host, in microseconds: CLOCK_MONOTONIC, not that of the event loop's turn,

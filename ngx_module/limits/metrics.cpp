@@ -12,7 +12,17 @@ namespace nexus::edge::limits {
 namespace {
 
 constexpr std::string_view kFamily = "nexus_limit_requests_total";
-constexpr std::string_view kForgottenFamily = "nexus_limit_forgotten_keys_total";
+constexpr struct {
+    Tally tally;
+    std::string_view name;
+    std::string_view help;
+} kFamilies[] = {
+    {Tally::kForgotten, "nexus_limit_forgotten_keys_total",
+     "Keys that still owed something and were forgotten for want of room."},
+    {Tally::kRedisCalls, "nexus_limit_redis_calls_total", "Questions of global limits to Redis."},
+    {Tally::kWithoutRedis, "nexus_limit_without_redis_total",
+     "Requests that on_error decided, because Redis could not be asked."},
+};
 
 constexpr struct {
     Tally tally;
@@ -45,12 +55,13 @@ void append_metrics(std::string &out) {
             out.append(result).append("\"} ").append(std::to_string(zone.memory->sum(tally))).append("\n");
         }
     }
-    append_family(out, kForgottenFamily,
-                  "Keys that still owed something and were forgotten for want of room.");
-    for (size_t i = 0; i < count; ++i) {
-        const Zone &zone = *static_cast<Zone *const *>(zones->elts)[i];
-        out.append(kForgottenFamily).append("{zone=\"").append(to_view(zone.name)).append("\"} ");
-        out.append(std::to_string(zone.memory->sum(Tally::kForgotten))).append("\n");
+    for (const auto &[tally, name, help] : kFamilies) {
+        append_family(out, name, help);
+        for (size_t i = 0; i < count; ++i) {
+            const Zone &zone = *static_cast<Zone *const *>(zones->elts)[i];
+            out.append(name).append("{zone=\"").append(to_view(zone.name)).append("\"} ");
+            out.append(std::to_string(zone.memory->sum(tally))).append("\n");
+        }
     }
 }
 

@@ -80,8 +80,12 @@ char *check(ngx_conf_t *cf, const LocConf &conf, const Use &use) {
     if (is_location && zone.stage == Stage::kConnection && !steps::needs_token(conf)) {
         return refuse_location(cf, "\"nexus_limit\" counts by connection, and none is used here");
     }
+    if (zone.is_global && use.undelayed != 0) {
+        return refuse_location(
+            cf, "\"nexus_limit\" cannot delay by a global zone: what it counts has been asked for ahead");
+    }
     const bool is_fixed = zone.rate_value == nullptr && zone.burst_value == nullptr;
-    if (use.delays && is_fixed &&
+    if (use.delays && !zone.is_global && is_fixed &&
         zone.limit.burst_tolerance - use.undelayed * zone.limit.emission_interval > limits::kMaxDelay) {
         return refuse_location(cf,
                                "\"nexus_limit\" would hold requests for more than a minute: say \"nodelay\", "

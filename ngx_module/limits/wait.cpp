@@ -1,4 +1,4 @@
-// Holding a request back, as limit_req does it: a timer on the connection's write event.
+// Holding a request back. Delays as limit_req has them: a timer on the connection's write event.
 #include "ngx_module/limits/ask.h"
 
 namespace nexus::edge::limits {
@@ -24,7 +24,7 @@ void on_write(ngx_http_request_t *r) noexcept {
 
 }  // namespace
 
-ngx_int_t wait(Asked &asked, ngx_msec_t ms) noexcept {
+ngx_int_t watch_client(Asked &asked) noexcept {
     ngx_http_request_t *r = asked.request;
     ngx_connection_t *c = r->connection;
     if (c->read->ready) {
@@ -33,10 +33,18 @@ ngx_int_t wait(Asked &asked, ngx_msec_t ms) noexcept {
         return NGX_ERROR;
     }
     asked.is_waiting = true;
-    r->read_event_handler = ngx_http_test_reading;  // notice a client that leaves
+    r->read_event_handler = ngx_http_test_reading;
+    return NGX_AGAIN;
+}
+
+ngx_int_t delay(Asked &asked, ngx_msec_t ms) noexcept {
+    if (watch_client(asked) != NGX_AGAIN) {
+        return NGX_ERROR;
+    }
+    ngx_http_request_t *r = asked.request;
     r->write_event_handler = on_write;
-    c->write->delayed = 1;
-    ngx_add_timer(c->write, ms);
+    r->connection->write->delayed = 1;
+    ngx_add_timer(r->connection->write, ms);
     return NGX_AGAIN;
 }
 

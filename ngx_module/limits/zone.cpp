@@ -20,6 +20,9 @@ using limits::Zone;
 
 constexpr size_t kUsualBytes = size_t{1024} * 1024;
 constexpr size_t kMaxNameSize = 64;
+constexpr ratelimit::Micros kUsualLease = ratelimit::kSecond / 10;
+constexpr ngx_msec_t kMaxLeaseMs = 10'000;
+constexpr int64_t kMaxEdges = 10'000;
 constexpr ratelimit::Micros kMaxCapacity = ratelimit::kMaxEmissionInterval;
 
 const ngx_str_t *arguments(const ngx_conf_t *cf) {
@@ -75,11 +78,59 @@ private:
                        ? std::nullopt
                        : std::optional<std::string>{"after is \"caller\" or \"connection\""};
         }
+        if (std::optional<std::string> why; read_global(argument, why)) {
+            return why;
+        }
         return "invalid or repeated parameter \"" + std::string{to_view(argument)} + "\"";
+    }
+
+    /// Those of global limits. returns false: it is none of them
+    bool read_global(const ngx_str_t &argument, std::optional<std::string> &why) {
+        if (const auto scope = parameter(argument, "scope"); scope && !has_scope_) {
+            has_scope_ = true;
+            zone_.is_global = *scope == "global";
+            if (!zone_.is_global && *scope != "local") {
+                why = "scope is \"local\" or \"global\"";
+            }
+            return true;
+        }
+        if (const auto lease = parameter(argument, "lease"); lease && !has_lease_) {
+            has_lease_ = true;
+            const auto ms = parse_msec(*lease, 0, kMaxLeaseMs);
+            zone_.lease = static_cast<ratelimit::Micros>(ms.value_or(0)) * 1000;
+            if (!ms) {
+                why = "lease is a time of at most 10s, such as 100ms; 0: each request asks";
+            }
+            return true;
+        }
+        if (const auto on_error = parameter(argument, "on_error"); on_error && !has_on_error_) {
+            has_on_error_ = true;
+            zone_.on_error = *on_error == "allow"  ? limits::OnError::kAllow
+                             : *on_error == "deny" ? limits::OnError::kDeny
+                                                   : limits::OnError::kLocal;
+            if (zone_.on_error == limits::OnError::kLocal && *on_error != "local") {
+                why = "on_error is \"local\", \"allow\" or \"deny\"";
+            }
+            return true;
+        }
+        if (const auto edges = parameter(argument, "edges"); edges && !has_edges_) {
+            has_edges_ = true;
+            const auto count = ratelimit::parse_count(*edges, 1, kMaxEdges);
+            zone_.edges = count.value_or(1);
+            if (!count) {
+                why = "edges is a number from 1 to 10000";
+            }
+            return true;
+        }
+        return false;
     }
 
     std::optional<std::string> read_key(std::string_view text) {
         zone_.salt = crypto::siphash({}, text);
+        zone_.key_text = copy_to_pool(cf_->pool, text);
+        if (zone_.key_text.data == nullptr) {
+            return "";
+        }
         if (const auto kind = limits::parse_key_kind(text)) {
             zone_.key.kind = *kind;
             need(limits::stage_of(*kind));
@@ -137,6 +188,12 @@ private:
 
     std::optional<std::string> settle() {
         need(after_);
+        if (!zone_.is_global && (has_lease_ || has_on_error_ || has_edges_)) {
+            return "lease, on_error and edges are for scope=global";
+        }
+        if (!has_lease_) {
+            zone_.lease = kUsualLease;
+        }
         if (zone_.rate_value != nullptr) {
             return std::nullopt;
         }
@@ -151,6 +208,10 @@ private:
     bool has_key_ = false;
     bool has_rate_ = false;
     bool has_burst_ = false;
+    bool has_scope_ = false;
+    bool has_lease_ = false;
+    bool has_on_error_ = false;
+    bool has_edges_ = false;
     size_t bytes_ = kUsualBytes;
     Stage after_ = Stage::kEarly;
 };
@@ -176,7 +237,9 @@ char *on_nexus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *) noexcept {
             if (const auto why = parameters.read()) {
                 return why->empty() ? static_cast<char *>(NGX_CONF_ERROR) : refuse(cf, cmd, *why);
             }
-            zone->memory = Memory::add(cf, "nexus_limit:" + std::string{name}, parameters.bytes());
+            const std::string_view prefix = zone->is_global ? "nexus_global_limit:" : "nexus_limit:";
+            zone->memory =
+                Memory::add(cf, std::string{prefix}.append(name), parameters.bytes(), zone->is_global);
             return zone->memory != nullptr ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
         });
 }
@@ -208,6 +271,7 @@ Zone *zone_named(ngx_conf_t *cf, std::string_view name) noexcept {
     }
     *place = ::new (zone) Zone{};
     zone->name = copy;
+    zone->edges = 1;
     zone->used_in = cf->conf_file->file.name;
     zone->used_at = cf->conf_file->line;
     return zone;
@@ -217,6 +281,12 @@ ngx_int_t check_zones(ngx_conf_t *cf) noexcept {
     const ngx_array_t *zones = main_conf(cf)->limit_zones;
     for (ngx_uint_t i = 0; zones != nullptr && i < zones->nelts; ++i) {
         const Zone &zone = *static_cast<Zone *const *>(zones->elts)[i];
+        if (zone.is_global && main_conf(cf)->redis == nullptr) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"nexus_limit_zone %V\" is global, which needs \"nexus_redis\", in %V:%ui",
+                          &zone.name, &zone.used_in, zone.used_at);
+            return NGX_ERROR;
+        }
         if (zone.memory == nullptr) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"nexus_limit\": there is no \"nexus_limit_zone %V\" in %V:%ui", &zone.name,

@@ -71,11 +71,11 @@ LeaseSlot::Take LeaseSlot::take(uint64_t tag, int64_t cost, Micros now) noexcept
             return {};
         }
         if (state.units < cost) {
-            return state.is_over ? Take{Outcome::kOver, state.units, state.until} : Take{};
+            return state.is_over ? Take{Outcome::kOver, state.units, state.until, true} : Take{};
         }
         state.units -= cost;
         if (state_.compare_exchange_weak(word, state.pack(tag), memory_order_relaxed)) {
-            return {Outcome::kTaken, state.units, 0};
+            return {Outcome::kTaken, state.units, 0, state.is_over};
         }
     }
 }
@@ -91,6 +91,18 @@ void LeaseSlot::put(uint64_t tag, int64_t units, Micros until, bool is_over, Mic
     do {
         const State state = State::unpack(word, tag);
         next = {units + (state.until > now ? state.units : 0), until, is_over};
+    } while (!state_.compare_exchange_weak(word, next.pack(tag), memory_order_relaxed));
+}
+
+void LeaseSlot::give_back(uint64_t tag, int64_t units, Micros now) noexcept {
+    uint64_t word = state_.load(memory_order_relaxed);
+    State next;
+    do {
+        next = State::unpack(word, tag);
+        if (next.until <= now) {
+            return;
+        }
+        next.units += units;
     } while (!state_.compare_exchange_weak(word, next.pack(tag), memory_order_relaxed));
 }
 

@@ -34,8 +34,9 @@ public:
     enum class Outcome : uint8_t { kTaken, kOver, kUnknown };
     struct Take {
         Outcome outcome = Outcome::kUnknown;
-        int64_t units = 0;  // that are left
-        Micros until = 0;   // kOver: nobody need ask before
+        int64_t units = 0;     // that are left
+        Micros until = 0;      // kOver: nobody need ask before
+        bool is_over = false;  // kTaken: there are no more until their time is over
     };
 
     uint64_t tag() const noexcept { return tag_.load(std::memory_order_relaxed); }
@@ -46,6 +47,8 @@ public:
 
     /// Adds units. is_over: there are no more; nobody need ask until then, which ends these units, too
     void put(uint64_t tag, int64_t units, Micros until, bool is_over, Micros now) noexcept;
+    /// Adds units that were taken from here, unless what they were taken from has ended.
+    void give_back(uint64_t tag, int64_t units, Micros now) noexcept;
     /// Takes out what is left of units whose time is over.
     int64_t withdraw(uint64_t tag, Micros now) noexcept;
 

@@ -73,6 +73,12 @@ const refused = {
   'a burst of years': ['', /would take more than a year/, 'nexus_limit_zone z key=address rate=1r/d burst=1000;'],
   'a zone that is too small': ['', /size is at least 32k/, 'nexus_limit_zone z key=address rate=1r/s size=8k;'],
   'a stage that is none': ['', /after is "caller" or "connection"/, 'nexus_limit_zone z key=address rate=1r/s after=all;'],
+  'a scope that is none': ['', /scope is "local" or "global"/, 'nexus_limit_zone z key=address rate=1r/s scope=all;'],
+  'a lease that is too long': ['', /lease is a time of at most 10s/, 'nexus_limit_zone z key=address rate=1r/s scope=global lease=1m;'],
+  'something else on errors': ['', /on_error is "local", "allow" or "deny"/, 'nexus_limit_zone z key=address rate=1r/s scope=global on_error=open;'],
+  'no edges': ['', /edges is a number from 1 to 10000/, 'nexus_limit_zone z key=address rate=1r/s scope=global edges=0;'],
+  'a lease of a local limit': ['', /lease, on_error and edges are for scope=global/, 'nexus_limit_zone z key=address rate=1r/s lease=100ms;'],
+  'delays by a global limit': ['location / { nexus_limit zone=g delay=5; }', /cannot delay by a global zone/, 'nexus_limit_zone g key=address rate=1r/s burst=9 scope=global;'],
   'a zone declared twice': ['', /the zone "z" is declared twice/, 'nexus_limit_zone z key=address rate=1r/s; nexus_limit_zone z key=all rate=1r/s;'],
   'a zone with something else': ['', /invalid or repeated parameter "rate=2r\/s"/, 'nexus_limit_zone z key=address rate=1r/s rate=2r/s;'],
   'failed attempts with something else': ['nexus_auth_failures on;', /takes "off", or rate=/],
@@ -139,14 +145,30 @@ test('accepted: what the manual shows', async (t) => {
         location /g { nexus_auth jwt; nexus_auth_failures off; location /g/h { nexus_auth api_key jwt; nexus_auth_failures rate=5r/s burst=20; } }
         location /f { nexus_api pass; ${proxy} }
         nexus_limit zone=later nodelay; nexus_limit zone=plans dry_run;
-        location /l1 { nexus_auth api_key; nexus_limit zone=callers cost=$arg_n delay=5; nexus_limit_headers ietf; location /l1/in { nexus_limit off; nexus_limit_headers x; } }
+        location /l1 { nexus_auth api_key; nexus_limit zone=callers cost=$arg_n delay=5; nexus_limit zone=everywhere; nexus_limit_headers ietf; location /l1/in { nexus_limit off; nexus_limit_headers x; } }
         location /l2 { nexus_api token; nexus_connection $arg_id; nexus_limit zone=connections nodelay; if ($arg_x) { set $y 1; } }`, `
         nexus_limit_zone callers key=caller rate=10r/s burst=50 size=256k;
         nexus_limit_zone connections key=$nexus_provider$uri rate=1000r/d burst=9;
+        nexus_limit_zone everywhere key=caller rate=100r/s burst=100 scope=global lease=0 on_error=deny edges=4;
         nexus_limit_zone plans key=$http_x_plan rate=$arg_rate burst=$arg_burst after=caller;
         # below: used before it is declared
         nexus_limit_zone later key=address rate=10r/m burst=9;`);
   assert.equal(ok, true, message);
+});
+
+test('a global limit without Redis', async (t) => {
+  const { ok, message } = await testConfig(t, {
+    config: ({ port, globals, http }) => `
+${globals}
+events {}
+http {
+    ${http}
+    nexus_limit_zone z key=address rate=1r/s scope=global;
+    server { listen 127.0.0.1:${port}; nexus_limit zone=z; }
+}`,
+  });
+  assert.equal(ok, false);
+  assert.match(message, /"nexus_limit_zone z" is global, which needs "nexus_redis", in .*nginx\.conf:\d+/);
 });
 
 test('debug_connection would undo the mask: said at the start', async (t) => {

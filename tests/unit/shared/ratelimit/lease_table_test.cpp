@@ -66,6 +66,15 @@ TEST_F(Leases, OnlyWhatHasEndedIsWithdrawn) {
     EXPECT_EQ(slot.withdraw(kTag, kLater), 0);
 }
 
+TEST_F(Leases, WhatIsGivenBackIsThereAgain) {
+    slot.put(kTag, 2, kLater, true, kNow);
+    slot.take(kTag, 2, kNow);
+    slot.give_back(kTag, 2, kNow);
+    EXPECT_EQ(slot.take(kTag, 2, kNow).outcome, Outcome::kTaken);
+    slot.give_back(kTag, 2, kLater);
+    EXPECT_EQ(slot.units(kTag, kLater), 0) << "too late";
+}
+
 TEST_F(Leases, OneAsksForAll) {
     EXPECT_TRUE(slot.begin_to_ask(kNow, kLater));
     EXPECT_FALSE(slot.begin_to_ask(kNow, kLater));
