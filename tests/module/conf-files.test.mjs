@@ -53,6 +53,23 @@ const notFound = (incoming, response) => {
   response.end('{"error":"connection_not_found"}');
 };
 
+test('gateway: refreshes of one connection are limited', async (t) => {
+  const { site, key, id } = await startAll(t, (incoming, response) => {
+    response.writeHead(400, { 'content-type': 'application/json' });
+    response.end('{"error":"no_refresh_token"}');
+  });
+  const refresh = () => request(`${site.gateway}/v1/refresh/${id}`, { method: 'POST', headers: { 'x-api-key': key } });
+  const answers = [];
+  for (let i = 0; i < 70; i++) {
+    answers.push(await refresh());
+  }
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.ok(refused.length >= 1 && refused.length < 10, `${refused.length}`);   // one more a second
+  errorBody(assert, refused[0], 429, 'rate_limited');
+  assert.match(refused[0].headers['retry-after'], /^[12]$/);
+  assert.equal((await request(`${site.gateway}/v1/token/${id}`, { headers: { 'x-api-key': key } })).status, 200);
+});
+
 test('sidecar: to the record\'s own API, with its credential', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   const answer = await request(`${site.sidecar}/user/repos?per_page=1`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } });

@@ -1,13 +1,16 @@
 // nexus_limit in a real nginx: what is counted and when, what callers are told, what a refusal costs, and what survives.
 // The arithmetic is tests/unit/shared/ratelimit's business.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
+import path from 'node:path';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { newKeys } from '../support/keys.mjs';
 import { request } from '../support/http.mjs';
-import { startNginx } from '../support/nginx.mjs';
+import { startNginx, testConfig } from '../support/nginx.mjs';
+import { repository } from '../support/paths.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
@@ -422,4 +425,18 @@ http {
   assert.deepEqual(await statuses(3, attempt), [401, 401, 429]);
   await nginx.upgrade();
   assert.equal((await attempt()).status, 429);
+});
+
+test('the configurations of docs/rate-limits.md load', async (t) => {
+  const manual = fs.readFileSync(path.join(repository, 'docs/rate-limits.md'), 'utf8');
+  const shown = [...manual.matchAll(/^```nginx\nhttp \{\n(.*?)^\}\n```$/gms)].map(([, text]) => text);
+  assert.equal(shown.length, 5);
+  for (const text of shown) {
+    const { ok, message } = await testConfig(t, {
+      files: { 'cache.key': newKeys().CACHE_KEY },
+      config: ({ dir, globals, http: common }) => `${globals}\nevents {}\nhttp {\n${common}\n${
+        text.replaceAll('/var/log/nginx/', `${dir}/`).replaceAll('/etc/nexus/', `${dir}/`)}}`,
+    });
+    assert.ok(ok, `${text}\n${message}`);
+  }
 });
