@@ -45,6 +45,7 @@ async function startAll(t, nexusdHandler, env = {}) {
     connection_id: id, credentials: { access_token: 'canary-token-1' }, allowed_hosts: [], api_base_url: `${api.url}/base/`,
   });
   await redis.set(name, sealed, options);
+  await waitFor('a connection to Redis', async () => /^nexus_redis_connects_total [1-9]/m.test((await request(`${site.gateway}/metrics`)).text));
   return { keys, site, nexusd, provider, key, id, server };
 }
 
