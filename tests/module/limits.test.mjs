@@ -345,6 +345,7 @@ http {
     },
   });
   const send = (who) => request(`${nginx.url}/?who=${who}`);
+  await request(`${nginx.url}/metrics`);   // the master listens before it has workers, which a reload waits for
   return { nginx, send, calls: (who, count) => statuses(count, () => send(who)), reload: (changes) => nginx.reload({ config: current(changes) }) };
 }
 
