@@ -7,14 +7,15 @@ import { patient } from '../support/edge.mjs';
 import { request } from '../support/http.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { startNginx } from '../support/nginx.mjs';
+import { startCluster } from '../support/redis-cluster.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { errorBody } from './edge-fixture.mjs';
 
 /** `count` edges of one Redis, each with `zones` in its http block and `locations`. */
-async function startEdges(t, { count = 2, workers = 1, zones, locations = 'location / { nexus_limit zone=z; empty_gif; }', redisArgs = patient }) {
+async function startEdges(t, { count = 2, workers = 1, zones, locations = 'location / { nexus_limit zone=z; empty_gif; }', redisArgs = patient, cluster }) {
   const keys = newKeys();
-  const redis = await startRedis(t);
+  const redis = cluster ?? await startRedis(t);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
   t.after(() => agent.destroy());
   const edges = await Promise.all(Array.from({ length: count }, async () => {
@@ -28,7 +29,7 @@ events { worker_connections 512; }
 http {
     ${common}
     nexus_cache zone=nexus:1m;
-    nexus_redis unix:${redis.socket} ${redisArgs};
+    nexus_redis ${cluster?.url ?? `unix:${redis.socket}`} ${redisArgs};
     nexus_cache_key file:${dir}/cache.key;
     ${zones}
     server {
@@ -116,6 +117,17 @@ test('what is not spent goes back', async (t) => {
   await send([edge], 60, { atOnce: 4 });
   const calls = await edge.calls();
   await waitFor('units to go back', async () => await edge.calls() > calls);
+});
+
+test('a cluster: each key on its own node', async (t) => {
+  const { edges } = await startEdges(t, {
+    cluster: await startCluster(t),
+    zones: 'nexus_limit_zone z key=$arg_who rate=1r/h burst=2 scope=global lease=0;',
+  });
+  for (let i = 0; i < 20; i++) {
+    assert.deepEqual(await send(edges, 4, { path: `/?who=${i}`, atOnce: 2 }), { 200: 3, 429: 1 }, `key ${i}`);
+  }
+  assert.equal(await sum(edges, (edge) => edge.metric('nexus_limit_without_redis_total{zone="z"}')), 0);
 });
 
 test('workers of one nginx share its leases', async (t) => {
