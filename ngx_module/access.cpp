@@ -12,6 +12,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/provider_pause.h"
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/trace.h"
 
@@ -40,6 +41,11 @@ void on_lookup_done(Lookup *lookup) noexcept {
 ngx_int_t hand_on(Access &access) {
     ngx_int_t rc = NGX_OK;
     if (is_injecting(*access.conf)) {
+        if (const int seconds = provider_pause::seconds_to_wait(access); seconds > 0) {
+            return steps::refuse(access, {.errc = Errc::kRateLimited,
+                                          .message = "the provider wants to be left alone for a while",
+                                          .retry_after_s = seconds});
+        }
         rc = prepare_injection(access);
     } else if (api_mode(*access.conf) == ApiMode::kPass) {
         rc = prepare_pass(access);
@@ -261,7 +267,8 @@ ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
     if (mcf->request_id_index == NGX_ERROR) {
         return NGX_ERROR;
     }
-    return metrics::add_zone(cf) == NGX_CONF_OK && auth_failures::add_zone(cf) == NGX_OK
+    return metrics::add_zone(cf) == NGX_CONF_OK && auth_failures::add_zone(cf) == NGX_OK &&
+                   provider_pause::add_zone(cf) == NGX_OK
                ? guard_error_logs(cf)
                : NGX_ERROR;
 }

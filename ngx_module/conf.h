@@ -39,6 +39,7 @@ struct MainConf {
     ngx_array_t *limit_zones;         // of limits::Zone *; nullptr = none
     ngx_flag_t limit_headers_used;    // nexus_limit_headers is on somewhere
     limits::Memory *failed_attempts;  // auth_failures.cpp's
+    limits::Memory *provider_pauses;  // provider_pause.cpp's
 
     ngx_int_t request_id_index;  // of $request_id
     ngx_array_t *error_logs;     // error_log.cpp's own, while the configuration is read
@@ -61,6 +62,7 @@ struct LocConf {
     ngx_msec_t body_time;                   // nexus_body_time, ms; 0 = off
     const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
     const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
+    ngx_flag_t provider_pause;              // nexus_provider_pause
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
     LimitsConf limits;                      // nexus_limit, nexus_limit_headers

@@ -111,6 +111,14 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
+    // nexus_provider_pause on | off;   default: off;   http, server, location
+    { ngx_string("nexus_provider_pause"),
+      kEverywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, provider_pause),
+      nullptr },
+
     // nexus_sigv4 [payload=buffer|unsigned] [region=NAME] [service=NAME];   default: payload=buffer;   http, server, location
     { ngx_string("nexus_sigv4"),
       kEverywhere|NGX_CONF_TAKE123,

@@ -255,6 +255,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.trace = NGX_CONF_UNSET_UINT;
     conf.auth_failures = static_cast<AuthFailuresConf *>(NGX_CONF_UNSET_PTR);
     conf.replay = static_cast<const ReplayConf *>(NGX_CONF_UNSET_PTR);
+    conf.provider_pause = NGX_CONF_UNSET;
     conf.sigv4 = static_cast<Sigv4Conf *>(NGX_CONF_UNSET_PTR);
 }
 
@@ -280,6 +281,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_msec_value(conf.body_time, prev.body_time, 0);
     ngx_conf_merge_uint_value(conf.trace, prev.trace, static_cast<ngx_uint_t>(TraceMode::kPass));
     ngx_conf_merge_ptr_value(conf.auth_failures, prev.auth_failures, default_auth_failures());
+    ngx_conf_merge_value(conf.provider_pause, prev.provider_pause, 0);
     ngx_conf_merge_ptr_value(conf.replay, prev.replay, nullptr);
     ngx_conf_merge_ptr_value(conf.sigv4, prev.sigv4, &default_sigv4());
 

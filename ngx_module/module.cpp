@@ -13,6 +13,7 @@
 #include "ngx_module/lookup.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/ngx/kept_zone.h"
+#include "ngx_module/provider_pause.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/variables.h"
@@ -31,6 +32,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
         return NGX_ERROR;
     }
     init_body_hash();
+    provider_pause::init();
     init_replay();
     find_redis_resolver(cf);
     return init_request_phases(cf);
