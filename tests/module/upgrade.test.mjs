@@ -8,6 +8,8 @@ import { accessTokenOf, connectionsTo, haveWaited, hold, sourceOf, startEdge } f
 import { get } from '../support/http.mjs';
 import { waitFor } from '../support/wait.mjs';
 
+const ZONES = 4;   // the cache, the counters, failed attempts, providers' pauses
+
 /** Descriptors of zones that a process holds. */
 function zonesOf(pid) {
   return fs.readdirSync(`/proc/${pid}/fd`)
@@ -99,7 +101,7 @@ test('upgrades and reloads one after the other, under load, with a request that 
   await Promise.all(clients);
   assert.deepEqual(errors, []);
   assert.equal(edge.controlPlane.calls.length, 1);
-  assert.equal(zonesOf(edge.nginx.pid), 3, 'for the cache, the counters and failed attempts');
+  assert.equal(zonesOf(edge.nginx.pid), ZONES);
 });
 
 test('an upgrade that is given up leaves the old nginx as it was', async (t) => {
@@ -139,6 +141,6 @@ test('reloads that change zones keep no descriptor of those that are gone', asyn
   for (const zone of ['nexus:2m', 'other:2m', 'nexus:1m']) {
     await edge.nginx.reload({ config: before.replace('zone=nexus:1m', `zone=${zone}`) });
   }
-  assert.equal(zonesOf(edge.nginx.pid), 3);
+  assert.equal(zonesOf(edge.nginx.pid), ZONES);
   assert.equal((await get(`${edge.url}/up`)).status, 204);
 });
