@@ -37,6 +37,15 @@ http {
 
 const proxy = 'proxy_pass http://127.0.0.1:1;';
 const refused = {
+  'an odd payload': ['nexus_sigv4 payload=guess;', /takes payload=buffer or payload=unsigned/],
+  'an odd region': ['nexus_sigv4 region=EU;', /names of a-z, 0-9 and -/],
+  'a payload that only S3 leaves unsigned': ['nexus_sigv4 payload=unsigned service=dynamodb;', /service=s3 only/],
+  'signing with something else': ['nexus_sigv4 what=ever;', /takes payload=, region= and service=/],
+  'signing twice': ['nexus_sigv4 region=a; nexus_sigv4 region=b;', /is duplicate/],
+  'a retry that is neither on nor off': ['nexus_retry_unauthorized maybe;', /takes off, or on/],
+  'a retry of an odd size': ['nexus_retry_unauthorized on max_body=-1;', /takes max_body=SIZE/],
+  'a size without a retry': ['nexus_retry_unauthorized off max_body=1m;', /takes off, or on/],
+  'a retry on and off': ['nexus_retry_unauthorized on; nexus_retry_unauthorized off;', /is duplicate/],
   'satisfy any with authentication': ['location / { satisfy any; nexus_auth api_key; }', /"nexus_auth" cannot stand under "satisfy any"/],
   'satisfy any with a default': [`location / { satisfy any; nexus_inject auto; nexus_connection x; ${proxy} }`, /satisfy any/],
   'satisfy any inherited': [`satisfy any; location / { nexus_api token; nexus_connection x; }`, /satisfy any/],

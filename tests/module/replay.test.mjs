@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { testConfig } from '../support/nginx.mjs';
 import { sealToken } from '../support/records.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
@@ -211,18 +210,4 @@ test('clients that leave meanwhile, and reloads, leave nothing behind', async (t
   await edge.nginx.reload();
   assert.ok((await Promise.all(leaving)).every((answer) => answer === 'left' || answer.status === 200));
   assert.equal((await edge.get('/', { headers })).text, 'good GET 0');
-});
-
-test('nginx -t refuses what it cannot be', async (t) => {
-  for (const [line, why] of [
-    ['nexus_retry_unauthorized maybe;', /takes off, or on/], ['nexus_retry_unauthorized on max_body=-1;', /takes max_body=SIZE/],
-    ['nexus_retry_unauthorized off max_body=1m;', /takes off, or on/], ['nexus_retry_unauthorized on; nexus_retry_unauthorized off;', /is duplicate/],
-  ]) {
-    const { ok, message } = await testConfig(t, {
-      config: ({ port, globals, http }) => `${globals}\nevents {}\nhttp { ${http} server { listen 127.0.0.1:${port}; ${line} } }`,
-    });
-    assert.ok(!ok, line);
-    assert.match(message, why);
-    assert.match(message, /nginx\.conf:\d+/);
-  }
 });

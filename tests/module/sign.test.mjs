@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import http2 from 'node:http2';
 import { test } from 'node:test';
-import { testConfig } from '../support/nginx.mjs';
 import { refusalOf } from '../support/sigv4-verifier.mjs';
 import { startEdge } from './edge-fixture.mjs';
 
@@ -182,22 +181,5 @@ test('no secret is logged, and what was put on is counted', async (t) => {
   for (const canary of [secret, 'canary-session', 'canary-hmac', 'canary-cookie', edge.upstream.header('cookie')]) {
     assert.ok(!log.includes(canary), `${canary} is in the log`);
     assert.ok(!log.includes(Buffer.from(canary).toString('hex')), `${canary} is in the log, in hexadecimal`);
-  }
-});
-
-test('nginx -t refuses what nexus_sigv4 cannot do', async (t) => {
-  for (const [line, why] of [
-    ['nexus_sigv4 payload=guess;', /takes payload=buffer or payload=unsigned/],
-    ['nexus_sigv4 region=EU;', /names of a-z, 0-9 and -/],
-    ['nexus_sigv4 payload=unsigned service=dynamodb;', /service=s3 only/],
-    ['nexus_sigv4 what=ever;', /takes payload=, region= and service=/],
-    ['nexus_sigv4 region=a; nexus_sigv4 region=b;', /is duplicate/],
-  ]) {
-    const { ok, message } = await testConfig(t, {
-      config: ({ port, globals, http }) => `${globals}\nevents {}\nhttp { ${http} server { listen 127.0.0.1:${port}; ${line} } }`,
-    });
-    assert.ok(!ok, line);
-    assert.match(message, why);
-    assert.match(message, /nginx\.conf:\d+/);
   }
 });
