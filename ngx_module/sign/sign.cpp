@@ -77,14 +77,31 @@ ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const char *why) {
 
 /// "" if it cannot be had.
 std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
-    if (const std::optional<crypto::Sha256> hash = take_body_hash(r, body.size());
-        hash && body.text.empty()) {
+    const uint64_t size = body.size();
+    if (size == 0) {
+        return crypto::sha256_hex({});
+    }
+    if (const std::optional<crypto::Sha256> hash = take_body_hash(r, size); hash && body.text.empty()) {
         return encoding::hex_encode(crypto::as_view(*hash));
     }
     crypto::RunningSha256 hash;  // none came, or something else is sent than came
     return read_body(body, [&](std::string_view bytes) { hash.update(bytes); })
                ? encoding::hex_encode(crypto::as_view(hash.finish()))
                : std::string{};
+}
+
+/// What the strategy wants to know of the body.
+enum class Payload : uint8_t {
+    kRead,      // the bytes: hmac_payload
+    kHashed,    // aws_sigv4
+    kUnsigned,  // aws_sigv4, and nothing of it
+};
+
+Payload payload_of(const Access &access) {
+    if (access.token->strategy() != "aws_sigv4") {
+        return Payload::kRead;
+    }
+    return access.conf->sigv4->payload == PayloadMode::kUnsigned ? Payload::kUnsigned : Payload::kHashed;
 }
 
 bool is_for_s3(const Access &access) {
@@ -112,18 +129,17 @@ ngx_int_t put_on(ngx_http_request_t *r, const strategy::Signature &signature) {
 }  // namespace
 
 ngx_int_t prepare_signing(const Access &access) {
-    const bool wants_hash =
-        access.token->strategy() == "aws_sigv4" && access.conf->sigv4->payload == PayloadMode::kBuffer;
-    return wants_hash ? hash_body(access.request) : NGX_OK;
+    const ngx_http_headers_in_t &headers = access.request->headers_in;
+    const bool has_body = headers.content_length_n > 0 || headers.chunked;
+    return has_body && payload_of(access) == Payload::kHashed ? hash_body(access.request) : NGX_OK;
 }
 
 ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
-    const bool is_unsigned =
-        access.token->strategy() == "aws_sigv4" && access.conf->sigv4->payload == PayloadMode::kUnsigned;
-    if (is_unsigned && (!r->upstream->ssl || !is_for_s3(access))) {
+    const Payload payload = payload_of(access);
+    if (payload == Payload::kUnsigned && (!r->upstream->ssl || !is_for_s3(access))) {
         return refuse(r, access, "a payload can be left unsigned for S3 over TLS only");
     }
-    if (!is_unsigned && r->request_body_no_buffering) {
+    if (payload != Payload::kUnsigned && r->request_body_no_buffering) {
         return refuse(r, access, "a body that is signed must be there first (proxy_request_buffering on)");
     }
 
@@ -132,9 +148,10 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
     request.head = request_head(r);
     request.body = [&](const Take &take) { return read_body(body, take); };
     request.now = now_ms();
-    const std::string hash = access.token->strategy() != "aws_sigv4" ? std::string{}
-                             : is_unsigned                           ? std::string{sigv4::kUnsignedPayload}
-                                                                     : payload_hash(r, body);
+    std::string hash;
+    if (payload != Payload::kRead) {
+        hash = payload == Payload::kUnsigned ? std::string{sigv4::kUnsignedPayload} : payload_hash(r, body);
+    }
     request.payload_hash = hash;
     const Result<strategy::Signature> signature = strategy::sign_request(
         *access.token, request, {to_view(access.conf->sigv4->region), to_view(access.conf->sigv4->service)},

@@ -5,28 +5,22 @@
 #include <utility>
 #include <vector>
 
+#include "shared/encoding/hex.h"
 #include "shared/encoding/percent.h"
 
 namespace nexus::sigv4 {
 
 namespace {
 
-int digit_value(char c) noexcept {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// encoding::percent_decode refuses what is malformed; here it is signed as it stands.
 std::string decode_leniently(std::string_view text, bool plus_is_space) {
     std::string out;
     out.reserve(text.size());
     for (size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && digit_value(text[i + 1]) >= 0 &&
-            digit_value(text[i + 2]) >= 0) {
-            out += static_cast<char>(digit_value(text[i + 1]) * 16 + digit_value(text[i + 2]));
+        if (text[i] == '%' && i + 2 < text.size() && encoding::hex_digit_value(text[i + 1]) >= 0 &&
+            encoding::hex_digit_value(text[i + 2]) >= 0) {
+            out += static_cast<char>(encoding::hex_digit_value(text[i + 1]) * 16 +
+                                     encoding::hex_digit_value(text[i + 2]));
             i += 2;
         } else {
             out += text[i] == '+' && plus_is_space ? ' ' : text[i];
@@ -72,13 +66,6 @@ std::string normalised(std::string_view path) {
     if (out.empty() || path.ends_with('/')) {
         out += '/';
     }
-    return out;
-}
-
-std::string lower_case(std::string_view name) {
-    std::string out{name};
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
     return out;
 }
 
@@ -140,7 +127,7 @@ CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines) {
     std::vector<std::pair<std::string, const http1::HeaderLine *>> sorted;
     sorted.reserve(lines.size());
     for (const http1::HeaderLine &line : lines) {
-        sorted.emplace_back(lower_case(line.name), &line);
+        sorted.emplace_back(encoding::to_lower_ascii(line.name), &line);
     }
     std::ranges::stable_sort(sorted, {}, [](const auto &entry) { return std::string_view{entry.first}; });
 
