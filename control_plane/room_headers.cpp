@@ -1,0 +1,1 @@
+// Owns the precompiled headers of all rooms (CMakeLists.txt); does nothing.
