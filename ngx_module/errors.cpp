@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "ngx_module/conf.h"
+#include "ngx_module/grpc_answer.h"
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
@@ -168,9 +169,13 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    const std::string_view message = refusal.message.empty() ? usual_message(refusal.errc) : refusal.message;
+    if (is_grpc_call(r)) {
+        return send_grpc_refusal(r, refusal, message, request_id(r));
+    }
     return send_json(r, static_cast<ngx_uint_t>(info.http_status), 512, [&](JsonText &json) {
         json.open_object().name("error").string(info.code).name("code").string(info.code);
-        json.name("message").string(refusal.message.empty() ? usual_message(refusal.errc) : refusal.message);
+        json.name("message").string(message);
         if (refusal.errc == Errc::kAttentionRequired) {
             json.name("reason").string(refusal.reason);
             if (!refusal.reconnect_url.empty()) {

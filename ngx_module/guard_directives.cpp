@@ -18,9 +18,10 @@
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace.h"
 
-// Weak: an nginx that was built without TLS for HTTP has no such module.
+// Weak: an nginx that was built without TLS for HTTP, or without gRPC, has no such module.
 extern "C" {
 extern ngx_module_t ngx_http_ssl_module __attribute__((weak));
+extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
 }
 
 namespace nexus::edge {
@@ -88,6 +89,32 @@ bool listens_on_unix_socket(ngx_conf_t *cf) {
     return false;
 }
 
+/// Does the location have a grpc_pass to a name or an address? One to a variable does not show here.
+bool has_grpc_pass(ngx_conf_t *cf) {
+    if (&ngx_http_grpc_module == nullptr) {
+        return false;
+    }
+    // its configuration begins with what all upstream modules have
+    const auto *conf = static_cast<const ngx_http_upstream_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_grpc_module));
+    return conf != nullptr && conf->upstream != nullptr;
+}
+
+/// Those that set header fields and nothing else; what a connection of `auto` is shows with the request.
+bool can_be_grpc(InjectMode mode) {
+    switch (mode) {
+        case InjectMode::kOff:
+        case InjectMode::kAuto:
+        case InjectMode::kOauth2:
+        case InjectMode::kHeader:
+        case InjectMode::kBasicAuth:
+        case InjectMode::kCookie:
+            return true;
+        default:
+            return false;
+    }
+}
+
 /// What would be unsafe or could never work.
 char *check(ngx_conf_t *cf, const LocConf &conf) {
     const auto api = static_cast<ApiMode>(conf.api);
@@ -116,6 +143,11 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
     }
     if (answering && clcf->handler != on_api_content) {
         return refuse_location(cf, "\"nexus_api\" answers by itself, but another content handler is set");
+    }
+    if (!can_be_grpc(static_cast<InjectMode>(conf.inject)) && has_grpc_pass(cf)) {
+        return refuse_location(cf,
+                               "\"grpc_pass\" cannot take a connection that signs, or whose credential "
+                               "goes into the query (\"nexus_inject\")");
     }
     if (api == ApiMode::kPass && conf.auth == kAuthOff) {
         return refuse_location(

@@ -3,6 +3,8 @@
 #include "ngx_module/inject.h"
 
 #include "ngx_module/egress.h"
+#include "ngx_module/inject_grpc.h"
+#include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/replay/replay.h"
@@ -90,8 +92,8 @@ ngx_int_t check_destination(ngx_http_request_t *r, void *data) noexcept {
 }
 
 /// The Host line decides where a shared front end at the destination hands the request.
-bool is_host_line_allowed(const Access &access, std::string_view head, bool ssl) {
-    const Result<net::HostPort> host = net::parse_host_port(http1::find_header(head, "Host"));
+bool is_host_line_allowed(const Access &access, std::string_view line, bool ssl) {
+    const Result<net::HostPort> host = net::parse_host_port(line);
     if (!host || host->host.empty()) {
         return false;
     }
@@ -163,19 +165,20 @@ ngx_int_t inject(ngx_http_request_t *r, const Access &access) {
                      : refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
 }
 
-ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
-    const auto &access = *static_cast<const Access *>(data);
-    const record::TokenView &token = *access.token;
-
-    if (!is_host_line_allowed(access, request_head(r), r->upstream->ssl)) {
+/// What holds whatever the request is written in.
+///
+/// host_line  where the request says that it goes
+/// write      puts the credential on; returns NGX_OK, or the result of refuse_upstream
+template <typename Write>
+ngx_int_t put_on(ngx_http_request_t *r, const Access &access, std::string_view host_line, Write &&write) {
+    if (!is_host_line_allowed(access, host_line, r->upstream->ssl)) {
         return refuse(r, access, Errc::kHostNotAllowed, "the Host line is not among the allowed hosts");
     }
     if (access.answer->header.is_expired(now_ms())) {  // a long upload
         return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");
     }
 
-    const ngx_int_t rc =
-        strategy::is_signing(token.strategy()) ? sign_upstream(r, access) : inject(r, access);
+    const ngx_int_t rc = write();
     if (rc != NGX_OK) {
         return rc;
     }
@@ -184,8 +187,34 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
     }
 
     count_ok(*access.conf);
-    count_injected(token.strategy());
+    count_injected(access.token->strategy());
     return NGX_OK;
+}
+
+ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
+    const auto &access = *static_cast<const Access *>(data);
+    return put_on(r, access, http1::find_header(request_head(r), "Host"), [&] {
+        return strategy::is_signing(access.token->strategy()) ? sign_upstream(r, access) : inject(r, access);
+    });
+}
+
+ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
+    const auto &access = *static_cast<const Access *>(data);
+    if (!is_strategy_for_grpc(access.token->strategy())) {
+        return refuse(r, access, Errc::kStrategyFailed,
+                      "a connection that signs, or has its credential in the query, is not for grpc_pass");
+    }
+    return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "editing a gRPC request", [&]() -> ngx_int_t {
+        const Result<http2::HeaderFrames> frames = grpc_frames(r);
+        if (!frames) {
+            return refuse(r, access, Errc::kInternal, frames.error().message.c_str());
+        }
+        return put_on(r, access, grpc_authority(*frames), [&] {
+            const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
+            return injection ? write_grpc_credential(r, *frames, *injection)
+                             : refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+        });
+    });
 }
 
 std::string_view wanted_strategy(InjectMode mode) {
@@ -215,7 +244,7 @@ ngx_int_t prepare_injection(Access &access) {
     if (prepare_signing(access) != NGX_OK || prepare_replay(access) != NGX_OK) {
         return NGX_ERROR;
     }
-    const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access);
+    const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access, put_on_grpc_credential);
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "nexus: \"nexus_inject\" in a location that proxies nothing has no effect");

@@ -7,8 +7,10 @@
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/request_ctx.h"
 
+// Weak: an nginx may be built without gRPC.
 extern "C" {
 extern ngx_module_t ngx_http_proxy_module;
+extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
 }
 
 namespace nexus::edge {
@@ -31,12 +33,23 @@ ngx_int_t refuse_with_log(ngx_http_request_t *r, const char *why) {
     return refuse_upstream(r, Errc::kInternal);
 }
 
+/// nullptr: what that upstream module serialises cannot be edited.
+UpstreamHandler patch_for(const ngx_http_upstream_t &u, const UpstreamWrap &wrap) noexcept {
+    if (u.output.tag == static_cast<ngx_buf_tag_t>(&ngx_http_proxy_module)) {
+        return wrap.patch;
+    }
+    return is_grpc(u) ? wrap.patch_grpc : nullptr;
+}
+
 // Serialising right before the upstream starts, and not from within, leaves room for a proper answer to a
 // refusal.
 ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
     ngx_http_upstream_t *u = r->upstream;
-    if (u->output.tag != static_cast<ngx_buf_tag_t>(&ngx_http_proxy_module)) {
-        return refuse_with_log(r, "only proxy_pass can be given a credential");
+    const UpstreamHandler patch = patch_for(*u, wrap);
+    if (patch == nullptr) {
+        return refuse_with_log(r, wrap.patch_grpc != nullptr
+                                      ? "only proxy_pass and grpc_pass can be given a credential"
+                                      : "only proxy_pass can be given a credential");
     }
     if (u->conf->cache != 0 || u->conf->store != 0) {
         return refuse_with_log(r, "proxy_cache and proxy_store would share one caller's answer with others");
@@ -55,7 +68,7 @@ ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
     if (u->create_request(r) != NGX_OK) {
         return refuse_upstream(r, Errc::kInternal);
     }
-    const ngx_int_t rc = wrap.patch(r, wrap.data);
+    const ngx_int_t rc = patch(r, wrap.data);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -123,8 +136,13 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
 
 }  // namespace
 
-ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch,
-                        void *data) noexcept {
+bool is_grpc(const ngx_http_upstream_t &u) noexcept {
+    return &ngx_http_grpc_module != nullptr &&
+           u.output.tag == static_cast<ngx_buf_tag_t>(&ngx_http_grpc_module);
+}
+
+ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch, void *data,
+                        UpstreamHandler patch_grpc) noexcept {
     if (r->content_handler == nullptr) {
         return NGX_DECLINED;
     }
@@ -139,6 +157,7 @@ ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHa
         r->content_handler = on_content;
     }
     ctx->upstream.patch = patch;
+    ctx->upstream.patch_grpc = patch_grpc;
     ctx->upstream.check = check;
     ctx->upstream.data = data;
     return NGX_OK;

@@ -1,7 +1,7 @@
-// Control over what nginx's proxy module is about to send: our content handler lets the location's own one
-// set up r->upstream, then calls its `create_request` and edits the result, so that headers go on after every
-// rewrite and never enter headers_in, a variable or a log. What goes on is the business of whoever wraps
-// (inject.cpp, gateway_api.cpp for `pass`, control_plane.cpp for its subrequests).
+// Control over what nginx's proxy or gRPC module is about to send: our content handler lets the location's
+// own one set up r->upstream, then calls its `create_request` and edits the result, so that headers go on
+// after every rewrite and never enter headers_in, a variable or a log. What goes on is the business of
+// whoever wraps (inject.cpp, gateway_api.cpp for `pass`, control_plane.cpp for its subrequests).
 #pragma once
 
 #include <string_view>
@@ -20,6 +20,7 @@ using UpstreamHandler = ngx_int_t (*)(ngx_http_request_t *r, void *data) noexcep
 struct UpstreamWrap {
     UpstreamHandler check = nullptr;  // before the request is serialised: the destination is known
     UpstreamHandler patch = nullptr;  // after it
+    UpstreamHandler patch_grpc = nullptr;
     void *data = nullptr;
     Errc refusal = Errc::kInternal;
     ngx_http_handler_pt content_handler = nullptr;
@@ -35,11 +36,14 @@ struct UpstreamWrap {
 ///         NGX_DECLINED  the location has no content handler (root, return): nothing to wrap
 ///         NGX_ERROR     out of memory
 ///
-/// HTTP/1.x upstreams of proxy_pass only: with any other upstream module (its serialisation cannot be
-/// edited), and with proxy_cache or proxy_store (one caller's answer would be another's), the request ends
-/// with 500 and a [crit] line.
-ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch,
-                        void *data) noexcept;
+/// HTTP/1.x upstreams of proxy_pass, and with `patch_grpc`, which then stands for `patch`, grpc_pass: with
+/// any other upstream module (its serialisation cannot be edited), and with proxy_cache or proxy_store (one
+/// caller's answer would be another's), the request ends with 500 and a [crit] line.
+ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHandler patch, void *data,
+                        UpstreamHandler patch_grpc = nullptr) noexcept;
+
+/// Is it nginx's gRPC module that talks to the upstream?
+bool is_grpc(const ngx_http_upstream_t &u) noexcept;
 
 /// For handlers: the request is not sent and ends with the refusal of `errc` (a subrequest: with its status
 /// only). returns NGX_ERROR

@@ -63,7 +63,8 @@ Replay *replay_of(const ngx_http_request_t *r) noexcept {
 
 /// Can the request be sent again as it was?
 bool is_repeatable(const ngx_http_request_t *r, const ReplayConf &conf) noexcept {
-    if (r->request_body_no_buffering || r->upstream->upgrade || r->upstream->cacheable) {
+    if (r->request_body_no_buffering || r->upstream->upgrade || r->upstream->cacheable ||
+        is_grpc(*r->upstream)) {
         return false;
     }
     uint64_t size = 0;

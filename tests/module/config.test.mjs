@@ -95,6 +95,8 @@ const refused = {
   'an unknown use': ['location / { nexus_api tokens; }', /must be "off", "token"/],
   'an unknown strategy': ['location / { nexus_inject sigv4; }', /invalid value "sigv4"/],
   'no connection': ['location / { nexus_api token; }', /"nexus_connection" is missing/],
+  'signing for gRPC': ['location / { nexus_inject aws_sigv4; nexus_connection x; grpc_pass 127.0.0.1:1; }', /"grpc_pass" cannot take a connection that signs/],
+  'a query for gRPC': ['location / { nexus_inject query_param; nexus_connection x; grpc_pass grpc://127.0.0.1:1; }', /"grpc_pass" cannot take/],
   'no connection to inject': [`location / { nexus_inject auto; ${proxy} }`, /"nexus_connection" is missing/],
   'pass for anybody': [`location / { nexus_api pass; nexus_auth off; ${proxy} }`, /"nexus_api pass" needs "nexus_auth"/],
   'answer and inject': ['location / { nexus_api token; nexus_inject auto; nexus_connection x; }', /answers by itself/],

@@ -1,0 +1,22 @@
+// Refusals in gRPC's own form: an RPC's caller is a generated client that knows statuses, not error bodies.
+// source: gRPC over HTTP/2 (PROTOCOL-HTTP2.md), "Trailers-Only"
+#pragma once
+
+#include "ngx_module/errors.h"
+#include "ngx_module/ngx/ngx.h"
+
+namespace nexus::edge {
+
+/// Is it an RPC that is asked for? HTTP/2, with the content type "application/grpc", "application/grpc+..."
+/// or "application/grpc;...". (gRPC-Web, a protocol of its own, is not.)
+bool is_grpc_call(const ngx_http_request_t *r) noexcept;
+
+/// Sends 200 with `grpc-status` and `grpc-message` as the only answer; the error's code, reason, reconnect
+/// URL and request id go along as metadata of our own. What `refusal` gives besides (Retry-After) is there
+/// already. returns what ngx_http_finalize_request takes
+///
+/// message, request_id  as the error body has them
+ngx_int_t send_grpc_refusal(ngx_http_request_t *r, const Refusal &refusal, std::string_view message,
+                            std::string_view request_id) noexcept;
+
+}  // namespace nexus::edge
