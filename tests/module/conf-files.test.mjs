@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { cleanup } from '../support/cleanup.mjs';
 import { makeCa } from '../support/certificates.mjs';
+import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { request, serve } from '../support/http.mjs';
 import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
@@ -23,7 +24,7 @@ const conf = path.join(repository, 'conf');
 async function startAll(t, nexusdHandler, env = {}) {
   const keys = newKeys();
   const redis = await startRedis(t);
-  const [gateway, sidecar, front, nexusdPort, providerPort] = await findPorts(5);
+  const [gateway, sidecar, front, nexusdPort, providerPort, grpc] = await findPorts(6);
   const nexusd = { requests: [] };
   const provider = { requests: [] };
   const server = await serve(nexusdPort, (incoming, response, body) => {
@@ -36,7 +37,7 @@ async function startAll(t, nexusdHandler, env = {}) {
     response.end('provider');
   });
   cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, env, scripted: true });
+  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
 
   const key = newAgentKey();
   await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));
@@ -46,7 +47,7 @@ async function startAll(t, nexusdHandler, env = {}) {
   });
   await redis.set(name, sealed, options);
   await waitFor('a connection to Redis', async () => /^nexus_redis_connects_total [1-9]/m.test((await request(`${site.gateway}/metrics`)).text));
-  return { keys, site, nexusd, provider, key, id, server };
+  return { keys, redis, site, nexusd, provider, key, id, server, grpcUrl: `http://127.0.0.1:${grpc}` };
 }
 
 const notFound = (incoming, response) => {
@@ -211,6 +212,27 @@ function shipped(name, { dir, globals, http }) {
     .replaceAll('/usr/share/nexus-edge/conf', conf).replaceAll('/etc/nexus/', `${dir}/`).replace(/^ *access_log .*$/m, `    ${http.replace('access.log;', 'access.log nexus_json;')}`)
     .replace(/^listen \[::\].*$/gm, '').replace(/^listen (443|80)\b/gm, (line, port) => `listen 127.0.0.1:${8000 + Number(port)}`);
 }
+
+test('sidecar-grpc: a call goes to the host of the base URL, with the credential', async (t) => {
+  const { keys, redis, site, key, grpcUrl } = await startAll(t, notFound);
+  const server = await startGrpcServer(t);
+  const add = async (fields) => {
+    const id = randomUUID();
+    const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: id, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], ...fields });
+    await redis.set(name, sealed, options);
+    return { 'x-nexus-key': key, 'x-nexus-connection': id };
+  };
+  const client = grpcClient(t, grpcUrl);
+  const headers = await add({ api_base_url: `http://127.0.0.1:${server.port}` });
+  assert.equal(String(await unary(client, headers)), 'hello');
+  assert.deepEqual((await stream(client, 'bidi', headers, [Buffer.from('a'), Buffer.from('b')])).map(String), ['a', 'b']);
+  assert.deepEqual(server.calls.map((call) => call.get('authorization')), [['Bearer canary-token-2'], ['Bearer canary-token-2']]);
+
+  await assert.rejects(unary(client, await add({ api_base_url: `http://127.0.0.1:${server.port}/base` })));
+  await assert.rejects(unary(client, { ...headers, 'x-nexus-connection': randomUUID() }), { code: 5 });
+  assert.equal(server.calls.length, 2);
+  assert.ok(!site.errorLog().includes('canary-token'));
+});
 
 for (const main of ['nginx.conf', 'nginx-ingress.conf']) {
   test(`${main} and nexus.d/ as they are shipped`, async (t) => {

@@ -12,7 +12,7 @@ const conf = path.join(repository, 'conf');
  * Starts nginx in front of everything.
  *
  * redisSocket, keys (newKeys()), nexusdPort
- * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL)
+ * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL); with grpc, the sidecar for gRPC too
  * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel; env: variables of nginx's environment
  * scripted the nexusd behind it is the test's own: its answers are not held against the API documents
  */
@@ -41,6 +41,7 @@ http {
     include nexus.d/nexusd-upstream.conf;
     include ${conf}/gateway.conf;
     include ${conf}/sidecar.conf;
+    ${ports.grpc ? `include ${conf}/sidecar-grpc.conf;` : ''}
     include ${conf}/control-plane.conf;
 }`,
   });
@@ -69,6 +70,9 @@ nexus_control_plane_key file:${dir}/edge.key;
     'nexusd-upstream.conf': `upstream nexusd { server 127.0.0.1:${nexusdPort}; keepalive 32; keepalive_timeout 30s; }\n`,
     'gateway-listen.conf': `listen 127.0.0.1:${ports.gateway};\n`,
     'sidecar-listen.conf': `listen 127.0.0.1:${ports.sidecar};\n`,
+    'sidecar-grpc-listen.conf': `listen 127.0.0.1:${ports.grpc} http2;\n`,
+    'sidecar-grpc-egress.conf': 'resolver 127.0.0.53 valid=30s;\nnexus_allow_private 127.0.0.0/8;\n'
+      + 'grpc_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\n',
     'control-plane-listen.conf': `listen 127.0.0.1:${ports.front};\n`,
     'sidecar-egress.conf': 'resolver 127.0.0.53 valid=30s;\nnexus_allow_private 127.0.0.0/8;\n'
       + 'proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;\n',
