@@ -63,6 +63,7 @@ struct LocConf {
     const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
     const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
     ngx_flag_t provider_pause;              // nexus_provider_pause
+    ngx_msec_t ws_max_age;                  // nexus_ws_max_age: tunnel/tunnel_conf.h
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
     LimitsConf limits;                      // nexus_limit, nexus_limit_headers

@@ -11,6 +11,7 @@
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/trace.h"
+#include "ngx_module/tunnel/tunnel_conf.h"
 
 namespace nexus::edge {
 
@@ -117,6 +118,14 @@ ngx_command_t commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, provider_pause),
+      nullptr },
+
+    // nexus_ws_max_age token | TIME | off;   default: token;   http, server, location
+    { ngx_string("nexus_ws_max_age"),
+      kEverywhere|NGX_CONF_TAKE1,
+      on_nexus_ws_max_age,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       nullptr },
 
     // nexus_sigv4 [payload=buffer|unsigned] [region=NAME] [service=NAME];   default: payload=buffer;   http, server, location

@@ -17,6 +17,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace.h"
+#include "ngx_module/tunnel/tunnel_conf.h"
 
 // Weak: an nginx that was built without TLS for HTTP, or without gRPC, has no such module.
 extern "C" {
@@ -288,6 +289,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.auth_failures = static_cast<AuthFailuresConf *>(NGX_CONF_UNSET_PTR);
     conf.replay = static_cast<const ReplayConf *>(NGX_CONF_UNSET_PTR);
     conf.provider_pause = NGX_CONF_UNSET;
+    conf.ws_max_age = NGX_CONF_UNSET_MSEC;
     conf.sigv4 = static_cast<Sigv4Conf *>(NGX_CONF_UNSET_PTR);
 }
 
@@ -314,6 +316,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_uint_value(conf.trace, prev.trace, static_cast<ngx_uint_t>(TraceMode::kPass));
     ngx_conf_merge_ptr_value(conf.auth_failures, prev.auth_failures, default_auth_failures());
     ngx_conf_merge_value(conf.provider_pause, prev.provider_pause, 0);
+    ngx_conf_merge_msec_value(conf.ws_max_age, prev.ws_max_age, kTunnelsAsCredential);
     ngx_conf_merge_ptr_value(conf.replay, prev.replay, nullptr);
     ngx_conf_merge_ptr_value(conf.sigv4, prev.sigv4, &default_sigv4());
 

@@ -16,6 +16,7 @@
 #include "ngx_module/provider_pause.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/sign/body_hash.h"
+#include "ngx_module/tunnel/tunnel.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
 
@@ -34,6 +35,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     init_body_hash();
     provider_pause::init();
     init_replay();
+    init_tunnels();
     find_redis_resolver(cf);
     return init_request_phases(cf);
 }
