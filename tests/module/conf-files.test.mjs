@@ -4,56 +4,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
-import { cleanup } from '../support/cleanup.mjs';
 import { makeCa } from '../support/certificates.mjs';
 import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
-import { request, serve } from '../support/http.mjs';
+import { request } from '../support/http.mjs';
 import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
-import { findPorts } from '../support/ports.mjs';
-import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
-import { startRedis } from '../support/redis.mjs';
-import { startSite } from '../support/site.mjs';
+import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
+import { notFound, startAll } from './conf-fixture.mjs';
 import { errorBody } from './edge-fixture.mjs';
 
 const conf = path.join(repository, 'conf');
-
-async function startAll(t, nexusdHandler, env = {}) {
-  const keys = newKeys();
-  const redis = await startRedis(t);
-  const [gateway, sidecar, front, nexusdPort, providerPort, grpc] = await findPorts(6);
-  const nexusd = { requests: [] };
-  const provider = { requests: [] };
-  const server = await serve(nexusdPort, (incoming, response, body) => {
-    nexusd.requests.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body });
-    nexusdHandler(incoming, response, body);
-  });
-  const api = await serve(providerPort, (incoming, response, body) => {
-    provider.requests.push({ url: incoming.url, headers: incoming.headers, body });
-    response.writeHead(200, provider.headers);
-    response.end('provider');
-  });
-  cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
-
-  const key = newAgentKey();
-  await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));
-  const id = randomUUID();
-  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
-    connection_id: id, credentials: { access_token: 'canary-token-1' }, allowed_hosts: [], api_base_url: `${api.url}/base/`,
-  });
-  await redis.set(name, sealed, options);
-  await waitFor('a connection to Redis', async () => /^nexus_redis_connects_total [1-9]/m.test((await request(`${site.gateway}/metrics`)).text));
-  return { keys, redis, site, nexusd, provider, key, id, server, grpcUrl: `http://127.0.0.1:${grpc}` };
-}
-
-const notFound = (incoming, response) => {
-  response.writeHead(404, { 'content-type': 'application/json' });
-  response.end('{"error":"connection_not_found"}');
-};
 
 test('gateway: refreshes of one connection are limited', async (t) => {
   const { site, key, id } = await startAll(t, (incoming, response) => {
