@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shared/http1/header_block.h"
+#include "shared/http2/hpack.h"
 #include "shared/result.h"
 
 namespace nexus::http2 {
@@ -44,22 +45,8 @@ public:
 private:
     HeaderFrames() = default;
 
-    struct Text {
-        std::string_view bytes;
-        bool is_compressed = false;
-
-        Result<std::string> decode() const;
-    };
-    struct Field {
-        std::string name;
-        Text value;
-        std::string_view encoded;  // the field as a whole
-    };
-
     Result<void> take_frames(std::string_view bytes);
     Result<void> take_fields();
-    static Result<Field> take_field(std::string_view &rest);
-    static Result<Text> take_text(std::string_view &rest);
     bool is_kept(const Field &field, const Edit &edit) const;
     size_t block_size(const Edit &edit) const;
 
