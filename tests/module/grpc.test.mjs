@@ -2,13 +2,16 @@
 // brought them (node's http2). NEXUS_GRPC_REQUESTS says how many random header sections are sent (200).
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http2 from 'node:http2';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import { seededRandom } from '../refresh/random.mjs';
 import { assertNoSecrets, files } from '../support/canary.mjs';
+import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
+import { startDns } from '../support/dns.mjs';
 import { grpcClient, metadata, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { findPort } from '../support/ports.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
@@ -23,10 +26,11 @@ async function caller(edge, connection = {}, agent = {}) {
   return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
 }
 
-/** An HTTP/2 server that answers every call with grpc-status 0 and remembers its fields: [[name, value], ...]. */
-async function startFieldServer(t) {
+/** An HTTP/2 server that answers every call with these fields alone, and remembers its own: [[name, value], ...]. */
+async function startFieldServer(t, tls, answer = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }) {
   const seen = [];
-  const server = http2.createServer({ maxHeaderListPairs: 1000, settings: { maxHeaderListSize: 1 << 20 } });
+  const options = { maxHeaderListPairs: 1000, settings: { maxHeaderListSize: 1 << 20 } };
+  const server = tls ? http2.createSecureServer({ ...options, ...tls }) : http2.createServer(options);
   const sessions = new Set();
   server.on('session', (session) => {
     sessions.add(session);
@@ -39,7 +43,7 @@ async function startFieldServer(t) {
     }
     seen.push({ fields, never: headers[http2.sensitiveHeaders], all: (name) => fields.filter((one) => one[0] === name).map((one) => one[1]) });
     flow.resume();
-    flow.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
+    flow.respond(answer, { endStream: true });
   });
   await new Promise((resolve) => { findPort().then((port) => server.listen(port, '127.0.0.1', resolve)); });
   cleanup(t, () => {
@@ -158,7 +162,7 @@ test('header sections of several frames, and random ones, arrive as they were se
   const server = await startFieldServer(t);
   const edge = await startEdge(t, {
     logLevel: 'info',
-    http: `upstream kept { server 127.0.0.1:${server.port}; keepalive 2; } large_client_header_buffers 16 16k;`,
+    http: `upstream kept { server 127.0.0.1:${server.port}; keepalive 2; } large_client_header_buffers 16 16k; keepalive_requests 10000000;`,
     locations: `location / { ${inject} nexus_allow_hosts kept; grpc_pass grpc://kept; }`,
   });
   const { id, headers } = await caller(edge);
@@ -261,4 +265,38 @@ test('refusals are gRPC statuses for callers of RPCs, and error bodies for other
   }
   errorBody(assert, await edge.get('/s/m', { headers: { 'content-type': 'application/grpc' }, method: 'POST' }), 401, 'missing_api_key');
   assert.equal(server.calls.length, 0);
+});
+
+test('a provider over TLS is verified before it gets anything', async (t) => {
+  const ca = await makeCa(t);
+  const right = await ca.issue('DNS:api.provider.test');
+  const wrong = await ca.issue('DNS:other.test');
+  const [trusted, untrusted] = await Promise.all([right, wrong].map((files) => startFieldServer(t, { key: fs.readFileSync(files.key), cert: fs.readFileSync(files.cert) })));
+  const dns = await startDns(t, { 'api.provider.test': '127.0.0.1' });
+  const edge = await startEdge(t, {
+    server: `resolver 127.0.0.1:${dns.port} ipv6=off; grpc_ssl_server_name on; grpc_ssl_verify on; grpc_ssl_trusted_certificate ${ca.file};`,
+    locations: `
+        location / { ${inject} nexus_allow_hosts api.provider.test; set $to grpcs://api.provider.test:$http_x_port; grpc_pass $to; }`,
+  });
+  const { id, headers } = await caller(edge);
+  const session = await h2Session(t, edge.h2);
+  assert.equal((await h2Call(session, '/s/m', { ...headers, 'x-port': String(trusted.port) }))['grpc-status'], '0');
+  assert.deepEqual(trusted.last().all('authorization'), [`Bearer at-${id}`]);
+  assert.deepEqual(trusted.last().all(':scheme'), ['https']);
+  assert.equal((await h2Call(session, '/s/m', { ...headers, 'x-port': String(untrusted.port) }))[':status'], 502);
+  assert.equal(untrusted.seen.length, 0);
+});
+
+test('a 401 of the provider is the answer; a provider that is away is UNAVAILABLE', async (t) => {
+  const server = await startFieldServer(t, undefined, { ':status': 401, 'content-type': 'text/plain' });
+  const edge = await startEdge(t, {
+    locations: `
+        location / { ${inject} nexus_retry_unauthorized on; grpc_pass 127.0.0.1:${server.port}; }
+        location /test.Echo/serverStream { ${inject} grpc_pass 127.0.0.1:${await findPort()}; }`,
+  });
+  const { headers } = await caller(edge);
+  const client = grpcClient(t, edge.h2);
+  await assert.rejects(unary(client, headers), { code: status.UNAUTHENTICATED });
+  assert.equal(server.seen.length, 1);
+  await assert.rejects(stream(client, 'serverStream', headers, [Buffer.from('a')]), { code: status.UNAVAILABLE });
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
+import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { findPort } from '../support/ports.mjs';
 import { callerKey, keyHash, sealCaller, sealToken } from '../support/records.mjs';
@@ -37,8 +38,8 @@ async function caller(edge, connection = {}) {
 }
 
 /** An open WebSocket: {socket, say(text): its echo, closed: promise of [code, reason]}. */
-async function open(t, edge, headers, path = '/') {
-  const socket = new WebSocket(`ws://127.0.0.1:${edge.port}${path}`, { headers });
+async function open(t, edge, headers, path = '/', tls = false) {
+  const socket = new WebSocket(`${tls ? 'wss' : 'ws'}://127.0.0.1:${edge.port}${path}`, { headers, rejectUnauthorized: false });
   const closed = new Promise((resolve) => {
     socket.on('close', (code, reason) => resolve([code, String(reason)]));
   });
@@ -80,7 +81,7 @@ const startWith = async (t, options = {}) => {
 };
 
 // They wait for seconds to pass, and do so together.
-describe('tunnels', { concurrency: 5 }, () => {
+describe('tunnels', { concurrency: 7 }, () => {
   test('the credential is on the handshake, and when it expires the tunnel is closed', async (t) => {
     const { server, edge } = await startWith(t);
     const lasting = await caller(edge);
@@ -116,19 +117,39 @@ describe('tunnels', { concurrency: 5 }, () => {
     assert.equal(await tunnels.refreshed.say('goes on'), 'goes on');
   });
 
-  test('a tunnel has an age; messages before its end arrive whole', async (t) => {
-    const { server, edge } = await startWith(t);
-    const { headers } = await caller(edge);
-    server.server.on('connection', (socket) => {   // without a pause: a boundary has to be found in the stream
-      const message = Buffer.alloc(300_000, 'm');
-      const go = () => socket.readyState === 1 && socket.send(message, () => setImmediate(go));
-      go();
+  for (const tls of [false, true]) {
+    test(`a tunnel has an age; messages before its end arrive whole${tls ? ', over TLS too' : ''}`, async (t) => {
+      const { cert, key } = await (await makeCa(t)).issue('IP:127.0.0.1');
+      const { server, edge } = await startWith(t, tls ? { listen: 'ssl', server: `ssl_certificate ${cert}; ssl_certificate_key ${key};` } : {});
+      const { headers } = await caller(edge);
+      server.server.on('connection', (socket) => {   // without a pause: a boundary has to be found in the stream
+        const message = Buffer.alloc(300_000, 'm');
+        const go = () => socket.readyState === 1 && socket.send(message, () => setImmediate(go));
+        go();
+      });
+      const { socket, closed } = await open(t, edge, headers, '/aged/', tls);
+      const sizes = new Set();
+      socket.on('message', (message) => sizes.add(message.length));
+      assert.deepEqual(await closed, [1012, 'the connection is too old']);
+      assert.deepEqual([...sizes], [300_000]);
     });
-    const { socket, closed } = await open(t, edge, headers, '/aged/');
-    const sizes = new Set();
-    socket.on('message', (message) => sizes.add(message.length));
-    assert.deepEqual(await closed, [1012, 'the connection is too old']);
-    assert.deepEqual([...sizes], [300_000]);
+  }
+
+  test('a client that reads nothing does not hold its tunnel', async (t) => {
+    const { server, edge } = await startWith(t);
+    const { id, key } = await caller(edge);
+    const left = new Promise((resolve) => {
+      server.server.on('connection', (socket) => {
+        socket.send(Buffer.alloc(64 << 20));   // more than all sockets on the way take
+        socket.on('close', resolve);
+      });
+    });
+    const client = net.connect(edge.port, '127.0.0.1');
+    cleanup(t, () => client.destroy());
+    client.on('error', () => {});
+    client.write(`GET /aged/ HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n`
+      + `X-Nexus-Key: ${key}\r\nX-Nexus-Connection: ${id}\r\n\r\n`);
+    await left;
   });
 
   test('what is upgraded to something else is closed without a word', async (t) => {
