@@ -29,6 +29,27 @@ bool is_scope_name(std::string_view text) noexcept {
     });
 }
 
+std::optional<Scope> hinted_scope(std::string_view authorization) noexcept {
+    constexpr std::string_view kBegin = "AWS4-HMAC-SHA256 Credential=";
+    if (!authorization.starts_with(kBegin)) {
+        return std::nullopt;
+    }
+    authorization.remove_prefix(kBegin.size());
+    std::string_view credential = authorization.substr(0, authorization.find_first_of(", "));
+    const auto take_last = [&credential] {
+        const size_t slash = credential.rfind('/');
+        const std::string_view part =
+            slash == std::string_view::npos ? std::string_view{} : credential.substr(slash + 1);
+        credential.remove_suffix(slash == std::string_view::npos ? credential.size() : part.size() + 1);
+        return part;
+    };
+    const std::string_view terminator = take_last();
+    const std::string_view service = take_last();
+    const std::string_view region = take_last();
+    const bool is_one = terminator == kTerminator && is_scope_name(service) && is_scope_name(region);
+    return is_one ? std::optional(Scope{region, service}) : std::nullopt;
+}
+
 std::string amz_date(UnixMs time) {
     using namespace std::chrono;
     const auto instant = floor<seconds>(sys_time<milliseconds>{milliseconds{time}});

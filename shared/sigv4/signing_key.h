@@ -2,6 +2,7 @@
 // request", step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ struct Scope {
 
 /// What names of regions and services are made of: a-z, 0-9 and -; not "".
 bool is_scope_name(std::string_view text) noexcept;
+
+/// What a signature is for, from the value of its Authorization line: "AWS4-HMAC-SHA256 Credential=KEY/DATE/
+/// REGION/SERVICE/aws4_request, ...". Says nothing of whether it is good. nullopt: it is none
+std::optional<Scope> hinted_scope(std::string_view authorization) noexcept;
 
 /// "20150830T123600Z", UTC.
 std::string amz_date(UnixMs time);

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
 
 #include "shared/http1/syntax.h"
+#include "shared/sigv4/aws_chunked.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/parts.h"
 #include "shared/strategy/signing_strategies.h"
@@ -74,8 +76,8 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
         to_sign.push_back({kSecurityToken, session_token});
     }
 
-    const Secret key = keys(*secret_key, std::string_view{date}.substr(0, 8), scope);
-    const sigv4::Signature made = sigv4::sign(
+    Secret key = keys(*secret_key, std::string_view{date}.substr(0, 8), scope);
+    sigv4::Signature made = sigv4::sign(
         {request.head.request.method, request.head.request.target, to_sign, request.whole.payload_hash},
         scope, date, key);
     Signature signature;
@@ -86,6 +88,9 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
         signature.remove.push_back(kSecurityToken);  // the caller's would make the signature another one
     } else {
         signature.set.push_back({std::string{kSecurityToken}, Secret{session_token}});
+    }
+    if (request.whole.payload_hash.starts_with(sigv4::kStreamingPayload)) {
+        signature.seed = {date, std::move(made.scope), std::move(made.hex), std::move(key)};
     }
     return signature;
 }

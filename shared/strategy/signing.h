@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "shared/record/token_record.h"
 #include "shared/result.h"
 #include "shared/secret.h"
+#include "shared/sigv4/chunk_signer.h"
 #include "shared/sigv4/signing_key.h"
 
 namespace nexus::strategy {
@@ -47,6 +49,7 @@ struct SignedLine {
 struct Signature {
     std::vector<SignedLine> set;           // in place of any line of that name
     std::vector<std::string_view> remove;  // names of lines that must not be there; static text
+    std::optional<sigv4::ChunkSeed> seed;  // of a payload_hash that says that the body's chunks are signed
 };
 
 /// errors  kStrategyFailed  not active, another strategy, missing config or credential, a head or a body that

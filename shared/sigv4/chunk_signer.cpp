@@ -1,0 +1,46 @@
+// Strings to sign, and their chain.
+#include "shared/sigv4/chunk_signer.h"
+
+#include <utility>
+
+#include "shared/crypto/digest.h"
+#include "shared/encoding/hex.h"
+
+namespace nexus::sigv4 {
+
+namespace {
+
+constexpr std::string_view kPayload = "AWS4-HMAC-SHA256-PAYLOAD";
+constexpr std::string_view kTrailer = "AWS4-HMAC-SHA256-TRAILER";
+constexpr std::string_view kHashOfNothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+}  // namespace
+
+ChunkSigner::ChunkSigner(ChunkSeed seed) : seed_(std::move(seed)), last_(seed_.signature) {}
+
+std::string_view ChunkSigner::sign_chunk(std::string_view payload) {
+    // The hash of nothing stands for a chunk's header lines, which there are none of.
+    return sign(kPayload, std::string{kHashOfNothing} + "\n" + crypto::sha256_hex(payload));
+}
+
+std::string_view ChunkSigner::sign_trailer(std::string_view lines) {
+    return sign(kTrailer, crypto::sha256_hex(lines));
+}
+
+void ChunkSigner::restart() {
+    last_ = seed_.signature;
+}
+
+std::string_view ChunkSigner::sign(std::string_view algorithm, std::string_view hashes) {
+    std::string text;
+    for (const std::string_view line :
+         {algorithm, std::string_view{seed_.date}, std::string_view{seed_.scope}, std::string_view{last_}}) {
+        text.append(line).append("\n");
+    }
+    text.append(hashes);
+    last_ = encoding::hex_encode(crypto::as_view(crypto::hmac_sha256(seed_.key.view(), text)));
+    return last_;
+}
+
+}  // namespace nexus::sigv4
