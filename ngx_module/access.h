@@ -64,7 +64,8 @@ struct Access {
     std::string_view connection_id;
     std::optional<record::CallerView> caller;  // nullopt: nexus_auth off
     std::optional<record::TokenView> token;
-    size_t token_bytes = 0;  // of its record, opened
+    size_t token_bytes = 0;     // of its record, opened
+    sigv4::Scope signing_hint;  // authenticate.cpp; "" = none
     uint32_t grants = 0;
 };
 

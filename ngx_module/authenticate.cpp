@@ -171,6 +171,7 @@ ngx_int_t authenticate(Access &access) {
     if (key == nullptr) {
         return NGX_ERROR;
     }
+    access.signing_hint = key->hint;
     if (is_open) {
         access.step = Access::Step::kCallerLimits;
         return NGX_OK;

@@ -12,6 +12,7 @@
 #include "shared/jose/access_token.h"
 #include "shared/record/caller_record.h"
 #include "shared/secret.h"
+#include "shared/sigv4/signing_key.h"
 
 namespace nexus::edge {
 
@@ -131,6 +132,21 @@ bool read_presented(ngx_http_request_t *r, const CallerHeaders &headers, Present
     return true;
 }
 
+/// An AWS SDK with dummy credentials says by its signature what it wants the request to be signed for.
+/// returns false: out of memory
+bool read_hint(ngx_http_request_t *r, sigv4::Scope &out) {
+    const ngx_table_elt_t *line = r->headers_in.authorization;
+    const std::optional<sigv4::Scope> hint =
+        line != nullptr ? sigv4::hinted_scope(to_view(line->value)) : std::nullopt;
+    if (!hint) {
+        return true;
+    }
+    const ngx_str_t region = copy_to_pool(r->pool, hint->region);
+    const ngx_str_t service = copy_to_pool(r->pool, hint->service);
+    out = {to_view(region), to_view(service)};
+    return region.data != nullptr && service.data != nullptr;
+}
+
 void keep(void *) noexcept {}  // marks our entry in the pool's cleanup list
 
 PresentedKey *kept_key(const ngx_http_request_t *r) {
@@ -158,6 +174,9 @@ const PresentedKey *take_caller_key(ngx_http_request_t *r, const CallerHeaders &
     const bool is_found =
         found->kind == PresentedKey::Kind::kKey || found->kind == PresentedKey::Kind::kToken;
     if (!is_found && !read_presented(r, headers, *found)) {
+        return nullptr;
+    }
+    if (headers.is_injecting && found->hint.service.empty() && !read_hint(r, found->hint)) {
         return nullptr;
     }
     return strip_headers(r, verdict, &headers) == NGX_OK ? found : nullptr;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ngx_module/ngx/ngx.h"
+#include "shared/sigv4/signing_key.h"
 
 namespace nexus::edge {
 
@@ -15,6 +16,7 @@ struct PresentedKey {
     enum class Kind : uint8_t { kNone, kMalformed, kKey, kToken } kind = Kind::kNone;
     std::array<char, 64> sha256_hex{};  // kKey
     std::string_view token;             // kToken: in a wiped area of the request's pool
+    sigv4::Scope hint;                  // of an AWS signature in Authorization; "" = none
 
     std::string_view id() const { return {sha256_hex.data(), sha256_hex.size()}; }
 };

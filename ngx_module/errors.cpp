@@ -165,7 +165,8 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
     if (r->header_sent) {
         return NGX_ERROR;
     }
-    if (!add_refusal_headers(r, refusal, info.http_status)) {
+    const int status = refusal.status != 0 ? refusal.status : info.http_status;
+    if (!add_refusal_headers(r, refusal, status)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -173,7 +174,7 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
     if (is_grpc_call(r)) {
         return send_grpc_refusal(r, refusal, message, request_id(r));
     }
-    return send_json(r, static_cast<ngx_uint_t>(info.http_status), 512, [&](JsonText &json) {
+    return send_json(r, static_cast<ngx_uint_t>(status), 512, [&](JsonText &json) {
         json.open_object().name("error").string(info.code).name("code").string(info.code);
         json.name("message").string(message);
         if (refusal.errc == Errc::kAttentionRequired) {

@@ -21,6 +21,7 @@ struct Refusal {
     std::string_view allow = {};          // 405: value of Allow
     std::string_view challenge = {};      // 401: value of WWW-Authenticate; "" = the usual one
     int retry_after_s = 0;                // 0 = none, except that every 503 gets one
+    int status = 0;                       // 0 = the usual one for `errc`
 };
 
 /// Sends `text`, which lies in the request's pool, with Cache-Control: no-store; discards the request's body;

@@ -10,6 +10,7 @@
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/send_guard.h"
 #include "ngx_module/sign/sign.h"
+#include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream_wrap.h"
 #include "shared/http1/cookies.h"
 #include "shared/net/ip_literal.h"
@@ -249,6 +250,9 @@ ngx_int_t prepare_injection(Access &access) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "nexus: \"nexus_inject\" in a location that proxies nothing has no effect");
         return NGX_OK;
+    }
+    if (rc == NGX_OK) {
+        read_first(r);
     }
     return rc;
 }

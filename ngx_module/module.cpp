@@ -11,11 +11,12 @@
 #include "ngx_module/errors.h"
 #include "ngx_module/limits/ask.h"
 #include "ngx_module/lookup.h"
-#include "ngx_module/redis/url.h"
 #include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/provider_pause.h"
+#include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/sign/body_hash.h"
+#include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/tunnel/tunnel.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
@@ -33,6 +34,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
         return NGX_ERROR;
     }
     init_body_hash();
+    init_body_check();
     provider_pause::init();
     init_replay();
     init_tunnels();

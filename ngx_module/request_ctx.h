@@ -15,10 +15,11 @@ class RunningSha256;
 
 namespace nexus::edge {
 
-struct Access;       // access.h
-struct CorsRequest;  // cors_request.h
-struct Replay;       // replay/replay.cpp
-class Tunnel;        // tunnel/tunnel.cpp
+struct Access;        // access.h
+struct CorsRequest;   // cors_request.h
+struct Replay;        // replay/replay.cpp
+struct StreamedBody;  // sign/streamed_body.h
+class Tunnel;         // tunnel/tunnel.cpp
 namespace limits {
 struct Asked;  // limits/ask.h
 }
@@ -27,6 +28,7 @@ struct RequestCtx {
     UpstreamWrap upstream;                       // upstream_wrap.cpp
     Access *access = nullptr;                    // access.cpp: set on main requests of guarded locations
     crypto::RunningSha256 *body_hash = nullptr;  // sign/body_hash.cpp: set where the body is signed
+    StreamedBody *streamed_body = nullptr;       // sign/streamed_body.cpp: set where it is signed in chunks
     Replay *replay = nullptr;                    // replay/replay.cpp: set where a 401 is not the end
     Tunnel *tunnel = nullptr;         // tunnel/tunnel.cpp: set when a watched connection was upgraded
     CorsRequest *cors = nullptr;      // cors_request.cpp: set on main requests where nexus_cors is on

@@ -28,6 +28,10 @@ ngx_int_t on_create_request(ngx_http_request_t *r) noexcept {
     return NGX_OK;
 }
 
+Refusal refusal_of(const UpstreamWrap &wrap) {
+    return {.errc = wrap.refusal, .message = wrap.refusal_message, .status = wrap.refusal_status};
+}
+
 ngx_int_t refuse_with_log(ngx_http_request_t *r, const char *why) {
     ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0, "nexus: %s, the request is not sent", why);
     return refuse_upstream(r, Errc::kInternal);
@@ -90,9 +94,9 @@ void on_body_ready(ngx_http_request_t *r) noexcept {
         return;
     }
 
-    const Errc refusal = ctx->upstream.refusal;
-    ngx_http_finalize_request(r, r == r->main ? send_refusal(r, {.errc = refusal})
-                                              : static_cast<ngx_int_t>(errc_info(refusal).http_status));
+    ngx_http_finalize_request(r, r == r->main
+                                     ? send_refusal(r, refusal_of(ctx->upstream))
+                                     : static_cast<ngx_int_t>(errc_info(ctx->upstream.refusal).http_status));
 }
 
 ngx_int_t on_content(ngx_http_request_t *r) noexcept {
@@ -114,7 +118,7 @@ ngx_int_t on_content(ngx_http_request_t *r) noexcept {
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_ERROR) {
         // e.g. no URL to send to, because a variable of ours has refused to make one
         const bool refused = ctx->upstream.refusal != Errc::kInternal && r == r->main;
-        return refused ? send_refusal(r, {.errc = ctx->upstream.refusal}) : rc;
+        return refused ? send_refusal(r, refusal_of(ctx->upstream)) : rc;
     }
     if (u == nullptr) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -163,9 +167,11 @@ ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHa
     return NGX_OK;
 }
 
-ngx_int_t refuse_upstream(ngx_http_request_t *r, Errc errc) noexcept {
+ngx_int_t refuse_upstream(ngx_http_request_t *r, Errc errc, std::string_view message, int status) noexcept {
     if (RequestCtx *ctx = request_ctx(r); ctx != nullptr) {
         ctx->upstream.refusal = errc;
+        ctx->upstream.refusal_message = message;
+        ctx->upstream.refusal_status = status;
     }
     return NGX_ERROR;
 }

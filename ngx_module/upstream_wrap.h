@@ -23,6 +23,8 @@ struct UpstreamWrap {
     UpstreamHandler patch_grpc = nullptr;
     void *data = nullptr;
     Errc refusal = Errc::kInternal;
+    std::string_view refusal_message;  // static text; "" = the usual one
+    int refusal_status = 0;            // 0 = the usual one
     ngx_http_handler_pt content_handler = nullptr;
     ngx_chain_t *request_bufs = nullptr;
 };
@@ -46,8 +48,9 @@ ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHa
 bool is_grpc(const ngx_http_upstream_t &u) noexcept;
 
 /// For handlers: the request is not sent and ends with the refusal of `errc` (a subrequest: with its status
-/// only). returns NGX_ERROR
-ngx_int_t refuse_upstream(ngx_http_request_t *r, Errc errc) noexcept;
+/// only). message: static text. returns NGX_ERROR
+ngx_int_t refuse_upstream(ngx_http_request_t *r, Errc errc, std::string_view message = {},
+                          int status = 0) noexcept;
 
 /// The serialised head (request line to blank line) of the request, for `patch`. "" if it is malformed.
 std::string_view request_head(const ngx_http_request_t *r) noexcept;

@@ -6,10 +6,15 @@
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/sign/body_hash.h"
+#include "ngx_module/sign/chunk_filter.h"
+#include "ngx_module/sign/sent_body.h"
 #include "ngx_module/sign/sigv4_conf.h"
+#include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream_wrap.h"
 #include "ngx_module/worker.h"
 #include "shared/encoding/hex.h"
+#include "shared/http1/syntax.h"
+#include "shared/sigv4/canonical.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/signing.h"
 
@@ -17,56 +22,20 @@ namespace nexus::edge {
 
 namespace {
 
-constexpr size_t kReadBytes = 64 * 1024;
+constexpr std::string_view kAwsChunked = "aws-chunked";
 
-using Take = std::function<void(std::string_view)>;
-
-/// Text behind the head in its buffer (proxy_set_body), then the buffers that follow.
-struct SentBody {
-    std::string_view text;
-    ngx_chain_t *buffers;
-
-    uint64_t size() const {
-        uint64_t size = text.size();
-        for (const ngx_chain_t *link = buffers; link != nullptr; link = link->next) {
-            size += static_cast<uint64_t>(ngx_buf_size(link->buf));
-        }
-        return size;
-    }
+/// What the caller can do something about, and is told.
+struct CallersFault {
+    Errc errc;
+    std::string_view why;  // static text
+    int status = 0;        // 0 = the usual one of `errc`
 };
 
-SentBody sent_body(const ngx_http_request_t *r) {
-    const ngx_chain_t *first = r->upstream->request_bufs;
-    const std::string_view block{reinterpret_cast<const char *>(first->buf->pos),
-                                 static_cast<size_t>(first->buf->last - first->buf->pos)};
-    return {block.substr(request_head(r).size()), first->next};
-}
-
-bool read_file(ngx_buf_t *b, const Take &take) {
-    std::string piece(kReadBytes, '\0');
-    for (off_t at = b->file_pos; at < b->file_last;) {
-        const size_t wanted = static_cast<size_t>(std::min<off_t>(b->file_last - at, kReadBytes));
-        const ssize_t got = ngx_read_file(b->file, reinterpret_cast<u_char *>(piece.data()), wanted, at);
-        if (got != static_cast<ssize_t>(wanted)) {
-            return false;
-        }
-        take({piece.data(), wanted});
-        at += got;
-    }
-    return true;
-}
-
-bool read_body(const SentBody &body, const Take &take) {
-    take(body.text);
-    for (const ngx_chain_t *link = body.buffers; link != nullptr; link = link->next) {
-        ngx_buf_t *b = link->buf;
-        if (ngx_buf_in_memory(b)) {
-            take({reinterpret_cast<const char *>(b->pos), static_cast<size_t>(b->last - b->pos)});
-        } else if (b->in_file && !read_file(b, take)) {
-            return false;
-        }
-    }
-    return true;
+ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const CallersFault &fault) {
+    ngx_str_t why = to_ngx_str(fault.why);
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "nexus: %V, the request is not sent", &why);
+    count_refused(*access.conf, fault.errc);
+    return refuse_upstream(r, fault.errc, fault.why, fault.status);
 }
 
 ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const char *why) {
@@ -95,18 +64,57 @@ enum class Payload : uint8_t {
     kRead,      // the bytes: hmac_payload
     kHashed,    // aws_sigv4
     kUnsigned,  // aws_sigv4, and nothing of it
+    kStreamed,  // aws_sigv4, chunk by chunk
 };
 
 Payload payload_of(const Access &access) {
     if (access.token->strategy() != "aws_sigv4") {
         return Payload::kRead;
     }
-    return access.conf->sigv4->payload == PayloadMode::kUnsigned ? Payload::kUnsigned : Payload::kHashed;
+    switch (access.conf->sigv4->payload) {
+        case PayloadMode::kUnsigned:
+            return Payload::kUnsigned;
+        case PayloadMode::kStream:
+            return Payload::kStreamed;
+        case PayloadMode::kBuffer:
+            break;
+    }
+    return Payload::kHashed;
+}
+
+/// What goes before the record: the caller's dummy signature where callers are asked, or the directive.
+strategy::SigningChoice choice_of(const Access &access) {
+    const Sigv4Conf &conf = *access.conf->sigv4;
+    if (!conf.hints.empty()) {
+        return {access.signing_hint.region, access.signing_hint.service};
+    }
+    return {to_view(conf.region), to_view(conf.service)};
+}
+
+bool is_hint_refused(const Access &access) {
+    const Sigv4Conf &conf = *access.conf->sigv4;
+    return !conf.hints.empty() && !access.signing_hint.service.empty() &&
+           !is_hint_allowed(conf, access.signing_hint);
 }
 
 bool is_for_s3(const Access &access) {
-    const std::string_view said = to_view(access.conf->sigv4->service);
-    return (said.empty() ? access.token->strategy_config("service") : said) == "s3";
+    const std::string_view said = choice_of(access).service;
+    return sigv4::path_style_of(said.empty() ? access.token->strategy_config("service") : said) ==
+           sigv4::PathStyle::kS3;
+}
+
+Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Access &access,
+                                           const SentBody &body, std::string_view payload_hash) {
+    strategy::RequestToSign request;
+    request.head = request_head(r);
+    request.body = [&](const std::function<void(std::string_view)> &take) { return read_body(body, take); };
+    request.now = now_ms();
+    request.payload_hash = payload_hash;
+    return strategy::sign_request(
+        *access.token, request, choice_of(access),
+        [](std::string_view secret_key, std::string_view date, const sigv4::Scope &scope) {
+            return worker()->signing_keys().get(secret_key, date, scope);
+        });
 }
 
 ngx_int_t put_on(ngx_http_request_t *r, const strategy::Signature &signature) {
@@ -126,42 +134,147 @@ ngx_int_t put_on(ngx_http_request_t *r, const strategy::Signature &signature) {
         r, {.set = {lines.data(), set}, .remove = {remove.data(), removed}, .query = {}, .query_name = {}});
 }
 
+/// In the framing of aws-chunked, by what the caller says.
+bool is_framed(const ngx_http_request_t *r) {
+    return http1::find_header(request_head(r), "X-Amz-Content-Sha256").starts_with("STREAMING-");
+}
+
+/// Is its hash signed? (What cannot be signed is refused on the other way.)
+bool is_whole(const StreamedBody &body) {
+    return body.is_read_first && body.refusal.empty();
+}
+
+/// Does the caller's body follow the head, and is it ours to frame?
+bool is_streamed(const ngx_http_request_t *r, const SentBody &body) {
+    const StreamedBody *streamed = streamed_body(r);
+    return streamed != nullptr && !is_whole(*streamed) && body.text.empty() &&
+           (body.buffers != nullptr || r->request_body_no_buffering);
+}
+
+/// How much payload a body has that came without framing; nullopt: nobody knows yet.
+std::optional<uint64_t> plain_size(const ngx_http_request_t *r, const SentBody &body) {
+    if (!r->request_body_no_buffering) {
+        return body.size();
+    }
+    // Of a chunked body nginx counts here what has come so far.
+    const bool is_known = !r->headers_in.chunked || !r->reading_body;
+    const off_t size = r->headers_in.content_length_n;
+    return is_known && size >= 0 ? std::optional(static_cast<uint64_t>(size)) : std::nullopt;
+}
+
+/// The head of a request whose body is framed by us. returns NGX_OK, or the result of refuse_upstream
+ngx_int_t announce_chunks(ngx_http_request_t *r, const sigv4::BodyPlan &plan) {
+    const Result<http1::Head> head = http1::parse_head(request_head(r));
+    if (!head) {
+        return refuse_upstream(r, Errc::kInvalidRequest);
+    }
+    std::string encodings;
+    for (const http1::HeaderLine &line : head->lines) {
+        if (http1::equal_ignoring_case(line.name, "Content-Encoding")) {
+            encodings.append(encodings.empty() ? "" : ",").append(line.value);
+        }
+    }
+    if (encodings.find(kAwsChunked) ==
+        std::string::npos) {  // in which place it stands is each SDK's own choice
+        encodings = std::string{kAwsChunked} + (encodings.empty() ? "" : ",") + encodings;
+    }
+    const std::string size = std::to_string(sigv4::framed_size(plan));
+    const std::string payload_size = std::to_string(plan.size);
+    const http1::HeaderLine lines[] = {{"Content-Length", size},
+                                       {"Content-Encoding", encodings},
+                                       {"X-Amz-Decoded-Content-Length", payload_size},
+                                       {"X-Amz-Trailer", plan.trailer}};
+    const size_t count = sigv4::has_trailer(plan.framing) ? 4 : 3;
+    constexpr std::string_view kRemove[] = {"Transfer-Encoding"};
+    return rewrite_request_block(
+        r, {.set = {std::data(lines), count}, .remove = kRemove, .query = {}, .query_name = {}});
+}
+
+ngx_int_t sign_in_chunks(ngx_http_request_t *r, const Access &access, const SentBody &body) {
+    const StreamedBody &announced = *streamed_body(r);
+    if (!announced.refusal.empty()) {
+        return refuse(r, access, {Errc::kInvalidRequest, announced.refusal, announced.refusal_status});
+    }
+    sigv4::BodyPlan plan = announced.plan;
+    if (plan.framing == sigv4::Framing::kPlain) {
+        const std::optional<uint64_t> size = plain_size(r, body);
+        if (!size) {
+            return refuse(r, access,
+                          {Errc::kInvalidRequest,
+                           "a body of unknown length is streamed with proxy_request_buffering on only",
+                           NGX_HTTP_LENGTH_REQUIRED});
+        }
+        plan.size = *size;
+    }
+
+    const ngx_int_t rc = announce_chunks(r, plan);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    Result<strategy::Signature> signature = make_signature(
+        r, access, body,
+        sigv4::has_trailer(plan.framing) ? sigv4::kStreamingPayloadTrailer : sigv4::kStreamingPayload);
+    if (!signature) {
+        return refuse(r, access, signature.error().message.c_str());
+    }
+    const ngx_int_t put = put_on(r, *signature);
+    if (put != NGX_OK) {
+        return put;
+    }
+    return send_in_chunks(r, plan, std::move(*signature->seed)) == NGX_OK
+               ? NGX_OK
+               : refuse_upstream(r, Errc::kInternal);
+}
+
 }  // namespace
 
 ngx_int_t prepare_signing(const Access &access) {
     const ngx_http_headers_in_t &headers = access.request->headers_in;
-    const bool has_body = headers.content_length_n > 0 || headers.chunked;
-    return has_body && payload_of(access) == Payload::kHashed ? hash_body(access.request) : NGX_OK;
+    if (headers.content_length_n <= 0 && !headers.chunked) {
+        return NGX_OK;
+    }
+    switch (payload_of(access)) {
+        case Payload::kHashed:
+            return hash_body(access.request);
+        case Payload::kStreamed:
+            return is_for_s3(access) ? plan_body(access.request) : hash_body(access.request);
+        case Payload::kRead:
+        case Payload::kUnsigned:
+            break;
+    }
+    return NGX_OK;
 }
 
 ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
-    const Payload payload = payload_of(access);
+    if (access.token->strategy() == "aws_sigv4" && is_hint_refused(access)) {
+        return refuse(r, access, {Errc::kAccessDenied, "this region or service is not signed for here"});
+    }
+    const SentBody body = sent_body(r);
+    Payload payload = payload_of(access);
+    if (payload == Payload::kStreamed) {
+        if (is_streamed(r, body)) {
+            return sign_in_chunks(r, access, body);
+        }
+        payload = Payload::kHashed;  // there is none, one that nginx's configuration says, or another service
+    }
     if (payload == Payload::kUnsigned && (!r->upstream->ssl || !is_for_s3(access))) {
         return refuse(r, access, "a payload can be left unsigned for S3 over TLS only");
     }
     if (payload != Payload::kUnsigned && r->request_body_no_buffering) {
         return refuse(r, access, "a body that is signed must be there first (proxy_request_buffering on)");
     }
+    if (payload != Payload::kRead && body.size() != 0 && is_framed(r)) {
+        return refuse(
+            r, access,
+            {Errc::kInvalidRequest, "a body in aws-chunked framing is signed by payload=stream only"});
+    }
 
-    const SentBody body = sent_body(r);
-    strategy::RequestToSign request;
-    request.head = request_head(r);
-    request.body = [&](const Take &take) { return read_body(body, take); };
-    request.now = now_ms();
     std::string hash;
     if (payload != Payload::kRead) {
         hash = payload == Payload::kUnsigned ? std::string{sigv4::kUnsignedPayload} : payload_hash(r, body);
     }
-    request.payload_hash = hash;
-    const Result<strategy::Signature> signature = strategy::sign_request(
-        *access.token, request, {to_view(access.conf->sigv4->region), to_view(access.conf->sigv4->service)},
-        [](std::string_view secret_key, std::string_view date, const sigv4::Scope &scope) {
-            return worker()->signing_keys().get(secret_key, date, scope);
-        });
-    if (!signature) {
-        return refuse(r, access, signature.error().message.c_str());
-    }
-    return put_on(r, *signature);
+    const Result<strategy::Signature> signature = make_signature(r, access, body, hash);
+    return signature ? put_on(r, *signature) : refuse(r, access, signature.error().message.c_str());
 }
 
 }  // namespace nexus::edge

@@ -37,10 +37,16 @@ http {
 
 const proxy = 'proxy_pass http://127.0.0.1:1;';
 const refused = {
-  'an odd payload': ['nexus_sigv4 payload=guess;', /takes payload=buffer or payload=unsigned/],
+  'an odd payload': ['nexus_sigv4 payload=guess;', /takes payload=buffer, payload=unsigned or payload=stream/],
   'an odd region': ['nexus_sigv4 region=EU;', /names of a-z, 0-9 and -/],
   'a payload that only S3 leaves unsigned': ['nexus_sigv4 payload=unsigned service=dynamodb;', /service=s3 only/],
-  'signing with something else': ['nexus_sigv4 what=ever;', /takes payload=, region= and service=/],
+  'a payload that only S3 takes in chunks': ['nexus_sigv4 payload=stream service=dynamodb;', /can stream a payload for service=s3 only/],
+  'a payload left unsigned for whatever a caller hints at': ['nexus_sigv4 payload=unsigned hints=*/sqs;', /service=s3 only/],
+  'hints without a service': ['nexus_sigv4 hints=eu-west-3;', /takes hints=REGION\/SERVICE,/],
+  'hints of every service': ['nexus_sigv4 hints=eu-west-3/*;', /takes hints=REGION\/SERVICE,/],
+  'hints that end in a comma': ['nexus_sigv4 hints=*/s3,;', /takes hints=REGION\/SERVICE,/],
+  'hints beside a region': ['nexus_sigv4 hints=*/s3 region=eu-west-3;', /from hints= or from region= and service=, not from both/],
+  'signing with something else': ['nexus_sigv4 what=ever;', /takes payload=, region=, service= and hints=/],
   'signing twice': ['nexus_sigv4 region=a; nexus_sigv4 region=b;', /is duplicate/],
   'a retry that is neither on nor off': ['nexus_retry_unauthorized maybe;', /takes off, or on/],
   'a retry of an odd size': ['nexus_retry_unauthorized on max_body=-1;', /takes max_body=SIZE/],
