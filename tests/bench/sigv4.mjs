@@ -1,8 +1,9 @@
 // What signing a request costs (AWS Signature Version 4), beside putting a header on: the same nginx, worker, upstream and
-// GET, two connections of one agent. The worker's CPU time per request is the figure.
+// GET, two connections of one agent. The worker's CPU time per request is the figure. Then uploads (sigv4-stream.mjs).
 import { sealToken } from '../support/records.mjs';
 import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
+import { run as runStream } from './sigv4-stream.mjs';
 
 export async function run({ t, json, rounds = 10, seconds = 2, log }) {
   const upstream = await startCheckingUpstream(t, '"~^Bearer " 1; "~^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/.*Signature=[0-9a-f]+$" 1;');
@@ -27,6 +28,7 @@ export async function run({ t, json, rounds = 10, seconds = 2, log }) {
     json, name: 'sigv4.added_cpu_us', unit: 'us', value: median(pairs.map(({ first, second }) => second.cpuUs - first.cpuUs)),
     baseline: 'a header put on, cpu_us', baseline_value: median(pairs.map(({ first }) => first.cpuUs)), rounds,
   });
+  await runStream({ t, json, rounds, log });
 }
 
 /** A second connection of the agent's workspace, which signs. returns its id */
