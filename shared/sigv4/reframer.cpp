@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 namespace nexus::sigv4 {
 
@@ -100,7 +101,9 @@ Result<void> Reframer::take(std::string_view &bytes) {
         if (!payload) {
             return fail(payload.error());
         }
-        std::ranges::copy(*payload, area_.begin() + static_cast<ptrdiff_t>(kHeadRoom + filled_));
+        if (!payload->empty()) {  // std::ranges::copy would go byte by byte here (GCC 12)
+            std::memcpy(area_.data() + kHeadRoom + filled_, payload->data(), payload->size());
+        }
         filled_ += payload->size();
         left_ -= payload->size();
         if (filled_ != 0 && filled_ == wanted) {
