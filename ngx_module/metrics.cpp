@@ -50,6 +50,7 @@ constexpr std::string_view kAuth = "nexus_auth_total";
 constexpr std::string_view kLookups = "nexus_lookups_total";
 constexpr std::string_view kInjections = "nexus_injections_total";
 constexpr std::string_view kReplays = "nexus_unauthorized_total";
+constexpr std::string_view kTunnels = "nexus_tunnels_closed_total";
 constexpr std::string_view kCors = "nexus_cors_total";
 
 constexpr std::array<Name, kCounters> kNames = {{
@@ -140,6 +141,9 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kReplaysBegun, kReplays, R"(result="held")", "Providers' 401s that were held back, and what became of them."},
     {Counter::kReplaysSent, kReplays, R"(result="sent_again")", ""},
     {Counter::kReplaysWithout, kReplays, R"(result="not_refreshed")", ""},
+    {Counter::kTunnelsExpired, kTunnels, R"(reason="expired")", "Upgraded connections that were closed because their credential had ended, or for their age."},
+    {Counter::kTunnelsTooOld, kTunnels, R"(reason="too_old")", ""},
+    {Counter::kTunnelsWithdrawn, kTunnels, R"(reason="withdrawn")", ""},
 
     {Counter::kCorsSimple, kCors, R"(mode="live",result="simple")",
      "Answers to requests with an Origin header, by what nexus_cors makes of them."},

@@ -102,6 +102,11 @@ enum class Counter : uint16_t {
     kReplaysSent,
     kReplaysWithout,
 
+    // upgraded connections that were closed (nexus_ws_max_age)
+    kTunnelsExpired,
+    kTunnelsTooOld,
+    kTunnelsWithdrawn,
+
     // requests of pages (with an Origin header), by what nexus_cors makes of them
     kCorsSimple,
     kCorsPreflight,

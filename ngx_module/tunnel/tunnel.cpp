@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ngx_module/access.h"
+#include "ngx_module/metrics.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/header_lines.h"
@@ -31,7 +32,7 @@ public:
 private:
     void on_timer() noexcept;
     void watch() noexcept;
-    void begin_close(std::string_view reason) noexcept;
+    void begin_close(metrics::Counter counter, std::string_view reason) noexcept;
     void go_on_closing() noexcept;
     bool send_close_frame() noexcept;
     void end() noexcept;
@@ -51,6 +52,8 @@ private:
 };
 
 namespace {
+
+using metrics::Counter;
 
 constexpr ngx_msec_t kWatchMs = 1000;
 constexpr ngx_msec_t kCloseWithinMs = 2000;  // of a frame that does not end, or a client that does not read
@@ -167,15 +170,15 @@ void Tunnel::watch() noexcept {
     const record::Header &credential = access_.answer->header;
     const UnixMs now = now_ms();
     if (credential.is_expired(now)) {
-        begin_close("the credential has expired");
+        begin_close(Counter::kTunnelsExpired, "the credential has expired");
         return;
     }
     if (max_age_ != kTunnelsAsCredential && is_past(opened_at_ + max_age_)) {
-        begin_close("the connection is too old");
+        begin_close(Counter::kTunnelsTooOld, "the connection is too old");
         return;
     }
     if (!vigil_.look()) {
-        begin_close("the credential was withdrawn");
+        begin_close(Counter::kTunnelsWithdrawn, "the credential was withdrawn");
         return;
     }
 
@@ -189,7 +192,8 @@ void Tunnel::watch() noexcept {
     timer_.arm(next);
 }
 
-void Tunnel::begin_close(std::string_view reason) noexcept {
+void Tunnel::begin_close(metrics::Counter counter, std::string_view reason) noexcept {
+    metrics::count(counter);
     ngx_str_t text = to_ngx_str(reason);
     ngx_log_error(NGX_LOG_INFO, client_->log, 0, "nexus: an upgraded connection is closed: %V", &text);
     close_reason_ = reason;

@@ -72,6 +72,7 @@ const startWith = async (t, options = {}) => {
     workers: 2,
     ...options,
     locations: `
+        location = /metrics { nexus_metrics; }
         location / { ${inject} proxy_pass http://127.0.0.1:${server.port}; }
         location /aged/ { ${inject} nexus_ws_max_age 1s; proxy_pass http://127.0.0.1:${server.port}; }
         location /unwatched/ { ${inject} nexus_ws_max_age off; proxy_pass http://127.0.0.1:${server.port}; }`,
@@ -94,6 +95,7 @@ describe('tunnels', { concurrency: 7 }, () => {
     assert.ok(server.handshakes.every((one) => !('x-nexus-key' in one)));
 
     assert.deepEqual(await short.closed, [1012, 'the credential has expired']);
+    assert.match((await edge.get('/metrics')).text, /nexus_tunnels_closed_total\{reason="expired"\} 1\n/);
     assert.equal(await kept.say('still'), 'still');
     assert.equal(await unwatched.say('here'), 'here');
   });
