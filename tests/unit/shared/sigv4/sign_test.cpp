@@ -36,6 +36,23 @@ TEST(SigningKey, DatesAreUtc) {
     EXPECT_EQ(credential_scope("20150830", {"us-east-1", "iam"}), "20150830/us-east-1/iam/aws4_request");
 }
 
+TEST(SigningKey, WhatASignatureIsFor) {
+    const auto hint = [](std::string_view credential) -> std::string {
+        const std::string line = "AWS4-HMAC-SHA256 Credential=" + std::string{credential};
+        const std::optional<Scope> scope = hinted_scope(line);
+        return scope ? std::string{scope->region} + " " + std::string{scope->service} : "none";
+    };
+    EXPECT_EQ(hint("dummy/20200101/eu-west-3/s3/aws4_request, SignedHeaders=host, Signature=00"), "eu-west-3 s3");
+    EXPECT_EQ(hint("dummy/20200101/eu-west-3/s3/aws4_request,SignedHeaders=host"), "eu-west-3 s3");
+    EXPECT_EQ(hint("a/key/of/slashes/20200101/us-east-1/sqs/aws4_request"), "us-east-1 sqs");
+    for (const char *odd : {"", "dummy", "aws4_request", "s3/aws4_request", "dummy/20200101/eu-west-3/s3", "d/2/EU/s3/aws4_request",
+                            "d/2//s3/aws4_request", "d/2/eu-west-3//aws4_request", "d/2/eu-west-3/s3/aws4_request/"}) {
+        EXPECT_EQ(hint(odd), "none") << odd;
+    }
+    EXPECT_FALSE(hinted_scope("Bearer d/2/eu-west-3/s3/aws4_request"));
+    EXPECT_FALSE(hinted_scope("AWS4-ECDSA-P256-SHA256 Credential=d/2/s3/aws4_request"));
+}
+
 TEST(Sign, TheIamExample) {
     const std::vector<HeaderLine> headers = {
         {"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
