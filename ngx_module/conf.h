@@ -26,6 +26,7 @@ struct PrivateNetworks;      // egress.h
 struct AuthFailuresConf;     // auth_failures.h
 
 struct ReplayConf;  // replay/replay.h
+struct ScrubConf;   // scrub/scrub.h
 
 struct MainConf {
     CacheConf *cache;      // nexus_cache; nullptr = not given
@@ -64,6 +65,7 @@ struct LocConf {
     const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
     ngx_flag_t provider_pause;              // nexus_provider_pause
     ngx_msec_t ws_max_age;                  // nexus_ws_max_age: tunnel/tunnel_conf.h
+    const ScrubConf *scrub;                 // nexus_scrub_response; nullptr = off
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings
     LimitsConf limits;                      // nexus_limit, nexus_limit_headers

@@ -10,6 +10,7 @@
 #include "ngx_module/guard_directives.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
+#include "ngx_module/scrub/scrub.h"
 #include "ngx_module/trace.h"
 #include "ngx_module/tunnel/tunnel_conf.h"
 
@@ -124,6 +125,14 @@ ngx_command_t commands[] = {
     { ngx_string("nexus_ws_max_age"),
       kEverywhere|NGX_CONF_TAKE1,
       on_nexus_ws_max_age,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    // nexus_scrub_response off | on [body=SIZE] [set_cookie=pass|drop];   default: off;   http, server, location
+    { ngx_string("nexus_scrub_response"),
+      kEverywhere|NGX_CONF_TAKE123,
+      on_nexus_scrub_response,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       nullptr },

@@ -290,6 +290,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.replay = static_cast<const ReplayConf *>(NGX_CONF_UNSET_PTR);
     conf.provider_pause = NGX_CONF_UNSET;
     conf.ws_max_age = NGX_CONF_UNSET_MSEC;
+    conf.scrub = static_cast<const ScrubConf *>(NGX_CONF_UNSET_PTR);
     conf.sigv4 = static_cast<Sigv4Conf *>(NGX_CONF_UNSET_PTR);
 }
 
@@ -318,6 +319,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_value(conf.provider_pause, prev.provider_pause, 0);
     ngx_conf_merge_msec_value(conf.ws_max_age, prev.ws_max_age, kTunnelsAsCredential);
     ngx_conf_merge_ptr_value(conf.replay, prev.replay, nullptr);
+    ngx_conf_merge_ptr_value(conf.scrub, prev.scrub, nullptr);
     ngx_conf_merge_ptr_value(conf.sigv4, prev.sigv4, &default_sigv4());
 
     // Where nobody said anything, it depends on what each location does: so what was said is inherited, not

@@ -8,6 +8,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/replay/replay.h"
+#include "ngx_module/scrub/scrub.h"
 #include "ngx_module/send_guard.h"
 #include "ngx_module/sign/sign.h"
 #include "ngx_module/sign/streamed_body.h"
@@ -162,8 +163,11 @@ ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &inj
 
 ngx_int_t inject(ngx_http_request_t *r, const Access &access) {
     const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
-    return injection ? write_credential(r, *injection)
-                     : refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+    if (!injection) {
+        return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+    }
+    look_for(r, injection->value);
+    return write_credential(r, *injection);
 }
 
 /// What holds whatever the request is written in.
@@ -179,6 +183,7 @@ ngx_int_t put_on(ngx_http_request_t *r, const Access &access, std::string_view h
         return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");
     }
 
+    look_for_secrets_of(r, *access.token);
     const ngx_int_t rc = write();
     if (rc != NGX_OK) {
         return rc;
@@ -212,8 +217,11 @@ ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
         }
         return put_on(r, access, grpc_authority(*frames), [&] {
             const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
-            return injection ? write_grpc_credential(r, *frames, *injection)
-                             : refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+            if (!injection) {
+                return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
+            }
+            look_for(r, injection->value);
+            return write_grpc_credential(r, *frames, *injection);
         });
     });
 }
@@ -242,7 +250,8 @@ ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
 
 ngx_int_t prepare_injection(Access &access) {
     ngx_http_request_t *r = access.request;
-    if (prepare_signing(access) != NGX_OK || prepare_replay(access) != NGX_OK) {
+    if (prepare_signing(access) != NGX_OK || prepare_replay(access) != NGX_OK ||
+        prepare_scrubbing(access) != NGX_OK) {
         return NGX_ERROR;
     }
     const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access, put_on_grpc_credential);

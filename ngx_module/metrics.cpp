@@ -145,6 +145,8 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kTunnelsTooOld, kTunnels, R"(reason="too_old")", ""},
     {Counter::kTunnelsWithdrawn, kTunnels, R"(reason="withdrawn")", ""},
 
+    {Counter::kScrubbed, "nexus_scrubbed_total", "", "Providers' answers in which the credential was covered."},
+
     {Counter::kCorsSimple, kCors, R"(mode="live",result="simple")",
      "Answers to requests with an Origin header, by what nexus_cors makes of them."},
     {Counter::kCorsPreflight, kCors, R"(mode="live",result="preflight")", ""},

@@ -15,6 +15,7 @@
 #include "ngx_module/provider_pause.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
+#include "ngx_module/scrub/scrub.h"
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/tunnel/tunnel.h"
@@ -36,6 +37,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     init_body_hash();
     init_body_check();
     provider_pause::init();
+    init_scrubbing();  // sees what is left of answers when a 401 was held back
     init_replay();
     init_tunnels();
     find_redis_resolver(cf);

@@ -18,6 +18,7 @@ namespace nexus::edge {
 struct Access;        // access.h
 struct CorsRequest;   // cors_request.h
 struct Replay;        // replay/replay.cpp
+struct Scrubbing;     // scrub/state.h
 struct StreamedBody;  // sign/streamed_body.h
 class Tunnel;         // tunnel/tunnel.cpp
 namespace limits {
@@ -31,6 +32,7 @@ struct RequestCtx {
     StreamedBody *streamed_body = nullptr;       // sign/streamed_body.cpp: set where it is signed in chunks
     Replay *replay = nullptr;                    // replay/replay.cpp: set where a 401 is not the end
     Tunnel *tunnel = nullptr;         // tunnel/tunnel.cpp: set when a watched connection was upgraded
+    Scrubbing *scrubbing = nullptr;              // scrub/scrub.cpp: set where the answer is scrubbed
     CorsRequest *cors = nullptr;      // cors_request.cpp: set on main requests where nexus_cors is on
     limits::Asked *limits = nullptr;  // limits/ask.cpp: set on main requests that were limited
     unsigned limit_stages = 0;        // limits/ask.cpp: bits of those that are done, in this location

@@ -187,7 +187,7 @@ ngx_int_t send_held(ngx_http_request_t *r, const Replay &replay) {
         b->pos = reinterpret_cast<u_char *>(
             const_cast<char *>(replay.body.data()));  // lives as long as the request
         b->last = b->pos + replay.body.size();
-        b->memory = 1;
+        b->temporary = 1;  // may be written to: by scrubbing
     }
     b->last_buf = 1;
     ngx_chain_t out{b, nullptr};

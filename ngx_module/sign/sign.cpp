@@ -5,6 +5,7 @@
 
 #include "ngx_module/inject.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/scrub/scrub.h"
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/sign/chunk_filter.h"
 #include "ngx_module/sign/sent_body.h"
@@ -118,6 +119,9 @@ Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Ac
 }
 
 ngx_int_t put_on(ngx_http_request_t *r, const strategy::Signature &signature) {
+    const std::string_view made = signature.set.front().value.view();
+    look_for(r, made);
+    look_for(r, made.substr(made.rfind('=') + 1));  // without what names it, as providers' complaints quote it
     std::array<http1::HeaderLine, 8> lines;
     std::array<std::string_view, 8> remove;
     size_t set = 0, removed = 0;

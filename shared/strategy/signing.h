@@ -47,7 +47,7 @@ struct SignedLine {
 
 /// What makes a request a signed one.
 struct Signature {
-    std::vector<SignedLine> set;           // in place of any line of that name
+    std::vector<SignedLine> set;           // in place of any line of that name; the first is the signature
     std::vector<std::string_view> remove;  // names of lines that must not be there; static text
     std::optional<sigv4::ChunkSeed> seed;  // of a payload_hash that says that the body's chunks are signed
 };

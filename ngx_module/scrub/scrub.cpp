@@ -1,0 +1,214 @@
+// The secrets of a request, and the answer's head.
+#include "ngx_module/scrub/scrub.h"
+
+#include "ngx_module/errors.h"
+#include "ngx_module/metrics.h"
+#include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/header_lines.h"
+#include "ngx_module/ngx/str.h"
+#include "ngx_module/request_ctx.h"
+#include "ngx_module/scrub/state.h"
+#include "ngx_module/strip.h"
+#include "shared/http1/syntax.h"
+
+namespace nexus::edge {
+
+namespace {
+
+using http1::equal_ignoring_case;
+
+ngx_http_output_header_filter_pt g_next_header_filter;
+
+/// Marks our cleanup, by which a request's state is found again.
+void destroy(void *data) noexcept {
+    static_cast<Scrubbing *>(data)->~Scrubbing();
+}
+
+Scrubbing *find_kept(const ngx_http_request_t *r) noexcept {
+    for (ngx_pool_cleanup_t *cln = r->pool->cleanup; cln != nullptr; cln = cln->next) {
+        if (cln->handler == destroy) {
+            return static_cast<Scrubbing *>(cln->data);
+        }
+    }
+    return nullptr;
+}
+
+Strip what_hides_secrets(const ngx_table_elt_t &line, const void *) {
+    for (const std::string_view name : {"Accept-Encoding", "Range", "If-Range"}) {
+        if (equal_ignoring_case(to_view(line.key), name)) {
+            return Strip::kRemove;
+        }
+    }
+    return Strip::kKeep;
+}
+
+std::span<char> bytes_of(const ngx_str_t &text) {
+    return {reinterpret_cast<char *>(text.data), text.len};
+}
+
+/// Lines of a provider's answer are copies of ours alone, and so are those that other modules made of them; but
+/// what a module adds may be text that nobody may write to.
+bool cover_copy(ngx_http_request_t *r, const scrub::Mask &mask, ngx_str_t &text) {
+    if (!mask.occurs_in(to_view(text))) {
+        return false;
+    }
+    const ngx_str_t copy = copy_to_pool(r->pool, to_view(text));
+    text = copy.data != nullptr ? copy : ngx_str_t ngx_null_string;
+    mask.cover(bytes_of(text));
+    return true;
+}
+
+/// What nginx keeps of the answer's head: variables ($upstream_http_...) and logs show what is in there, too.
+bool cover_upstream_head(ngx_http_upstream_headers_in_t &headers, const scrub::Mask &mask) {
+    bool any = false;
+    for_each_line(headers.headers, [&](ngx_table_elt_t &line) {
+        any = mask.cover(bytes_of(line.key)) || any;
+        any = mask.cover(bytes_of(line.value)) || any;
+    });
+    return mask.cover(bytes_of(headers.status_line)) || any;
+}
+
+bool cover_head(ngx_http_request_t *r, const scrub::Mask &mask) {
+    bool any = r->upstream != nullptr && cover_upstream_head(r->upstream->headers_in, mask);
+    for_each_line(r->headers_out.headers, [&](ngx_table_elt_t &line) {
+        any = cover_copy(r, mask, line.key) || any;
+        any = cover_copy(r, mask, line.value) || any;
+    });
+    for (ngx_str_t *text : {&r->headers_out.status_line, &r->headers_out.content_type, &r->headers_out.charset}) {
+        any = cover_copy(r, mask, *text) || any;
+    }
+    return any;
+}
+
+void drop_cookies(ngx_http_request_t *r) {
+    for_each_line(r->headers_out.headers, [](ngx_table_elt_t &line) {
+        if (equal_ignoring_case(to_view(line.key), "Set-Cookie") ||
+            equal_ignoring_case(to_view(line.key), "Set-Cookie2")) {
+            line.hash = 0;
+        }
+    });
+}
+
+bool is_encoded(const ngx_http_request_t *r) {
+    const ngx_table_elt_t *encoding = r->headers_out.content_encoding;
+    return encoding != nullptr && encoding->hash != 0 && encoding->value.len != 0 &&
+           !equal_ignoring_case(to_view(encoding->value), "identity");
+}
+
+bool has_body(const ngx_http_request_t *r) {
+    return !r->header_only && r->method != NGX_HTTP_HEAD && r->headers_out.status != NGX_HTTP_NO_CONTENT &&
+           r->headers_out.status != NGX_HTTP_NOT_MODIFIED && r->headers_out.content_length_n != 0;
+}
+
+ngx_int_t begin_body(ngx_http_request_t *r, Scrubbing &scrubbing) {
+    if (is_encoded(r)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "nexus: the provider's answer is compressed though nobody asked for that: it cannot be "
+                      "looked into and is not passed on");
+        if (RequestCtx *ctx = request_ctx(r); ctx != nullptr) {
+            ctx->error = errc_info(Errc::kProviderError).code;
+        }
+        ngx_http_clean_header(r);
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+    r->filter_need_in_memory = 1;
+    r->upstream->buffering = 0;  // a slow caller would have it written to a temporary file first
+    ngx_http_clear_accept_ranges(r);
+    scrubbing.body.emplace(scrubbing.mask, scrubbing.conf.body_bytes);
+    return NGX_OK;
+}
+
+ngx_int_t scrub_head(ngx_http_request_t *r, Scrubbing &scrubbing) {
+    if (cover_head(r, scrubbing.mask)) {
+        scrubbing.tell(r, "head");
+    }
+    const RequestCtx *ctx = request_ctx(r);
+    const bool is_redirected = ctx == nullptr || ctx->scrubbing != &scrubbing;
+    if (is_redirected || r->upstream == nullptr || r->upstream->headers_in.status_n == 0) {
+        return NGX_OK;  // not the provider's answer
+    }
+    if (scrubbing.conf.drops_cookies) {
+        drop_cookies(r);
+    }
+    return scrubbing.conf.body_bytes != 0 && !r->upstream->upgrade && has_body(r) ? begin_body(r, scrubbing)
+                                                                                 : NGX_OK;
+}
+
+ngx_int_t on_header(ngx_http_request_t *r) noexcept {
+    Scrubbing *scrubbing = find_scrubbing(r);
+    if (scrubbing == nullptr || scrubbing->mask.empty()) {
+        return g_next_header_filter(r);
+    }
+    const ngx_int_t rc = guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "scrubbing an answer's head",
+                                               [&] { return scrub_head(r, *scrubbing); });
+    return rc == NGX_OK ? g_next_header_filter(r) : rc;
+}
+
+}  // namespace
+
+void Scrubbing::tell(const ngx_http_request_t *r, const char *where) {
+    if (!is_told) {
+        is_told = true;
+        metrics::count(metrics::Counter::kScrubbed);
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "nexus: the %s of the provider's answer held the credential, which is covered", where);
+    }
+}
+
+Scrubbing *find_scrubbing(const ngx_http_request_t *r) noexcept {
+    if (r != r->main) {
+        return nullptr;
+    }
+    if (const RequestCtx *ctx = request_ctx(r); ctx != nullptr && ctx->scrubbing != nullptr) {
+        return ctx->scrubbing;
+    }
+    return r->internal || r->filter_finalize ? find_kept(r) : nullptr;
+}
+
+ngx_int_t prepare_scrubbing(const Access &access) {
+    ngx_http_request_t *r = access.request;
+    const ScrubConf *conf = access.conf->scrub;
+    if (conf == nullptr || r != r->main) {
+        return NGX_OK;
+    }
+    RequestCtx *ctx = ensure_request_ctx(r);
+    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool, sizeof(Scrubbing));
+    if (ctx == nullptr || cln == nullptr) {
+        return NGX_ERROR;
+    }
+    ctx->scrubbing = ::new (cln->data) Scrubbing{*conf};
+    cln->handler = destroy;
+    return conf->body_bytes != 0 ? strip_headers(r, what_hides_secrets, nullptr) : NGX_OK;
+}
+
+void look_for(ngx_http_request_t *r, std::string_view secret) {
+    if (Scrubbing *scrubbing = find_scrubbing(r); scrubbing != nullptr) {
+        scrubbing->mask.add(secret);
+    }
+}
+
+void look_for_secrets_of(ngx_http_request_t *r, const record::TokenView &record) {
+    Scrubbing *scrubbing = find_scrubbing(r);
+    if (scrubbing == nullptr) {
+        return;
+    }
+    const std::string_view said = record.strategy_config("username_field");
+    for (size_t i = 0; i < record.credential_count(); ++i) {
+        const auto [name, value] = record.credential_at(i);
+        // What answers rightly repeat: the kind of token, who it is.
+        const bool is_public = name == "token_type" || name == "access_key" ||
+                               (record.strategy() == "basic_auth" && name == (said.empty() ? "username" : said));
+        if (!is_public) {
+            scrubbing->mask.add(value);
+        }
+    }
+}
+
+void init_scrubbing() noexcept {
+    g_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = on_header;
+    g_after_scrub_body = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = scrub_body;
+}
+
+}  // namespace nexus::edge

@@ -1,0 +1,257 @@
+// nexus_scrub_response: a provider that echoes the credential, in any part of its answer and however it is cut, does not
+// hand it to the caller; nothing else of the answer changes.
+import assert from 'node:assert/strict';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { test } from 'node:test';
+import zlib from 'node:zlib';
+import { assertNoSecrets, files } from '../support/canary.mjs';
+import { cleanup } from '../support/cleanup.mjs';
+import { findPort } from '../support/ports.mjs';
+import { startEdge } from './edge-fixture.mjs';
+
+const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
+const token = 'canary/At+9f8e7d6c5b4a=3210';
+const stars = '*'.repeat(token.length);
+const encoded = {
+  percent: encodeURIComponent(token),
+  'percent, small': encodeURIComponent(token).replace(/%../g, (text) => text.toLowerCase()),
+  json: token.replaceAll('/', '\\/'),
+};
+
+/** One server that answers with the bytes that `answer(request head)` gives: pieces, each sent when the last has gone. */
+async function startRaw(t, answer) {
+  const sockets = new Set();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    let head = '';
+    socket.on('data', async (data) => {
+      head += data.toString('latin1');
+      if (head.includes('\r\n\r\n')) {
+        const said = head;
+        head = '';
+        for (const piece of answer(said)) {
+          await new Promise((resolve) => { socket.write(Buffer.from(piece, 'latin1'), () => setImmediate(resolve)); });
+        }
+      }
+    });
+  });
+  const port = await findPort();
+  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
+  cleanup(t, () => new Promise((resolve) => { sockets.forEach((socket) => socket.destroy()); server.close(resolve); }));
+  return port;
+}
+
+async function start(t, answer, { locations = '', http = '', ...more } = {}) {
+  const state = { answer, heads: [] };
+  const port = await startRaw(t, (head) => { state.heads.push(head); return state.answer(head); });
+  const to = `proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host 127.0.0.1; nexus_allow_hosts raw; proxy_pass http://raw;`;
+  const edge = await startEdge(t, {
+    http: `upstream raw { server 127.0.0.1:${port} max_fails=0; keepalive 4; }
+      log_format seen '$status $upstream_http_x_echo $sent_http_x_echo'; ${http}`,
+    locations: ({ dir }) => `
+        location /head/ { ${inject} nexus_scrub_response on; access_log ${dir}/seen.log seen; ${to} }
+        location /body/ { ${inject} nexus_scrub_response on body=64k; proxy_buffering on; ${to} }
+        location /unbuffered/ { ${inject} nexus_scrub_response on body=64k; proxy_buffering off; ${to} }
+        location /little/ { ${inject} nexus_scrub_response on body=100; ${to} }
+        location /zip/ { ${inject} nexus_scrub_response on body=64k; gzip on; gzip_min_length 1; gzip_types *; ${to} }
+        location /cookies/ { ${inject} nexus_scrub_response on set_cookie=drop; ${to} }
+        location /off/ { ${inject} ${to} }
+        location /page/ { ${inject} nexus_scrub_response on body=64k; proxy_intercept_errors on; error_page 401 404 /fallback; ${to} }
+        location /fallback { internal; return 200 "fallback"; }
+        location = /metrics { nexus_metrics; }
+        ${locations}`,
+    ...more,
+  });
+  const key = await edge.addAgent();
+  const connect = async (fields) => ({ 'x-nexus-key': key, 'x-nexus-connection': await edge.addConnection(fields) });
+  return Object.assign(edge, { state, connect, headers: await connect({ credentials: { access_token: token, token_type: 'Bearer' } }) });
+}
+
+/** A whole answer in one piece. */
+const whole = (body, lines = [], status = '200 OK') => `HTTP/1.1 ${status}\r\n${lines.map((line) => `${line}\r\n`).join('')}Content-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`;
+const chunked = (pieces) => [`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n`, ...pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`), '0\r\n\r\n'];
+
+test('heads: every line, in every form, and what logs and variables show of them', async (t) => {
+  const edge = await start(t, () => [whole('fine', [`X-Echo: a ${token} b`, `WWW-Authenticate: Bearer realm="${token}"`, `Location: /x?token=${encoded.percent}`,
+    `Set-Cookie: s=${Buffer.from(`user:${token}`).toString('base64')}; Path=/`, `Content-Type: text/plain; note="${token}"`, `${token.replaceAll(/[^a-z0-9-]/gi, '-')}: 1`, 'ETag: "abc"'],
+  `200 ${token}`)]);
+  const off = await edge.get('/off/', { headers: edge.headers });
+  assert.match(JSON.stringify(off.headers), /canary\/At/, 'off by default');
+
+  const answer = await edge.get('/head/', { headers: edge.headers });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.text, 'fine');
+  assert.equal(answer.headers['x-echo'], `a ${stars} b`);
+  assert.equal(answer.headers['www-authenticate'], `Bearer realm="${stars}"`);
+  assert.ok(answer.headers.location.endsWith(`/x?token=${'*'.repeat(encoded.percent.length)}`), answer.headers.location);
+  assert.equal(answer.headers['content-type'], `text/plain; note="${stars}"`);
+  assert.equal(answer.headers.etag, '"abc"');
+  assert.match(answer.headers['set-cookie'][0], /^s=.{8}\*+.{0,2}; Path=\/$/);
+  assertNoSecrets({ token }, { answer: JSON.stringify(answer.headers), ...files(edge.nginx.dir) });
+  assert.match(edge.nginx.errorLog(), /the head of the provider's answer held the credential/);
+  assert.match((await edge.get('/metrics')).text, /nexus_scrubbed_total 1\n/);
+
+  const cookies = await edge.get('/cookies/', { headers: edge.headers });
+  assert.equal(cookies.headers['set-cookie'], undefined);
+  assert.equal(cookies.text, 'fine');
+});
+
+test('bodies, wherever they are cut, with a length and in chunks, buffered and not', async (t) => {
+  const edge = await start(t, () => []);
+  const text = `<${token}> ${encoded.percent} ${encoded['percent, small']} ${encoded.json} canary/At+9f8e ${Buffer.from(`me:${token}`).toString('base64')} canary/A`;
+  const good = `<${stars}> ${'*'.repeat(encoded.percent.length)} ${'*'.repeat(encoded.percent.length)} ${'*'.repeat(encoded.json.length)} canary/At+9f8e `;
+  for (const path of ['/body/', '/unbuffered/']) {
+    for (const size of [1, 3, 7, 29, 1000]) {
+      const pieces = text.match(new RegExp(`.{1,${size}}`, 'g'));
+      for (const answer of [[whole('', []).replace('Content-Length: 0', `Content-Length: ${text.length}`), ...pieces], chunked(pieces)]) {
+        edge.state.answer = () => answer;
+        const got = await edge.get(path, { headers: edge.headers });
+        const where = `${path} ${size} ${answer[0]}`;
+        assert.equal(got.text.length, text.length, where);
+        assert.ok(got.text.startsWith(good), `${where}: ${got.text}`);
+        assert.ok(got.text.endsWith(' canary/A'), where);
+        assertNoSecrets({ token }, { [where]: got.text });
+      }
+    }
+  }
+  assertNoSecrets({ token }, files(edge.nginx.dir));
+});
+
+test('a large body that holds it everywhere, to a caller that reads slowly, leaves nothing on the disk', async (t) => {
+  const edge = await start(t, () => []);
+  const line = `${token}${'.'.repeat(1000)}`;
+  const body = line.repeat(3000);
+  edge.state.answer = () => [whole(body)];
+  for (const path of ['/body/', '/unbuffered/']) {
+    const socket = net.connect(edge.port, '127.0.0.1');
+    const received = [];
+    socket.write(`GET ${path} HTTP/1.0\r\nX-Nexus-Key: ${edge.headers['x-nexus-key']}\r\nX-Nexus-Connection: ${edge.headers['x-nexus-connection']}\r\n\r\n`);
+    await new Promise((resolve) => { socket.once('readable', resolve); });
+    assert.deepEqual(Object.keys(files(`${edge.nginx.dir}/proxy_temp`)), []);
+    for await (const data of socket) {
+      received.push(data);
+    }
+    const text = Buffer.concat(received).toString('latin1').split('\r\n\r\n').slice(1).join('');
+    assert.equal(text.length, body.length, path);
+    const looked = Math.floor((64 * 1024) / line.length);
+    assert.ok(text.startsWith(`${stars}${'.'.repeat(1000)}`.repeat(looked)), path);
+    assert.ok(text.endsWith(line), 'what is behind body= is not looked into');
+  }
+});
+
+test('the bound is bytes of the body: what begins before it is covered whole', async (t) => {
+  const edge = await start(t, () => [`HTTP/1.1 200 OK\r\nContent-Length: ${95 + 2 * token.length}\r\n\r\n`, '.'.repeat(95) + token.slice(0, 6), token.slice(6), token]);
+  const answer = await edge.get('/little/', { headers: edge.headers });
+  assert.equal(answer.text.slice(0, 95 + token.length), '.'.repeat(95) + stars);
+  assert.equal(answer.text.length, 95 + 2 * token.length);
+});
+
+test('compressed answers and parts of bodies are not asked for, and not passed on', async (t) => {
+  const edge = await start(t, () => [whole(token, ['Accept-Ranges: bytes'])]);
+  const asked = { 'accept-encoding': 'gzip, br', range: 'bytes=0-7', 'if-range': '"x"' };
+  for (const path of ['/body/', '/head/']) {
+    const answer = await edge.get(path, { headers: { ...edge.headers, ...asked } });
+    assert.equal(answer.status, 200);
+    const sent = edge.state.heads.at(-1);
+    assert.equal(/^(accept-encoding|range|if-range):/im.test(sent), path === '/head/', sent);
+    assert.equal(answer.headers['accept-ranges'], path === '/head/' ? 'bytes' : undefined);
+    assert.equal(answer.text, path === '/head/' ? token : stars);
+  }
+  const packed = zlib.gzipSync(token).toString('latin1');
+  edge.state.answer = () => [whole(packed, ['Content-Encoding: gzip', 'X-Echo: yes'])];
+  const refused = await edge.get('/body/', { headers: edge.headers });
+  assert.equal(refused.status, 502);
+  assert.equal(refused.headers['content-encoding'], undefined);
+  assert.equal(refused.headers['x-echo'], undefined);
+  assert.match(edge.nginx.errorLog(), /compressed though nobody asked for that/);
+  assert.equal((await edge.get('/body/', { method: 'HEAD', headers: edge.headers })).status, 200, 'nothing to look into');
+  assert.equal((await edge.get('/head/', { headers: edge.headers })).headers['content-encoding'], 'gzip');
+
+  edge.state.answer = () => [whole(token, ['Content-Encoding: identity'])];
+  assert.equal((await edge.get('/body/', { headers: edge.headers })).text, stars);
+  edge.state.answer = () => [whole(`"${token}"`)];
+  const zipped = await edge.get('/zip/', { headers: { ...edge.headers, 'accept-encoding': 'gzip' } });
+  assert.equal(zipped.headers['content-encoding'], 'gzip', 'towards the caller nginx may compress');
+  assert.equal(zlib.gunzipSync(zipped.body).toString(), `"${stars}"`);
+});
+
+test('HEAD, 304, 204, error pages, HTTP/2 and connections that are kept', async (t) => {
+  const edge = await start(t, (head) => [head.startsWith('HEAD') ? `HTTP/1.1 200 OK\r\nX-Echo: ${token}\r\nContent-Length: 27\r\n\r\n`
+    : head.includes('/304') ? `HTTP/1.1 304 Not Modified\r\nETag: "${token}"\r\n\r\n`
+      : head.includes('/204') ? `HTTP/1.1 204 No Content\r\nX-Echo: ${token}\r\n\r\n`
+        : head.includes('/401') ? whole(token, [`WWW-Authenticate: Basic realm="${token}"`], '401 Unauthorized') : whole(`a ${token}`, [`X-Echo: ${token}`])]);
+  const { headers } = edge;
+  const head = await edge.get('/body/', { method: 'HEAD', headers });
+  assert.equal(head.headers['content-length'], '27');
+  assert.equal(head.headers['x-echo'], stars);
+  assert.equal((await edge.get('/body/304', { headers })).headers.etag, `"${stars}"`);
+  assert.equal((await edge.get('/body/204', { headers })).headers['x-echo'], stars);
+  const page = await edge.get('/page/401', { headers });
+  assert.equal(page.text, 'fallback');
+  assertNoSecrets({ token }, { page: JSON.stringify(page.headers) });
+  for (let round = 0; round < 5; round++) {
+    assert.equal((await edge.get('/body/', { headers })).text, `a ${stars}`);
+  }
+
+  const client = http2.connect(edge.h2);
+  cleanup(t, () => client.destroy());
+  const got = await new Promise((resolve, reject) => {
+    const stream = client.request({ ':path': '/body/', ...headers });
+    const all = { body: '' };
+    stream.on('response', (lines) => { all.headers = lines; });
+    stream.on('data', (data) => { all.body += data; });
+    stream.on('end', () => resolve(all));
+    stream.on('error', reject);
+    stream.end();
+  });
+  assert.equal(got.body, `a ${stars}`);
+  assert.equal(got.headers['x-echo'], stars);
+});
+
+test('events arrive when they are sent', async (t) => {
+  const edge = await start(t, () => []);
+  edge.state.answer = function* events() { yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'; yield '9\r\ndata: a\n\n\r\n'; };
+  const socket = net.connect(edge.port, '127.0.0.1');
+  cleanup(t, () => socket.destroy());
+  socket.write(`GET /unbuffered/ HTTP/1.1\r\nHost: x\r\nX-Nexus-Key: ${edge.headers['x-nexus-key']}\r\nX-Nexus-Connection: ${edge.headers['x-nexus-connection']}\r\n\r\n`);
+  let text = '';
+  for await (const data of socket) {
+    text += data;
+    if (text.includes('data: a\n\n')) {
+      return;
+    }
+  }
+  assert.fail('the connection ended before the event came');
+});
+
+test('other strategies: what was sent and what it was made of', async (t) => {
+  const secret = 'pass-w0rd-1234567';
+  const edge = await start(t, (head) => [whole(head)]);
+  const kinds = {
+    basic_auth: [{ strategy: 'basic_auth', credentials: { username: 'alice@example.com', password: secret } }, Buffer.from(`alice@example.com:${secret}`).toString('base64')],
+    header: [{ strategy: 'header', strategy_config: { header_name: 'X-Key' }, credentials: { api_key: secret } }, secret],
+    query_param: [{ strategy: 'query_param', strategy_config: { param_name: 'key' }, credentials: { api_key: 'pass/word w1234' } }, 'pass%2Fword%20w1234'],
+    cookie: [{ strategy: 'cookie', strategy_config: { cookie_name: 'sid' }, credentials: { api_key: secret } }, secret],
+    hmac_payload: [{ strategy: 'hmac_payload', strategy_config: { header_name: 'X-Signature', template: 'x' }, credentials: { api_secret: secret } }],
+    aws_sigv4: [{ strategy: 'aws_sigv4', strategy_config: { service: 's3' }, credentials: { access_key: 'AKIDEXAMPLE12345', secret_key: `${secret}/secret`, session_token: `${secret}/session` } }, `${secret}/session`],
+  };
+  for (const [kind, [fields, sent]] of Object.entries(kinds)) {
+    const answer = await edge.get('/body/echo', { headers: await edge.connect(fields) });
+    const said = edge.state.heads.at(-1);
+    assert.equal(answer.status, 200, `${kind}: ${answer.text}`);
+    assert.equal(answer.text.length, said.length, kind);
+    assert.notEqual(answer.text, said, kind);
+    if (sent) {
+      assert.ok(said.includes(sent), kind);
+      assert.ok(!answer.text.includes(sent), kind);
+    }
+    const signature = /signature[=:] ?([0-9a-f]{64})/i.exec(said)?.[1];
+    assert.equal(signature !== undefined, ['hmac_payload', 'aws_sigv4'].includes(kind));
+    assert.ok(!signature || !answer.text.includes(signature), kind);
+    const own = Object.entries(fields.credentials).filter(([name]) => !['username', 'access_key'].includes(name));
+    assertNoSecrets(Object.fromEntries(own), { [kind]: answer.text });
+  }
+});
