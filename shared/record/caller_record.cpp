@@ -8,6 +8,7 @@
 #include "shared/encoding/character_set.h"
 #include "shared/encoding/record_id.h"
 #include "shared/record/flat.h"
+#include "shared/record/flat_pairs.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::record {
@@ -89,6 +90,7 @@ Result<Secret> encode_caller(const CallerRecord &record) {
     const auto key_sha256 = required_string(builder, record.key_sha256);
     const auto connections = string_list(builder, record.connections);
     const auto providers = string_list(builder, record.providers);
+    const auto aliases = pair_list(builder, record.aliases);
 
     fb::CallerRecordBuilder table(builder);
     table.add_agent_id(agent_id);
@@ -102,6 +104,7 @@ Result<Secret> encode_caller(const CallerRecord &record) {
     table.add_grants(record.grants);
     table.add_connections(connections);
     table.add_providers(providers);
+    table.add_aliases(aliases);
     builder.Finish(table.Finish());
     return finished_payload(builder);
 }
@@ -171,6 +174,18 @@ std::string_view CallerView::provider_at(size_t index) const {
     return item_at(as_table(root_).providers(), index);
 }
 
+size_t CallerView::alias_count() const {
+    return count(as_table(root_).aliases());
+}
+
+std::pair<std::string_view, std::string_view> CallerView::alias_at(size_t index) const {
+    return pair_at(as_table(root_).aliases(), index);
+}
+
+std::string_view CallerView::connection_called(std::string_view alias) const {
+    return find_value(as_table(root_).aliases(), alias);
+}
+
 bool CallerView::may_see(std::string_view workspace_id, std::string_view connection_id,
                          std::string_view provider) const {
     const fb::CallerRecord &caller = as_table(root_);
@@ -181,6 +196,13 @@ bool CallerView::may_see(std::string_view workspace_id, std::string_view connect
         return false;
     }
     return count(caller.providers()) == 0 || holds(caller.providers(), provider);
+}
+
+bool is_alias(std::string_view text) noexcept {
+    constexpr encoding::CharacterSet kCharacters{"abcdefghijklmnopqrstuvwxyz0123456789._-"};
+    constexpr size_t kLongest = 63;
+    return !text.empty() && text.size() <= kLongest && kCharacters.covers(text) &&
+           kLowerAndDigits.covers(text.substr(0, 1)) && !encoding::is_canonical_uuid(text);
 }
 
 bool is_agent_key(std::string_view text) noexcept {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shared/record/envelope.h"
@@ -40,6 +41,7 @@ struct CallerRecord {
     uint32_t grants = 0;
     std::vector<std::string> connections;  // empty = all of the workspace
     std::vector<std::string> providers;    // provider names; empty = all
+    std::vector<std::pair<std::string, std::string>> aliases;  // is_alias name -> connection id
 };
 
 /// The header that goes with the record; key id and nonce are left for `seal`.
@@ -66,6 +68,10 @@ public:
     std::string_view connection_at(size_t index) const;
     size_t provider_count() const;
     std::string_view provider_at(size_t index) const;
+    size_t alias_count() const;
+    std::pair<std::string_view, std::string_view> alias_at(size_t index) const;
+    /// The connection that the agent calls by that name, "" if none. Whether it may see it: may_see.
+    std::string_view connection_called(std::string_view alias) const;
     /// Is the connection within this caller's reach: same workspace, and named where the key is narrowed?
     bool may_see(std::string_view workspace_id, std::string_view connection_id,
                  std::string_view provider) const;
@@ -73,6 +79,10 @@ public:
 private:
     const void *root_ = nullptr;  // nexus::record::fb::CallerRecord
 };
+
+/// An agent's own name of a connection: 1 to 63 of [a-z0-9._-], the first a letter or a digit, and no UUID.
+bool is_alias(std::string_view text) noexcept;
+inline constexpr size_t kMaxAliases = 256;
 
 /// `nxa_<id>_<secret>`: id 16 lower-case letters and digits, secret 43 base64url characters (32 bytes).
 bool is_agent_key(std::string_view text) noexcept;

@@ -3,51 +3,12 @@
 
 #include "shared/encoding/record_id.h"
 #include "shared/record/flat.h"
+#include "shared/record/flat_pairs.h"
 #include "shared/redis/keys.h"
 
 namespace nexus::record {
 
 namespace {
-
-using Pairs = flatbuffers::Vector<flatbuffers::Offset<fb::Pair>>;
-
-std::string_view as_text(const std::string &value) {
-    return value;
-}
-
-std::string_view as_text(const Secret &value) {
-    return value.view();
-}
-
-template <typename Items>
-flatbuffers::Offset<Pairs> pair_list(flatbuffers::FlatBufferBuilder &builder, const Items &items) {
-    if (items.empty()) {
-        return {};
-    }
-    std::vector<flatbuffers::Offset<fb::Pair>> pairs;
-    pairs.reserve(items.size());
-    for (const auto &[name, value] : items) {
-        const FlatString flat_name = required_string(builder, name);
-        const FlatString flat_value = required_string(builder, as_text(value));
-        pairs.push_back(fb::CreatePair(builder, flat_name, flat_value));
-    }
-    return builder.CreateVector(pairs);
-}
-
-std::string_view find_value(const Pairs *pairs, std::string_view name) {
-    for (size_t i = 0; i < count(pairs); ++i) {
-        const fb::Pair *pair = pairs->Get(static_cast<flatbuffers::uoffset_t>(i));
-        if (text(pair->name()) == name) {
-            return text(pair->value());
-        }
-    }
-    return "";
-}
-
-std::pair<std::string_view, std::string_view> pair_at(const Pairs *pairs, size_t index) {
-    const fb::Pair *pair = pairs->Get(static_cast<flatbuffers::uoffset_t>(index));
-    return {text(pair->name()), text(pair->value())};
-}
 
 const fb::TokenRecord &as_table(const void *root) {
     return *static_cast<const fb::TokenRecord *>(root);
@@ -83,6 +44,7 @@ Result<Secret> encode_token(const TokenRecord &record) {
     const auto scopes = string_list(builder, record.scopes);
     const auto attention_reason = optional_string(builder, record.attention_reason);
     const auto reconnect_url = optional_string(builder, record.reconnect_url);
+    const auto request_rules = string_list(builder, record.request_rules);
 
     fb::TokenRecordBuilder table(builder);
     table.add_connection_id(connection_id);
@@ -101,6 +63,7 @@ Result<Secret> encode_token(const TokenRecord &record) {
     table.add_scopes(scopes);
     table.add_attention_reason(attention_reason);
     table.add_reconnect_url(reconnect_url);
+    table.add_request_rules(request_rules);
     builder.Finish(table.Finish());
     return finished_payload(builder);
 }
@@ -216,6 +179,14 @@ std::string_view TokenView::attention_reason() const {
 
 std::string_view TokenView::reconnect_url() const {
     return text(as_table(root_).reconnect_url());
+}
+
+size_t TokenView::request_rule_count() const {
+    return count(as_table(root_).request_rules());
+}
+
+std::string_view TokenView::request_rule_at(size_t index) const {
+    return text(as_table(root_).request_rules()->Get(static_cast<flatbuffers::uoffset_t>(index)));
 }
 
 }  // namespace nexus::record

@@ -31,6 +31,7 @@ struct TokenRecord {
     std::vector<std::string> scopes;
     std::string attention_reason;  // machine-readable, in state attention
     std::string reconnect_url;     // in state attention
+    std::vector<std::string> request_rules;  // http1/request_rules.h; empty = every request
 };
 
 /// The header that goes with the record; key id and nonce are left for `seal`.
@@ -71,6 +72,8 @@ public:
     std::string_view scope_at(size_t index) const;
     std::string_view attention_reason() const;
     std::string_view reconnect_url() const;
+    size_t request_rule_count() const;
+    std::string_view request_rule_at(size_t index) const;
 
 private:
     const void *root_ = nullptr;  // nexus::record::fb::TokenRecord

@@ -40,6 +40,7 @@ Result<record::CallerRecord> caller_from_json(const json_t *object) {
     }
     caller.connections = reader.strings("connections");
     caller.providers = reader.strings("providers");
+    caller.aliases = reader.pairs("aliases");
     if (Result<void> finished = reader.finish(); !finished) {
         return tl::unexpected(std::move(finished).error());
     }
@@ -76,6 +77,12 @@ JsonPtr to_json(const record::Header &header, const record::CallerView &record) 
     json_object_set_new(root.get(), "grants", grants);
     put_list("connections", record.connection_count(), [&](size_t i) { return record.connection_at(i); });
     put_list("providers", record.provider_count(), [&](size_t i) { return record.provider_at(i); });
+    json_t *aliases = json_object();
+    for (size_t i = 0; i < record.alias_count(); ++i) {
+        const auto [alias, connection] = record.alias_at(i);
+        json_object_set_new(aliases, std::string{alias}.c_str(), to_json(connection).release());
+    }
+    json_object_set_new(root.get(), "aliases", aliases);
     return root;
 }
 

@@ -1,5 +1,5 @@
 // Records as JSON: members are named as the fields of TokenRecord, CallerRecord and IssuerRecord, times are
-// Unix milliseconds, states and grants go by their names, strategy_config and credentials are objects. Absent
+// Unix milliseconds, states and grants go by their names, strategy_config, credentials and aliases are objects. Absent
 // members are empty.
 #pragma once
 

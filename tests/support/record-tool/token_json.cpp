@@ -28,6 +28,7 @@ Result<record::TokenRecord> token_from_json(const json_t *object) {
     token.scopes = reader.strings("scopes");
     token.attention_reason = reader.string("attention_reason");
     token.reconnect_url = reader.string("reconnect_url");
+    token.request_rules = reader.strings("request_rules");
     if (Result<void> finished = reader.finish(); !finished) {
         return tl::unexpected(std::move(finished).error());
     }
@@ -73,6 +74,8 @@ JsonPtr to_json(const record::TokenView &record) {
     put_list("scopes", record.scope_count(), [&](size_t i) { return record.scope_at(i); });
     put("attention_reason", record.attention_reason());
     put("reconnect_url", record.reconnect_url());
+    put_list("request_rules", record.request_rule_count(),
+             [&](size_t i) { return record.request_rule_at(i); });
     return root;
 }
 

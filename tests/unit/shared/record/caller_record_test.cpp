@@ -18,6 +18,7 @@ TEST(CallerRecord, EveryFieldComesBack) {
     CallerRecord caller = sample_caller();
     caller.connections = {tests::kConnectionId};
     caller.providers = {"calendar", "files"};
+    caller.aliases = {{"cal", tests::kConnectionId}, {"files.2", "x"}};
     const OpenedCaller opened(caller);
     EXPECT_EQ(opened.view.agent_id(), "e2a1a6f5-1f0e-4d27-9a0e-9f4f1a1b7c22");
     EXPECT_EQ(opened.view.workspace_id(), "acme");
@@ -29,6 +30,20 @@ TEST(CallerRecord, EveryFieldComesBack) {
     EXPECT_EQ(opened.view.connection_at(0), tests::kConnectionId);
     ASSERT_EQ(opened.view.provider_count(), 2u);
     EXPECT_EQ(opened.view.provider_at(1), "files");
+    ASSERT_EQ(opened.view.alias_count(), 2u);
+    EXPECT_EQ(opened.view.alias_at(1).first, "files.2");
+    EXPECT_EQ(opened.view.connection_called("cal"), tests::kConnectionId);
+    EXPECT_EQ(opened.view.connection_called("ca"), "");
+}
+
+TEST(CallerRecord, AliasesAreNoIds) {
+    for (const std::string &good : {std::string{"a"}, std::string{"0-._z"}, std::string(63, 'x')}) {
+        EXPECT_TRUE(is_alias(good)) << good;
+    }
+    for (const std::string &bad : {std::string{}, std::string{"-a"}, std::string{".a"}, std::string{"A"}, std::string{"a b"},
+                                   std::string{"a/b"}, std::string(64, 'x'), std::string{tests::kConnectionId}}) {
+        EXPECT_FALSE(is_alias(bad)) << bad;
+    }
 }
 
 TEST(CallerRecord, SealedForItsOwnRedisKey) {
