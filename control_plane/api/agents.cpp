@@ -34,6 +34,9 @@ json::Value agent_json(const store::Agent &agent) {
                       : agent.is_suspended  ? "suspended"
                                             : "active")
         .set("created_at", to_rfc3339(agent.created_at));
+    if (json::Value aliases = aliases_json(agent.aliases); aliases.size() != 0) {
+        out.set("aliases", std::move(aliases));
+    }
     return out;
 }
 
@@ -80,10 +83,15 @@ Result<Response> create(ApiContext &context, const Request &request, const Calle
     }
     wish.connections = reader.strings_or_empty("connections", 256, 64);
     wish.providers = reader.strings_or_empty("providers", 256, 255);
+    Result<Aliases> aliases = read_aliases(reader.object_or_null("aliases"));
     wish.key_expires_at = read_key_expiry(reader, "key_expires_in_s", context.clock());
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
+    if (!aliases) {
+        return fail(aliases.error());
+    }
+    wish.aliases = std::move(*aliases);
     return context.agents.create(caller, wish).map([](const NewAgent &created) {
         json::Value out = agent_json(created.agent);
         out.set("key", new_key_json(created.key));
@@ -125,8 +133,16 @@ Result<Response> update(ApiContext &context, const Request &request, const Calle
     wish.grants = reader.optional_strings("grants", 16, 64);
     wish.connections = reader.optional_strings("connections", 256, 64);
     wish.providers = reader.optional_strings("providers", 256, 255);
+    const bool has_aliases = reader.has("aliases");
+    Result<Aliases> aliases = read_aliases(reader.object_or_null("aliases"));
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
+    }
+    if (!aliases) {
+        return fail(aliases.error());
+    }
+    if (has_aliases) {
+        wish.aliases = std::move(*aliases);
     }
     return context.agents.update(caller, std::string{request.path_parameter("id")}, wish)
         .map([](const store::Agent &agent) { return Response::json(200, agent_json(agent)); });

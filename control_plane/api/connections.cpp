@@ -3,6 +3,7 @@
 #include "control_plane/api/render.h"
 #include "control_plane/services/connection_labels.h"
 #include "control_plane/services/time_text.h"
+#include "shared/http1/request_rules.h"
 
 namespace nexus::control {
 
@@ -24,6 +25,9 @@ json::Value connection_json(const ConnectionView &view, const ReconnectLinks &li
     out.set("labels", labels_json(connection.labels))
         .set("metadata", labels_json(connection.metadata))
         .set("variables", labels_json(connection.variables));
+    if (!connection.request_rules.empty()) {
+        out.set("request_rules", connection.request_rules);
+    }
     if (!connection.account_subject.empty()) {
         out.set("account", connection.account_subject);
     }
@@ -109,18 +113,22 @@ Result<Response> identity(ApiContext &context, const Request &request, const Cal
     return Response::json(200, out);
 }
 
-// {"labels": {name: value or null}}
+// {"labels": {name: value or null}, "request_rules": ["GET /repos/*"]}: what is absent stays
 Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
     Result<json::Value> body = request.json_body();
     if (!body) {
         return fail(body.error());
     }
     json::ObjectReader reader(*body);
-    json::Value labels = reader.required_object("labels");
+    ConnectionPatch wish;
+    wish.request_rules = reader.optional_strings("request_rules", http1::kMaxRequestRules, http1::kMaxRequestRuleBytes);
+    if (!wish.request_rules || reader.has("labels")) {
+        wish.labels = reader.required_object("labels");
+    }
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }
-    return context.connections.label(caller, std::string{request.path_parameter("id")}, labels)
+    return context.connections.patch(caller, std::string{request.path_parameter("id")}, wish)
         .map([&](const ConnectionView &view) {
             return Response::json(200, connection_json(view, context.links));
         });

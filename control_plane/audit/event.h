@@ -39,6 +39,7 @@ inline constexpr std::string_view kConnectionExpired = "connection.expired";
 inline constexpr std::string_view kConnectionRevoked = "connection.revoked";
 inline constexpr std::string_view kConnectionReconnecting = "connection.reconnecting";
 inline constexpr std::string_view kConnectionLabelled = "connection.labelled";
+inline constexpr std::string_view kConnectionRestricted = "connection.restricted";  // its request rules
 inline constexpr std::string_view kConnectionDeleted = "connection.deleted";
 inline constexpr std::string_view kUpstreamRevocation = "connection.upstream_revocation";
 inline constexpr std::string_view kCredentialCaptured = "credential.captured";

@@ -69,6 +69,13 @@ Result<void> apply(const AgentUpdate &wish, store::Agent &agent) {
         }
         agent.providers = *wish.providers;
     }
+    if (wish.aliases) {
+        Result<std::string> aliases = checked_aliases(*wish.aliases);
+        if (!aliases) {
+            return fail(aliases.error());
+        }
+        agent.aliases = std::move(*aliases);
+    }
     if (agent.connections.size() > kMaxNarrowing || agent.providers.size() > kMaxNarrowing) {
         return refuse("connections", "and providers hold at most 256 entries");
     }
@@ -86,7 +93,7 @@ Result<NewAgent> AgentService::create(const Caller &caller, const AgentRequest &
     UnixMs now = clock_();
     store::Agent agent;
     if (Result<void> applied =
-            apply({request.name, request.grants, request.connections, request.providers}, agent);
+            apply({request.name, request.grants, request.connections, request.providers, request.aliases}, agent);
         !applied) {
         return fail(applied.error());
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control_plane/cache/outbox_drainer.h"
+#include "control_plane/services/aliases.h"
 #include "control_plane/services/api_key.h"
 #include "control_plane/services/caller.h"
 #include "control_plane/store/agent_identity_repository.h"
@@ -22,6 +23,7 @@ struct AgentRequest {
     std::vector<std::string> grants;
     std::vector<std::string> connections;
     std::vector<std::string> providers;
+    Aliases aliases;
     UnixMs key_expires_at = 0;  // 0 = never
 };
 
@@ -31,6 +33,7 @@ struct AgentUpdate {
     std::optional<std::vector<std::string>> grants;
     std::optional<std::vector<std::string>> connections;
     std::optional<std::vector<std::string>> providers;
+    std::optional<Aliases> aliases;
 };
 
 struct NewAgent {

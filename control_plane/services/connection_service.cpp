@@ -7,6 +7,7 @@
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/services/activation.h"
 #include "control_plane/services/connection_labels.h"
+#include "shared/http1/request_rules.h"
 #include "control_plane/services/token_service.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/transition.h"
@@ -108,23 +109,30 @@ Result<AccountIdentity> ConnectionService::identity(const Caller &caller, const 
     return AccountIdentity{std::move(*view), std::move(*identity)};
 }
 
-Result<ConnectionView> ConnectionService::label(const Caller &caller, const std::string &id,
-                                                const json::Value &labels) {
+Result<ConnectionView> ConnectionService::patch(const Caller &caller, const std::string &id,
+                                                const ConnectionPatch &wish) {
+    if (wish.request_rules &&
+        !std::all_of(wish.request_rules->begin(), wish.request_rules->end(), http1::is_request_rule)) {
+        return fail(Errc::kInvalidRequest,
+                    "member request_rules must hold METHOD PATH, such as \"GET /repos/*\": a plain absolute path",
+                    "request_rules");
+    }
     for (int attempt = 1;; ++attempt) {
         Result<ConnectionView> view = get(caller, id);
         if (!view) {
             return view;
         }
-        Result<std::string> merged = merged_labels(view->connection.labels, labels);
+        Result<std::string> merged = merged_labels(view->connection.labels, wish.labels);
         if (!merged) {
             return fail(merged.error());
         }
         store::ConnectionChange change;
         change.labels = std::move(*merged);
+        change.request_rules = wish.request_rules;
         const store::Connection &before = view->connection;
         Result<store::Connection> row = database_.transact([&](store::Transaction &sql) {
             return store::change_connection(sql, before.id, before.generation, change,
-                                            caller.event(audit::kConnectionLabelled), clock_());
+                                            caller.event(wish.request_rules ? audit::kConnectionRestricted : audit::kConnectionLabelled), clock_());
         });
         if (!row && row.error().errc == Errc::kConflict && attempt < kAttempts) {
             continue;

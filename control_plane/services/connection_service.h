@@ -45,6 +45,11 @@ struct AccountIdentity {
     store::Identity identity;
 };
 
+struct ConnectionPatch {
+    json::Value labels;  // {name: value or null}, merged into those that are there; null = none
+    std::optional<std::vector<std::string>> request_rules;  // in place of those that are there
+};
+
 class ConnectionService {
 public:
     ConnectionService(store::Database &database, const Vault &vault, UpstreamRevoker revoker,
@@ -66,8 +71,8 @@ public:
     Result<Ended> revoke(const Caller &caller, const std::string &id);
     /// Revoked and gone: from now on nobody finds it. errors as get
     Result<Ended> remove(const Caller &caller, const std::string &id);
-    /// labels  {name: value or null}, merged into those that are there. errors as get; kInvalidRequest
-    Result<ConnectionView> label(const Caller &caller, const std::string &id, const json::Value &labels);
+    /// errors as get; kInvalidRequest (names the member)
+    Result<ConnectionView> patch(const Caller &caller, const std::string &id, const ConnectionPatch &wish);
 
 private:
     Result<store::Connection> end(const Caller &caller, const store::Connection &before, bool removed);

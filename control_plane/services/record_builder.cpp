@@ -98,6 +98,7 @@ Result<record::TokenRecord> RecordBuilder::token(const store::ConnectionWhole &w
     }
     out.api_base_url = api_base_url_of(provider, *variables);
     out.allowed_hosts = allowed_hosts_of(provider, out.api_base_url);
+    out.request_rules = connection.request_rules;
     return out;
 }
 
@@ -118,6 +119,11 @@ Result<record::CallerRecord> RecordBuilder::caller(const std::string &key_sha256
     out.grants = found->agent.grants;
     out.connections = found->agent.connections;
     out.providers = found->agent.providers;
+    Result<Aliases> aliases = parse_aliases(found->agent.aliases);
+    if (!aliases) {
+        return fail(aliases.error());
+    }
+    out.aliases.assign(aliases->begin(), aliases->end());
     return out;
 }
 

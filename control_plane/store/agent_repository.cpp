@@ -8,7 +8,7 @@ namespace nexus::control::store {
 namespace {
 
 #define NEXUS_AGENT_COLUMNS \
-    "id, workspace_id, name, grants, connections, providers, generation, created_at, updated_at, revoked_at"
+    "id, workspace_id, name, grants, connections, providers, aliases, generation, created_at, updated_at, revoked_at"
 #define NEXUS_AGENT_SUSPENDED \
     ", COALESCE((SELECT w.suspended_at FROM workspaces w WHERE w.id = workspace_id), 0)"
 #define NEXUS_SELECT_AGENT "SELECT " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED " FROM agents "
@@ -23,6 +23,7 @@ Agent take_agent(RowReader &in) {
     agent.grants = static_cast<uint32_t>(in.integer());
     agent.connections = in.list();
     agent.providers = in.list();
+    agent.aliases = in.text();
     agent.generation = in.integer();
     agent.created_at = in.integer();
     agent.updated_at = in.integer();
@@ -76,9 +77,9 @@ Result<Agent> bump(Transaction &sql, std::string_view id, UnixMs now, int64_t ab
 
 Result<void> create(Executor &sql, const Agent &a) {
     Result<Rows> inserted = sql.execute(
-        "INSERT INTO agents (" NEXUS_AGENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO agents (" NEXUS_AGENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         {a.id, a.workspace_id, a.name, int64_t{a.grants}, store::list(a.connections),
-         store::list(a.providers), a.generation, a.created_at, a.updated_at, a.revoked_at});
+         store::list(a.providers), a.aliases, a.generation, a.created_at, a.updated_at, a.revoked_at});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -100,11 +101,11 @@ Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t lim
 
 Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generation, UnixMs now) {
     Result<Rows> rows = sql.execute(
-        "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, "
+        "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, aliases = $8, "
         "generation = generation + 1 WHERE id = $1 AND generation = $2 AND revoked_at = "
         "0 " NEXUS_RETURNING_AGENT,
         {a.id, expected_generation, a.name, int64_t{a.grants}, store::list(a.connections),
-         store::list(a.providers), now});
+         store::list(a.providers), now, a.aliases});
     if (!rows) {
         return fail(rows.error());
     }
@@ -238,7 +239,7 @@ Result<std::vector<std::string>> list_hashes(Executor &sql, std::string_view age
 
 Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {
     Result<Rows> rows = sql.execute(
-        "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.generation, "
+        "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.aliases, a.generation, "
         "a.created_at, "
         "a.updated_at, a.revoked_at, COALESCE(w.suspended_at, 0), k.key_id, k.agent_id, k.sha256, "
         "k.created_at, k.expires_at, k.revoked_at, k.last_used_at "

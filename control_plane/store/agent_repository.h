@@ -17,6 +17,7 @@ struct Agent {
     uint32_t grants = 0;                   // record::Grant bits
     std::vector<std::string> connections;  // empty = all of the workspace
     std::vector<std::string> providers;    // names; empty = all
+    std::string aliases = "{}";            // JSON object: its own names of connections -> their ids
     int64_t generation = 1;
     UnixMs created_at = 0;
     UnixMs updated_at = 0;
@@ -57,7 +58,7 @@ Result<void> create(Executor &sql, const Agent &agent);
 Result<Agent> get(Executor &sql, std::string_view id);
 /// Newest first. workspace_id "" = all. errors kInvalidRequest (cursor)
 Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t limit, std::string_view cursor);
-/// Writes name, grants, connections and providers. returns the agent afterwards.
+/// Writes name, grants, connections, providers and aliases. returns the agent afterwards.
 /// errors kAgentNotFound, kConflict (another generation, or revoked)
 Result<Agent> update(Transaction &sql, const Agent &agent, int64_t expected_generation, UnixMs now);
 /// Again is no error. returns the agent afterwards. errors kAgentNotFound

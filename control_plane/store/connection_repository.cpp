@@ -41,6 +41,7 @@ Result<Connection> read_connection(const Row &row) {
     connection.code_verifier_key_id = in.text();
     connection.token_version = in.integer();
     connection.deleted_at = in.integer();
+    connection.request_rules = in.list();
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
     }
@@ -95,7 +96,7 @@ Result<void> create(Executor &sql, const Connection &c) {
         sql.execute("INSERT INTO connections (" NEXUS_CONNECTION_COLUMNS
                     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                     "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, "
-                    "$26, $27, $28)",
+                    "$26, $27, $28, $29)",
                     {c.id,
                      c.workspace_id,
                      c.user_id,
@@ -123,7 +124,8 @@ Result<void> create(Executor &sql, const Connection &c) {
                      flag(c.flow_allows_other_account),
                      crypto::box_key_id(c.code_verifier_box),
                      c.token_version,
-                     c.deleted_at});
+                     c.deleted_at,
+                     store::list(c.request_rules)});
     if (!inserted) {
         return fail(inserted.error());
     }
@@ -218,13 +220,14 @@ Result<Connection> change_from(Transaction &sql, const Connection &before, const
         "account_subject = COALESCE($7, account_subject), scopes = COALESCE($8, scopes), "
         "last_refreshed_at = COALESCE($9, last_refreshed_at), labels = COALESCE($11, labels), "
         "metadata = COALESCE($12, metadata), variables = COALESCE($13, variables), updated_at = $10, "
-        "deleted_at = COALESCE($14, deleted_at), generation = generation + 1 "
+        "deleted_at = COALESCE($14, deleted_at), request_rules = COALESCE($15, request_rules), generation = generation + 1 "
         "WHERE id = $1 AND generation = $2 RETURNING " NEXUS_CONNECTION_COLUMNS,
         {before.id, before.generation, text(to_string(to)), unless_unset(reason_for(change)),
          unless_unset(change.expires_at), flag_unless_unset(change.refreshable),
          unless_unset(change.account_subject), list_unless_unset(change.scopes),
          unless_unset(change.last_refreshed_at), now, unless_unset(change.labels),
-         unless_unset(change.metadata), unless_unset(change.variables), unless_unset(change.deleted_at)});
+         unless_unset(change.metadata), unless_unset(change.variables), unless_unset(change.deleted_at),
+         list_unless_unset(change.request_rules)});
     if (!rows) {
         return fail(rows.error());
     }

@@ -43,6 +43,7 @@ struct Connection {
     std::string labels = "{}";     // JSON object of strings: the users' own
     std::string metadata = "{}";   // JSON object of strings: fields kept of the provider's answers
     std::string variables = "{}";  // JSON object of strings: values for the templates in the profile's URLs
+    std::vector<std::string> request_rules;  // what it may be used for; empty = everything
     int64_t token_version = 0;     // of the newest box in `tokens`; an older one there was put back
 
     UnixMs last_refreshed_at = 0;
@@ -77,6 +78,7 @@ struct ConnectionChange {
     std::optional<std::string> labels;  // JSON objects
     std::optional<std::string> metadata;
     std::optional<std::string> variables;
+    std::optional<std::vector<std::string>> request_rules;
     std::optional<UnixMs> deleted_at;
 };
 

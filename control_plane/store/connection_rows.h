@@ -9,7 +9,7 @@
     "code_verifier_box, nonce, flow_scopes, account_subject, attention_reason, expires_at, refreshable, " \
     "last_refreshed_at, created_at, updated_at, "      \
     "labels, metadata, variables, flow_variables, flow_allows_other_account, code_verifier_key_id, "      \
-    "token_version, deleted_at"
+    "token_version, deleted_at, request_rules"
 #define NEXUS_SELECT_CONNECTION "SELECT " NEXUS_CONNECTION_COLUMNS " FROM connections "
 
 namespace nexus::control::store {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kSelect =
     "SELECT c.id, c.workspace_id, c.provider_id, c.state, c.generation, c.scopes, c.attention_reason, "
-    "c.expires_at, c.refreshable, c.last_refreshed_at, c.variables, c.token_version, c.deleted_at, "
+    "c.expires_at, c.refreshable, c.last_refreshed_at, c.variables, c.token_version, c.deleted_at, c.request_rules, "
     "p.name, p.auth_type, p.auth_header, p.params, p.oauth, p.api_base_url, p.allowed_hosts, p.deleted_at, "
     "t.box, COALESCE(t.version, 0) "
     "FROM connections c JOIN provider_profiles p ON p.id = c.provider_id "
@@ -32,6 +32,7 @@ Result<ConnectionWhole> read_whole(const Row &row) {
     connection.variables = in.text();
     connection.token_version = in.integer();
     connection.deleted_at = in.integer();
+    connection.request_rules = in.list();
     Provider &provider = whole.provider;
     provider.id = connection.provider_id;
     provider.name = in.text();

@@ -13,7 +13,7 @@ namespace nexus::control::store {
 
 /// Filled as far as a token record needs it, since every column costs; the rest of the members are as in an
 /// object just made. Connection: id, workspace, provider, state, generation, scopes, reason, variables, token
-/// version, times of expiry, refresh and deletion. Provider: id, name, auth type and header, params, oauth,
+/// version, request rules, times of expiry, refresh and deletion. Provider: id, name, auth type and header, params, oauth,
 /// base URL, allowed hosts, whether it is deleted.
 struct ConnectionWhole {
     Connection connection;

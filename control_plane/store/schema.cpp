@@ -321,9 +321,16 @@ CREATE TABLE trusted_issuers (
 );
 )sql";
 
+// The sidecar (issue 7): which requests a connection may be used for, and agents' own names of connections.
+constexpr std::string_view kSidecar = R"sql(
+ALTER TABLE connections ADD COLUMN request_rules TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE agents ADD COLUMN aliases TEXT NOT NULL DEFAULT '{}';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial}, Migration{2, "broker", kBroker},   Migration{3, "vault", kVault},
     Migration{4, "oidc", kOidc},       Migration{5, "refresh", kRefresh}, Migration{6, "callers", kCallers},
+    Migration{7, "sidecar", kSidecar},
 };
 
 }  // namespace
