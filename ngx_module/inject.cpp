@@ -2,6 +2,8 @@
 // sent.
 #include "ngx_module/inject.h"
 
+#include <algorithm>
+
 #include "ngx_module/egress.h"
 #include "ngx_module/inject_grpc.h"
 #include "ngx_module/ngx/guarded.h"
@@ -14,6 +16,7 @@
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream_wrap.h"
 #include "shared/http1/cookies.h"
+#include "shared/http1/request_rules.h"
 #include "shared/net/ip_literal.h"
 #include "shared/strategy/signing.h"
 #include "shared/strategy/strategy.h"
@@ -103,6 +106,34 @@ bool is_host_line_allowed(const Access &access, std::string_view line, bool ssl)
     return is_host_allowed(*access.token, access.conf->allow_hosts, host->host, port);
 }
 
+/// Header lines by which a provider may be told another method than the request's own.
+constexpr std::string_view kMethodOverrides[] = {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
+
+/// What is about to be sent, in whatever way it is written.
+struct Sent {
+    std::string_view host_line;  // where the request says that it goes
+    std::string_view method;
+    std::string_view target;
+    bool is_overridden = false;  // says another method somewhere else
+};
+
+/// The record's rules, asked about what is sent: whatever the path was rewritten to, and proxy_method said.
+bool is_request_allowed(const record::TokenView &token, const Sent &sent) {
+    if (token.request_rule_count() == 0) {
+        return true;
+    }
+    const Result<std::string> path = http1::plain_path(sent.target);
+    if (!path || sent.is_overridden) {
+        return false;
+    }
+    for (size_t i = 0; i < token.request_rule_count(); ++i) {
+        if (http1::request_rule_matches(token.request_rule_at(i), sent.method, *path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct Strategy {
     std::string_view name;
     InjectMode mode;
@@ -172,12 +203,14 @@ ngx_int_t inject(ngx_http_request_t *r, const Access &access) {
 
 /// What holds whatever the request is written in.
 ///
-/// host_line  where the request says that it goes
-/// write      puts the credential on; returns NGX_OK, or the result of refuse_upstream
+/// write  puts the credential on; returns NGX_OK, or the result of refuse_upstream
 template <typename Write>
-ngx_int_t put_on(ngx_http_request_t *r, const Access &access, std::string_view host_line, Write &&write) {
-    if (!is_host_line_allowed(access, host_line, r->upstream->ssl)) {
+ngx_int_t put_on(ngx_http_request_t *r, const Access &access, const Sent &sent, Write &&write) {
+    if (!is_host_line_allowed(access, sent.host_line, r->upstream->ssl)) {
         return refuse(r, access, Errc::kHostNotAllowed, "the Host line is not among the allowed hosts");
+    }
+    if (!is_request_allowed(*access.token, sent)) {
+        return refuse(r, access, Errc::kAccessDenied, "the connection's rules do not allow this method and path");
     }
     if (access.answer->header.is_expired(now_ms())) {  // a long upload
         return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");
@@ -199,7 +232,18 @@ ngx_int_t put_on(ngx_http_request_t *r, const Access &access, std::string_view h
 
 ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
     const auto &access = *static_cast<const Access *>(data);
-    return put_on(r, access, http1::find_header(request_head(r), "Host"), [&] {
+    const std::string_view head = request_head(r);
+    const size_t method_end = std::min(head.find(' '), head.size());
+    const size_t target_end = head.find(' ', method_end + 1);
+    const Sent sent{.host_line = http1::find_header(head, "Host"),
+                    .method = head.substr(0, method_end),
+                    .target = target_end == std::string_view::npos
+                                  ? std::string_view{}
+                                  : head.substr(method_end + 1, target_end - method_end - 1),
+                    .is_overridden = std::any_of(
+                        std::begin(kMethodOverrides), std::end(kMethodOverrides),
+                        [&](std::string_view name) { return !http1::find_header(head, name).empty(); })};
+    return put_on(r, access, sent, [&] {
         return strategy::is_signing(access.token->strategy()) ? sign_upstream(r, access) : inject(r, access);
     });
 }
@@ -215,7 +259,9 @@ ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
         if (!frames) {
             return refuse(r, access, Errc::kInternal, frames.error().message.c_str());
         }
-        return put_on(r, access, grpc_authority(*frames), [&] {
+        const std::string authority = grpc_authority(*frames), path = grpc_path(*frames);
+        const Sent sent{.host_line = authority, .method = "POST", .target = path};
+        return put_on(r, access, sent, [&] {
             const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
             if (!injection) {
                 return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());

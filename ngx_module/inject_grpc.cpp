@@ -65,6 +65,11 @@ std::string grpc_authority(const http2::HeaderFrames &frames) {
     return authority;
 }
 
+std::string grpc_path(const http2::HeaderFrames &frames) {
+    Result<std::vector<std::string>> values = frames.find_all(":path");
+    return values && values->size() == 1 ? std::move(values->front()) : std::string{};
+}
+
 bool is_strategy_for_grpc(std::string_view strategy) noexcept {
     return !strategy::is_signing(strategy) && strategy != "query_param";
 }

@@ -19,6 +19,9 @@ Result<http2::HeaderFrames> grpc_frames(const ngx_http_request_t *r);
 /// not say, or says more than one thing.
 std::string grpc_authority(const http2::HeaderFrames &frames);
 
+/// `:path`, "" if there is not exactly one.
+std::string grpc_path(const http2::HeaderFrames &frames);
+
 /// Can a connection with this strategy be used for gRPC? Not if it signs: what is signed must be known before
 /// it is sent, and a stream is not. Nor if the credential belongs into a query, which gRPC's methods do not
 /// have.

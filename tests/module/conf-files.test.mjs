@@ -64,6 +64,23 @@ test('sidecar: the connection in the path, what follows as it came', async (t) =
   assert.equal(provider.requests.length, before);
 });
 
+test('sidecar: the agent\'s own name of the connection, in the header or in the path', async (t) => {
+  const { site, provider, key } = await startAll(t, notFound);
+  const ask = (target, headers) => request(`${site.sidecar}${target}`, { headers: { 'x-nexus-key': key, ...headers } });
+  for (const [target, headers, arrived] of [['/user?x=1', { 'x-nexus-connection': 'my-api' }, '/base/user?x=1'], ['/my-api/a%2Fb/c?x=%2F', {}, '/base/a%2Fb/c?x=%2F'],
+    ['/my-api', {}, '/base'], ['/my-api?q', {}, '/base?q'], ['/my-api/', {}, '/base/'], ['/my-api/x', { 'x-nexus-connection': 'my-api' }, '/base/my-api/x']]) {
+    const answer = await ask(target, headers);
+    assert.equal(answer.status, 200, `${target}: ${answer.text}`);
+    assert.equal(provider.requests.at(-1).url, arrived);
+    assert.equal(provider.requests.at(-1).headers.authorization, 'Bearer canary-token-1');
+  }
+  const before = provider.requests.length;
+  for (const odd of ['/your-api/x', '/%6dy-api/x', '//my-api/x', '/my-api%2fx', '/', '/my-api.evil.test/x', '/my-api@evil.test/x']) {
+    errorBody(assert, await ask(odd), 400, 'invalid_connection_id');
+  }
+  assert.equal(provider.requests.length, before);
+});
+
 test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   provider.headers = { 'x-accel-redirect': `/_nexus/edge/tokens/${id}` };

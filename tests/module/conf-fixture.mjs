@@ -32,8 +32,8 @@ export async function startAll(t, nexusdHandler, env = {}) {
   const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
 
   const key = newAgentKey();
-  await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'] }));
   const id = randomUUID();
+  await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { agent_id: 'agent-1', grants: ['token:use', 'token:read', 'connection:refresh'], aliases: { 'my-api': id } }));
   const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
     connection_id: id, credentials: { access_token: 'canary-token-1' }, allowed_hosts: [], api_base_url: `${api.url}/base/`,
   });
