@@ -35,6 +35,12 @@ std::string_view bearer_token(std::string_view value) {
     return start == std::string_view::npos ? std::string_view{} : value.substr(start);
 }
 
+/// Meant for this nginx as a proxy; what else is hop-by-hop (RFC 9110 section 7.6.1) nginx leaves out itself.
+bool is_for_this_hop(const ngx_table_elt_t &line) {
+    return is_named(line, "proxy-authorization") || is_named(line, "proxy-connection") ||
+           is_named(line, "trailer");
+}
+
 bool is_authorization(const ngx_table_elt_t &line) {
     return is_named(line, "authorization");
 }
@@ -65,6 +71,9 @@ Strip verdict(const ngx_table_elt_t &line, const void *data) {
     }
     if (is_named(line, "x-nexus-agent") || is_named(line, "x-nexus-connection")) {
         return Strip::kRemove;
+    }
+    if (headers.is_injecting && is_for_this_hop(line)) {
+        return Strip::kRemoveAndOverwrite;
     }
     if (!is_authorization(line)) {
         return Strip::kKeep;

@@ -221,7 +221,7 @@ ngx_int_t put_on(ngx_http_request_t *r, const Access &access, const Sent &sent, 
     if (rc != NGX_OK) {
         return rc;
     }
-    if (guard_peer(r, access.conf->allow_private, is_clear_text_by_variable(*r->upstream)) != NGX_OK) {
+    if (guard_peer(r, access, is_clear_text_by_variable(*r->upstream)) != NGX_OK) {
         return refuse_upstream(r, Errc::kInternal);
     }
 
