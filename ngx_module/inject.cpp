@@ -107,7 +107,8 @@ bool is_host_line_allowed(const Access &access, std::string_view line, bool ssl)
 }
 
 /// Header lines by which a provider may be told another method than the request's own.
-constexpr std::string_view kMethodOverrides[] = {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
+constexpr std::string_view kMethodOverrides[] = {"X-HTTP-Method-Override", "X-HTTP-Method",
+                                                 "X-Method-Override"};
 
 /// What is about to be sent, in whatever way it is written.
 struct Sent {
@@ -210,7 +211,8 @@ ngx_int_t put_on(ngx_http_request_t *r, const Access &access, const Sent &sent, 
         return refuse(r, access, Errc::kHostNotAllowed, "the Host line is not among the allowed hosts");
     }
     if (!is_request_allowed(*access.token, sent)) {
-        return refuse(r, access, Errc::kAccessDenied, "the connection's rules do not allow this method and path");
+        return refuse(r, access, Errc::kAccessDenied,
+                      "the connection's rules do not allow this method and path");
     }
     if (access.answer->header.is_expired(now_ms())) {  // a long upload
         return refuse(r, access, Errc::kTokenUnavailable, "the token expired while the body was read");

@@ -17,8 +17,8 @@ struct Guard {
     void *next_ctx;
 };
 
-/// Of a peer over TLS: was its certificate checked, and against a name that the credential may go to? nginx keeps
-/// no name of a connection that it has used before; it was asked about when it was made.
+/// Of a peer over TLS: was its certificate checked, and against a name that the credential may go to? nginx
+/// keeps no name of a connection that it has used before; it was asked about when it was made.
 const char *what_is_wrong_with_tls(const Guard &guard) {
     const ngx_http_upstream_t &u = *guard.request->upstream;
     if (!u.ssl || u.peer.cached) {
@@ -40,8 +40,8 @@ const char *what_is_wrong_with_tls(const Guard &guard) {
 const char *what_is_wrong(const Guard &guard) {
     const sockaddr *address = guard.request->upstream->peer.sockaddr;
     const PrivateNetworks *allowed = guard.access->conf->allow_private;
-    if (address == nullptr || !(guard.named_only ? is_named_private(allowed, address)
-                                                 : is_address_allowed(allowed, address))) {
+    if (address == nullptr ||
+        !(guard.named_only ? is_named_private(allowed, address) : is_address_allowed(allowed, address))) {
         return "the peer's address is not one that a credential may be sent to";
     }
     return what_is_wrong_with_tls(guard);

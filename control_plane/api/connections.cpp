@@ -122,7 +122,7 @@ Result<Response> patch(ApiContext &context, const Request &request, const Caller
     json::ObjectReader reader(*body);
     ConnectionPatch wish;
     wish.request_rules = reader.optional_strings("request_rules", http1::kMaxRequestRules, http1::kMaxRequestRuleBytes);
-    if (!wish.request_rules || reader.has("labels")) {
+    if (!reader.has("request_rules") || reader.has("labels")) {
         wish.labels = reader.required_object("labels");
     }
     if (Result<void> finished = reader.finish(); !finished) {

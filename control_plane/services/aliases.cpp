@@ -33,8 +33,9 @@ Result<std::string> checked_aliases(const Aliases &wanted) {
     json::Value out = json::Value::object();
     for (const auto &[name, id] : wanted) {
         if (!record::is_alias(name)) {
-            return refuse("must have names of 1 to 63 lower-case letters, digits, '.', '_' and '-', which begin with a "
-                          "letter or a digit and are no UUIDs");
+            return refuse(
+                "must have names of 1 to 63 lower-case letters, digits, '.', '_' and '-', which begin with a "
+                "letter or a digit and are no UUIDs");
         }
         if (!encoding::is_uuid(id)) {
             return refuse("must have UUIDs of connections as values");

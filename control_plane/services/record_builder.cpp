@@ -5,6 +5,7 @@
 #include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/stored_credentials.h"
 #include "control_plane/oauth/variables.h"
+#include "control_plane/services/aliases.h"
 #include "control_plane/services/provider_profile.h"
 
 namespace nexus::control {

@@ -1,6 +1,7 @@
-// The answer's body: buffers of the upstream are covered in place and passed on; an end that might begin a secret
-// is cut off and goes out later in a buffer of ours.
+// The answer's body: buffers of the upstream are covered in place and passed on; an end that might begin a
+// secret is cut off and goes out later in a buffer of ours.
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/scrub/state.h"
 
 extern "C" {
@@ -39,8 +40,8 @@ private:
     ngx_chain_t **end_ = &first_;
 };
 
-/// May the buffer be written to? nginx marks those of an unbuffered upstream as if not; what is not the upstream's
-/// is not the provider's (error pages).
+/// May the buffer be written to? nginx marks those of an unbuffered upstream as if not; what is not the
+/// upstream's is not the provider's (error pages).
 bool is_writable(const ngx_http_request_t *r, const ngx_buf_t *b) {
     const ngx_buf_t *upstream = r->upstream != nullptr ? &r->upstream->buffer : nullptr;
     return b->temporary || (upstream != nullptr && b->pos >= upstream->start && b->last <= upstream->end);
@@ -104,6 +105,24 @@ void take_back(ngx_http_request_t *r, Scrubbing &scrubbing, ngx_chain_t *sent) {
     ngx_chain_update_chains(r->pool, &scrubbing.free, &scrubbing.busy, &first, kTag);
 }
 
+bool has_last(const ngx_chain_t *in) {
+    for (; in != nullptr; in = in->next) {
+        if (in->buf->last_buf) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// gRPC's statuses and messages: nginx has them when the body ends, in memory of its own.
+void cover_trailers(ngx_http_request_t *r, Scrubbing &scrubbing) {
+    for_each_line(r->headers_out.trailers, [&](ngx_table_elt_t &line) {
+        if (scrubbing.mask.cover({reinterpret_cast<char *>(line.value.data), line.value.len})) {
+            scrubbing.tell(r, "trailer");
+        }
+    });
+}
+
 ngx_int_t pass(ngx_http_request_t *r, Scrubbing &scrubbing, ngx_chain_t *in) {
     Chain out(r->pool);
     for (; in != nullptr; in = in->next) {
@@ -123,6 +142,9 @@ ngx_int_t pass(ngx_http_request_t *r, Scrubbing &scrubbing, ngx_chain_t *in) {
 
 ngx_int_t scrub_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept {
     Scrubbing *scrubbing = find_scrubbing(r);
+    if (scrubbing != nullptr && has_last(in)) {
+        cover_trailers(r, *scrubbing);
+    }
     const bool has_work = scrubbing != nullptr && scrubbing->body &&
                           (!scrubbing->body->is_over() || scrubbing->busy != nullptr);
     if (!has_work) {

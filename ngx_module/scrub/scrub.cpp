@@ -46,8 +46,8 @@ std::span<char> bytes_of(const ngx_str_t &text) {
     return {reinterpret_cast<char *>(text.data), text.len};
 }
 
-/// Lines of a provider's answer are copies of ours alone, and so are those that other modules made of them; but
-/// what a module adds may be text that nobody may write to.
+/// Lines of a provider's answer are copies of ours alone, and so are those that other modules made of them;
+/// but what a module adds may be text that nobody may write to.
 bool cover_copy(ngx_http_request_t *r, const scrub::Mask &mask, ngx_str_t &text) {
     if (!mask.occurs_in(to_view(text))) {
         return false;
@@ -74,7 +74,8 @@ bool cover_head(ngx_http_request_t *r, const scrub::Mask &mask) {
         any = cover_copy(r, mask, line.key) || any;
         any = cover_copy(r, mask, line.value) || any;
     });
-    for (ngx_str_t *text : {&r->headers_out.status_line, &r->headers_out.content_type, &r->headers_out.charset}) {
+    for (ngx_str_t *text :
+         {&r->headers_out.status_line, &r->headers_out.content_type, &r->headers_out.charset}) {
         any = cover_copy(r, mask, *text) || any;
     }
     return any;
@@ -131,7 +132,7 @@ ngx_int_t scrub_head(ngx_http_request_t *r, Scrubbing &scrubbing) {
         drop_cookies(r);
     }
     return scrubbing.conf.body_bytes != 0 && !r->upstream->upgrade && has_body(r) ? begin_body(r, scrubbing)
-                                                                                 : NGX_OK;
+                                                                                  : NGX_OK;
 }
 
 ngx_int_t on_header(ngx_http_request_t *r) noexcept {
@@ -196,8 +197,9 @@ void look_for_secrets_of(ngx_http_request_t *r, const record::TokenView &record)
     for (size_t i = 0; i < record.credential_count(); ++i) {
         const auto [name, value] = record.credential_at(i);
         // What answers rightly repeat: the kind of token, who it is.
-        const bool is_public = name == "token_type" || name == "access_key" ||
-                               (record.strategy() == "basic_auth" && name == (said.empty() ? "username" : said));
+        const bool is_public =
+            name == "token_type" || name == "access_key" ||
+            (record.strategy() == "basic_auth" && name == (said.empty() ? "username" : said));
         if (!is_public) {
             scrubbing->mask.add(value);
         }

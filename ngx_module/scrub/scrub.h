@@ -1,5 +1,5 @@
-// nexus_scrub_response: a provider that echoes the credential does not hand it to the caller. It is covered in
-// the head of the answer and in the beginning of its body, with as many '*', so that lengths stay. What is
+// nexus_scrub_response: a provider that echoes the credential does not hand it to the caller. It is covered
+// in the head of the answer and in the beginning of its body, with as many '*', so that lengths stay. What is
 // looked for: shared/scrub/.
 #pragma once
 
@@ -17,9 +17,9 @@ struct ScrubConf {
 };
 char *on_nexus_scrub_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept;
 
-/// In the access phase, when it is clear that the credential goes on. Where bodies are looked into, the provider
-/// is not asked for compressed ones, nor for parts of them: takes Accept-Encoding, Range and If-Range off the
-/// request. returns NGX_OK or NGX_ERROR
+/// In the access phase, when it is clear that the credential goes on. Where bodies are looked into, the
+/// provider is not asked for compressed ones, nor for parts of them: takes Accept-Encoding, Range and
+/// If-Range off the request. returns NGX_OK or NGX_ERROR
 ngx_int_t prepare_scrubbing(const Access &access);
 
 /// Before the request is sent: the secrets of the record that it is sent with. Each attempt adds its own.

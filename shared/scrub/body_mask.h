@@ -1,5 +1,5 @@
-// Covering secrets in a body that comes in pieces, wherever these are cut. Of the body it keeps no more than the
-// beginning of a secret, until the next bytes say whether it is one.
+// Covering secrets in a body that comes in pieces, wherever these are cut. Of the body it keeps no more than
+// the beginning of a secret, until the next bytes say whether it is one.
 #pragma once
 
 #include <span>
@@ -20,9 +20,11 @@ public:
     BodyMask &operator=(const BodyMask &) = delete;
 
     /// Covers what is to be covered in `piece`.
-    /// free    what was held back before and may go out now, in front of the piece: a view, valid until the next
+    /// free    what was held back before and may go out now, in front of the piece: a view, valid until the
+    /// next
     ///         call
-    /// returns how many bytes at the piece's end are held back from now on: they are not to be sent. None of the
+    /// returns how many bytes at the piece's end are held back from now on: they are not to be sent. None of
+    /// the
     ///         last piece.
     size_t take(std::span<char> piece, bool is_last, std::string_view &free);
 

@@ -135,7 +135,8 @@ void Mask::search(std::string_view text, Found found) const noexcept {
 }
 
 bool Mask::cover(std::span<char> text) const noexcept {
-    size_t from = 0, to = 0;  // found and not covered yet: strings that overlap are found in the bytes as they were
+    size_t from = 0,
+           to = 0;  // found and not covered yet: strings that overlap are found in the bytes as they were
     bool any = false;
     search({text.data(), text.size()}, [&](size_t begin, size_t end) {
         any = true;
@@ -145,8 +146,8 @@ bool Mask::cover(std::span<char> text) const noexcept {
         to = std::max(to, end);
         return true;
     });
-    std::fill(text.begin() + static_cast<std::ptrdiff_t>(from), text.begin() + static_cast<std::ptrdiff_t>(to),
-              '*');
+    std::fill(text.begin() + static_cast<std::ptrdiff_t>(from),
+              text.begin() + static_cast<std::ptrdiff_t>(to), '*');
     return any;
 }
 

@@ -1,5 +1,6 @@
-// Finding secrets in a text and covering them with as many '*': lengths stay, so that nothing that was said about
-// the text (Content-Length, offsets) becomes wrong. Pure; a body that comes in pieces is body_mask.h's business.
+// Finding secrets in a text and covering them with as many '*': lengths stay, so that nothing that was said
+// about the text (Content-Length, offsets) becomes wrong. Pure; a body that comes in pieces is body_mask.h's
+// business.
 #pragma once
 
 #include <array>

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
+import grpc from '@grpc/grpc-js';
+import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
@@ -82,6 +84,16 @@ test('signing and other strategies are judged, too', async (t) => {
   assert.equal((await edge.get('/repos/a?x=1', { headers: edge.headers })).status, 200);
   assert.equal(edge.upstream.last().url, '/repos/a?x=1&key=k-123456');
   errorBody(assert, await edge.get('/user', { headers: edge.headers }), 403, 'access_denied');
+});
+
+test('gRPC: methods are paths', async (t) => {
+  const server = await startGrpcServer(t);
+  const edge = await startEdge(t, { locations: `location / { ${inject} grpc_pass grpc://127.0.0.1:${server.port}; }` });
+  const headers = { 'x-nexus-key': await edge.addAgent(), 'x-nexus-connection': await edge.addConnection({ request_rules: ['POST /test.Echo/unary'] }) };
+  const client = grpcClient(t, edge.h2);
+  assert.equal(String(await unary(client, headers)), 'hello');
+  await assert.rejects(stream(client, 'serverStream', headers, [Buffer.from('x')]), { code: grpc.status.PERMISSION_DENIED });
+  assert.equal(server.calls.length, 1);
 });
 
 function raw(port, bytes) {

@@ -255,3 +255,38 @@ test('other strategies: what was sent and what it was made of', async (t) => {
     assertNoSecrets(Object.fromEntries(own), { [kind]: answer.text });
   }
 });
+
+test('gRPC: fields, messages and trailers', async (t) => {
+  const server = http2.createServer();
+  server.on('stream', (flow, { authorization: said }) => {
+    flow.on('error', () => {});
+    flow.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-echo': said }, { waitForTrailers: true });
+    flow.on('wantTrailers', () => flow.sendTrailers({ 'grpc-status': '2', 'grpc-message': `failed with ${encodeURIComponent(said)}` }));
+    flow.resume();
+    const message = Buffer.from(`said ${said}`);
+    flow.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+  });
+  const port = await findPort();
+  const sessions = new Set();
+  server.on('session', (session) => { sessions.add(session); session.on('close', () => sessions.delete(session)); });
+  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
+  cleanup(t, () => { sessions.forEach((session) => session.destroy()); server.close(); });
+  const edge = await start(t, () => [], { locations: `location /rpc/ { ${inject} nexus_scrub_response on body=64k; grpc_pass grpc://127.0.0.1:${port}; }` });
+  const client = http2.connect(edge.h2);
+  cleanup(t, () => client.destroy());
+  const got = await new Promise((resolve, reject) => {
+    const flow = client.request({ ':method': 'POST', ':path': '/rpc/call', 'content-type': 'application/grpc', te: 'trailers', ...edge.headers });
+    const all = { body: Buffer.alloc(0) };
+    flow.on('response', (fields) => { all.fields = fields; });
+    flow.on('trailers', (fields) => { all.trailers = fields; });
+    flow.on('data', (data) => { all.body = Buffer.concat([all.body, data]); });
+    flow.on('close', () => resolve(all));
+    flow.on('error', reject);
+    flow.end();
+  });
+  assert.equal(got.fields['x-echo'], `Bearer ${stars}`);
+  assert.equal(got.trailers['grpc-status'], '2');
+  assert.equal(got.trailers['grpc-message'], `failed with Bearer%20${'*'.repeat(encoded.percent.length)}`);
+  assert.equal(got.body.subarray(5).toString(), `said Bearer ${stars}`);
+  assertNoSecrets({ token }, files(edge.nginx.dir));
+});

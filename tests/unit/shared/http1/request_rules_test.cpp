@@ -43,9 +43,10 @@ TEST(RequestRules, FitMethodAndPath) {
 
 TEST(RequestRules, PathsThatReadersDisagreeAboutFitNone) {
     for (const char *target :
-         {"", "*", "x", "http://a/b", "/a//b", "//a", "/a/../b", "/a/./b", "/..", "/a/%2e%2e/b", "/a/.%2E/b", "/%2e",
-          "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00b", "/a%0ab", "/a%", "/a%4", "/a%zz", "/a;b", "/a%3bb", "/a%252fb",
-          "/a%25b", "/a/%2e%2e%2fb"}) {
+         {"",       "*",      "x",           "http://a/b", "/a//b",        "//a",    "/a/../b",
+          "/a/./b", "/..",    "/a/%2e%2e/b", "/a/.%2E/b",  "/%2e",         "/a%2fb", "/a%2Fb",
+          "/a%5cb", "/a\\b",  "/a%00b",      "/a%0ab",     "/a%",          "/a%4",   "/a%zz",
+          "/a;b",   "/a%3bb", "/a%252fb",    "/a%25b",     "/a/%2e%2e%2fb"}) {
         EXPECT_FALSE(plain_path(target)) << target;
     }
 }
@@ -54,8 +55,9 @@ TEST(RequestRules, AreChecked) {
     for (const char *rule : {"GET /", "* /*", "GET /a/*/b*", "PROPFIND /x", "M-SEARCH /x"}) {
         EXPECT_TRUE(is_request_rule(rule)) << rule;
     }
-    for (const char *rule : {"", "GET", "GET ", " /a", "get /a", "GET a", "GET  /a", "GET /a ", "GET /a?x", "GET /a%20", "GET /../a",
-                             "GET //a", "G*T /a", "GET /a/**", "GET /a\r\nX", "G T /a", "GET /a;b", "GET /a\\b"}) {
+    for (const char *rule :
+         {"", "GET", "GET ", " /a", "get /a", "GET a", "GET  /a", "GET /a ", "GET /a?x", "GET /a%20",
+          "GET /../a", "GET //a", "G*T /a", "GET /a/**", "GET /a\r\nX", "G T /a", "GET /a;b", "GET /a\\b"}) {
         EXPECT_FALSE(is_request_rule(rule)) << rule;
     }
     EXPECT_FALSE(is_request_rule("GET /" + std::string(kMaxRequestRuleBytes, 'a')));
