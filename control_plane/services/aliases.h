@@ -1,5 +1,5 @@
-// Agents' own names of connections: which there may be, and how they are kept. A name leads to a connection, not past
-// the agent's workspace and narrowing: these are asked when it is used.
+// Agents' own names of connections: which there may be, and how they are kept. A name leads to a connection,
+// not past the agent's workspace and narrowing: these are asked when it is used.
 #pragma once
 
 #include <map>
