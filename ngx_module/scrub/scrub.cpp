@@ -115,7 +115,7 @@ ngx_int_t begin_body(ngx_http_request_t *r, Scrubbing &scrubbing) {
     r->filter_need_in_memory = 1;
     r->upstream->buffering = 0;  // a slow caller would have it written to a temporary file first
     ngx_http_clear_accept_ranges(r);
-    scrubbing.body.emplace(scrubbing.mask, scrubbing.conf.body_bytes);
+    scrubbing.body.emplace(scrubbing.mask, scrubbing.conf->body_bytes);
     return NGX_OK;
 }
 
@@ -128,11 +128,11 @@ ngx_int_t scrub_head(ngx_http_request_t *r, Scrubbing &scrubbing) {
     if (is_redirected || r->upstream == nullptr || r->upstream->headers_in.status_n == 0) {
         return NGX_OK;  // not the provider's answer
     }
-    if (scrubbing.conf.drops_cookies) {
+    if (scrubbing.conf->drops_cookies) {
         drop_cookies(r);
     }
-    return scrubbing.conf.body_bytes != 0 && !r->upstream->upgrade && has_body(r) ? begin_body(r, scrubbing)
-                                                                                  : NGX_OK;
+    return scrubbing.conf->body_bytes != 0 && !r->upstream->upgrade && has_body(r) ? begin_body(r, scrubbing)
+                                                                                   : NGX_OK;
 }
 
 ngx_int_t on_header(ngx_http_request_t *r) noexcept {
@@ -173,12 +173,20 @@ ngx_int_t prepare_scrubbing(const Access &access) {
         return NGX_OK;
     }
     RequestCtx *ctx = ensure_request_ctx(r);
-    ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool, sizeof(Scrubbing));
-    if (ctx == nullptr || cln == nullptr) {
+    Scrubbing *scrubbing = find_kept(r);  // a location before this one may have sent something, too
+    if (scrubbing == nullptr) {
+        ngx_pool_cleanup_t *cln = ngx_pool_cleanup_add(r->pool, sizeof(Scrubbing));
+        if (cln == nullptr) {
+            return NGX_ERROR;
+        }
+        scrubbing = ::new (cln->data) Scrubbing;
+        cln->handler = destroy;
+    }
+    if (ctx == nullptr) {
         return NGX_ERROR;
     }
-    ctx->scrubbing = ::new (cln->data) Scrubbing{*conf};
-    cln->handler = destroy;
+    scrubbing->conf = conf;
+    ctx->scrubbing = scrubbing;
     return conf->body_bytes != 0 ? strip_headers(r, what_hides_secrets, nullptr) : NGX_OK;
 }
 

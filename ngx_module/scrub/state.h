@@ -11,9 +11,7 @@
 namespace nexus::edge {
 
 struct Scrubbing {
-    explicit Scrubbing(const ScrubConf &of) : conf(of) {}
-
-    const ScrubConf &conf;
+    const ScrubConf *conf = nullptr;  // of the location that serves the request now
     scrub::Mask mask;
     std::optional<scrub::BodyMask> body;  // while a body is looked into
     ngx_chain_t *free = nullptr;          // buffers of ours

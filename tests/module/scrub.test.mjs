@@ -211,6 +211,23 @@ test('HEAD, 304, 204, error pages, HTTP/2 and connections that are kept', async 
   assert.equal(got.headers['x-echo'], stars);
 });
 
+test('a location that an error page leads to covers what the one before it has sent', async (t) => {
+  const other = 'second-canary-0123456789';
+  const edge = await start(t, (head) => [head.includes('/one') ? whole('', [`WWW-Authenticate: Basic realm="${token}"`], '401 Unauthorized') : whole(`${other} ${token}`)], {
+    locations: `
+      location /one/ { set $second $arg_b; nexus_inject auto; nexus_connection $arg_a; nexus_allow_private 127.0.0.0/8; nexus_scrub_response on; nexus_allow_hosts raw; proxy_set_header Host 127.0.0.1;
+        proxy_intercept_errors on; error_page 401 /two; proxy_pass http://raw; }
+      location = /two { internal; nexus_inject auto; nexus_connection $second; nexus_allow_private 127.0.0.0/8; nexus_scrub_response on body=1k; nexus_allow_hosts raw;
+        proxy_set_header Host 127.0.0.1; proxy_pass http://raw; }`,
+  });
+  const [a, b] = [edge.headers['x-nexus-connection'], (await edge.connect({ credentials: { access_token: other } }))['x-nexus-connection']];
+  const answer = await edge.get(`/one/?a=${a}&b=${b}`, { headers: { 'x-nexus-key': edge.headers['x-nexus-key'] } });
+  assert.equal(answer.status, 401, 'of the error page');
+  assert.equal(answer.text, `${'*'.repeat(other.length)} ${stars}`);
+  assert.equal(edge.state.heads.length, 2);
+  assertNoSecrets({ token, other }, { answer: JSON.stringify(answer.headers) });
+});
+
 test('events arrive when they are sent', async (t) => {
   const edge = await start(t, () => []);
   edge.state.answer = function* events() { yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'; yield '9\r\ndata: a\n\n\r\n'; };
