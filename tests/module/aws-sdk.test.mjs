@@ -35,12 +35,12 @@ const read = async (s3, Key, Bucket = 'bucket') => Buffer.from(await (await s3.s
 
 async function work(s3, Bucket = 'bucket') {
   const small = randomBytes(1000);
-  const large = randomBytes(11 * 1024 * 1024);
+  const large = randomBytes(6 * 1024 * 1024);
   await s3.send(new CreateBucketCommand({ Bucket }));
   await s3.send(new PutObjectCommand({ Bucket, Key: 'a/small', Body: small, ContentType: 'text/plain', Metadata: { note: 'two  blanks' } }));
   await s3.send(new PutObjectCommand({ Bucket, Key: 'a/empty', Body: Buffer.alloc(0) }));
   assert.ok((await read(s3, 'a/small', Bucket)).equals(small));
-  await new Upload({ client: s3, params: { Bucket, Key: 'b/large', Body: Readable.from([large]) } }).done();   // three parts
+  await new Upload({ client: s3, params: { Bucket, Key: 'b/large', Body: Readable.from([large]) } }).done();   // two parts
   assert.equal(sha256(await read(s3, 'b/large', Bucket)), sha256(large));
   const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'a/', MaxKeys: 10 }));
   assert.deepEqual(listed.Contents.map(({ Key, Size }) => [Key, Size]), [['a/empty', 0], ['a/small', 1000]]);
