@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shared/encoding/base64.h"
+#include "shared/encoding/character_set.h"
 #include "shared/encoding/percent.h"
 
 namespace nexus::scrub {
@@ -13,6 +14,10 @@ namespace {
 
 /// Of every string the first so many bytes take part in the jumps; no string is shorter.
 constexpr size_t kWindow = kShortestSecret;
+
+/// RFC 3986 section 2.3: what percent-encoding leaves as it is.
+constexpr encoding::CharacterSet kUnreserved{
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"};
 
 size_t block(std::string_view text, size_t last) noexcept {
     const auto a = static_cast<unsigned char>(text[last - 1]);
@@ -34,14 +39,15 @@ Secret base64_inside(std::string_view secret, size_t before) {
     return inside;
 }
 
-Secret replaced(std::string_view text, std::string_view from, std::string_view to) {
+/// As JSON is written by those who escape slashes.
+Secret with_escaped_slashes(std::string_view text) {
     std::string made;
     made.reserve(2 * text.size());
-    for (const char c : text) {
-        const size_t at = from.find(c);
-        at == std::string_view::npos ? made.push_back(c) : void(made.append(to));
+    for (size_t slash = text.find('/'); slash != std::string_view::npos; slash = text.find('/')) {
+        made.append(text, 0, slash).append("\\/");
+        text.remove_prefix(slash + 1);
     }
-    return Secret{std::move(made)};
+    return Secret{std::move(made.append(text))};
 }
 
 Secret with_url_alphabet(const Secret &base64) {
@@ -75,14 +81,21 @@ void Mask::add(std::string_view secret) {
         return;
     }
     add_needle(secret);
-    const Secret percent{encoding::percent_encode(secret)};
-    add_needle(percent.view());
-    add_needle(with_small_digits(percent.view()).view());
-    add_needle(replaced(secret, "/", "\\/").view());
+    if (!kUnreserved.covers(secret)) {
+        const Secret percent{encoding::percent_encode(secret)};
+        add_needle(percent.view());
+        add_needle(with_small_digits(percent.view()).view());
+    }
+    if (secret.find('/') != std::string_view::npos) {
+        add_needle(with_escaped_slashes(secret).view());
+    }
     for (const size_t before : {0, 1, 2}) {
         const Secret base64 = base64_inside(secret, before);
         add_needle(base64.view());
-        add_needle(with_url_alphabet(base64).view());
+        if (base64.view().find('+') != std::string_view::npos ||
+            base64.view().find('/') != std::string_view::npos) {
+            add_needle(with_url_alphabet(base64).view());
+        }
     }
 }
 
