@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { verifyChunks } from '../support/chunk-verifier.mjs';
 import { startEdge } from './edge-fixture.mjs';
 
-export const inject = 'nexus_inject aws_sigv4; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8; nexus_allow_hosts backend 127.0.0.1;';
+export const inject = 'nexus_inject aws_sigv4; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8; nexus_allow_hosts backend 127.0.0.1 s3.test;';
 export const stream = `${inject} nexus_sigv4 payload=stream;`;
 export const SECRETS = { AKIDEXAMPLE: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 export const aws = (config = {}) => ({
