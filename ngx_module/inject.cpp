@@ -3,6 +3,7 @@
 #include "ngx_module/inject.h"
 
 #include <algorithm>
+#include <array>
 
 #include "ngx_module/egress.h"
 #include "ngx_module/inject_grpc.h"
@@ -18,6 +19,7 @@
 #include "shared/http1/cookies.h"
 #include "shared/http1/request_rules.h"
 #include "shared/net/ip_literal.h"
+#include "shared/strategy/header_rules.h"
 #include "shared/strategy/signing.h"
 #include "shared/strategy/strategy.h"
 
@@ -171,9 +173,19 @@ ngx_int_t write_cookie(ngx_http_request_t *r, const strategy::Injection &injecti
 }
 
 ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
+ngx_int_t write_headers(ngx_http_request_t *r, const strategy::Injection &injection) {
+    std::array<http1::HeaderLine, strategy::kMaxHeaderLines> lines;
+    size_t count = 0;
+    lines.at(count++) = {injection.name, injection.value, injection.prefix};
+    for (const strategy::Injection::Line &line : injection.more) {
+        lines.at(count++) = {line.name, line.value, line.prefix};
+    }
+    return rewrite_request_block(
+        r, {.set = {lines.data(), count}, .remove = kOwnHeaders, .query = {}, .query_name = {}});
+}
+
     if (injection.place == strategy::Injection::Place::kHeader) {
-        const http1::HeaderLine line[] = {{injection.name, injection.value, injection.prefix}};
-        return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
+        return write_headers(r, injection);
     }
     if (injection.place == strategy::Injection::Place::kCookie) {
         return write_cookie(r, injection);

@@ -168,6 +168,22 @@ Result<void> check_credential_schema(const json::Value &schema) {
     return {};
 }
 
+namespace {
+
+// Each once: two headers may show the same credential.
+std::vector<std::string> header_fields(const StrategyConfig &strategy) {
+    std::vector<std::string> out{strategy.get("credential_field", "api_key")};
+    for (size_t i = 1; i < strategy::kMaxHeaderLines; ++i) {
+        std::string field = strategy.get(strategy::kHeaderMembers.at(i).credential_field, "");
+        if (!field.empty() && std::ranges::find(out, field) == out.end()) {
+            out.push_back(std::move(field));
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
 std::vector<std::string> credential_fields_of(const StrategyConfig &strategy) {
     if (strategy.type == "basic_auth") {
         return {strategy.get("username_field", "username"), strategy.get("password_field", "password")};
@@ -177,6 +193,9 @@ std::vector<std::string> credential_fields_of(const StrategyConfig &strategy) {
     }
     if (strategy.type == "aws_sigv4") {
         return {"access_key", "secret_key", "session_token"};
+    }
+    if (strategy.type == "header") {
+        return header_fields(strategy);
     }
     return {strategy.get("credential_field", "api_key")};
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control_plane/json/json.h"
+#include "control_plane/services/strategy_config.h"
 #include "control_plane/store/provider_repository.h"
 #include "control_plane/url/url.h"
 #include "shared/result.h"
@@ -38,15 +39,6 @@ bool is_static_auth_type(std::string_view type) noexcept;  // credentials typed 
 QueryParams authorization_extras(const store::Provider &provider);
 /// params.skip_scope_on_auth
 bool skips_scope_on_auth(const store::Provider &provider);
-
-/// How the edge puts the credential on (reference 1.8): params.auth_strategy, or the auth_type's own.
-struct StrategyConfig {
-    std::string type;
-    std::vector<std::pair<std::string, std::string>> config;
-
-    std::string get(std::string_view name, std::string_view fallback) const;
-};
-StrategyConfig strategy_of(const store::Provider &provider);
 
 /// allowed_hosts, or host:port of api_base_url; empty = the credential goes nowhere by itself.
 /// api_base_url  as it is for the connection, {variables} filled in

@@ -9,6 +9,7 @@
 #include "shared/encoding/base64.h"
 #include "shared/encoding/percent.h"
 #include "shared/http1/syntax.h"
+#include "shared/strategy/header_rules.h"
 #include "shared/strategy/parts.h"
 
 namespace nexus::strategy {
@@ -25,7 +26,7 @@ Result<Injection> header_line(std::string_view name, std::string_view prefix, st
     if (!http1::is_field_value(prefix)) {
         return failed("value_prefix holds control characters");
     }
-    return Injection{Injection::Place::kHeader, std::string{name}, prefix, value, std::move(made)};
+    return Injection{Injection::Place::kHeader, std::string{name}, prefix, value, std::move(made), {}};
 }
 
 Result<Injection> oauth2(const TokenView &record) {
@@ -37,13 +38,26 @@ Result<Injection> oauth2(const TokenView &record) {
 }
 
 Result<Injection> header(const TokenView &record) {
-    const Result<std::string_view> value =
-        credential(record, config_or(record, "credential_field", "api_key"));
-    if (!value) {
-        return tl::unexpected(value.error());
+    const Result<HeaderRules> rules =
+        HeaderRules::read([&](std::string_view name) { return record.strategy_config(name); });
+    if (!rules) {
+        return tl::unexpected(rules.error());
     }
-    return header_line(config_or(record, "header_name", "Authorization"),
-                       record.strategy_config("value_prefix"), *value);
+    Injection out;
+    for (const HeaderRule &rule : rules->all()) {
+        const Result<std::string_view> value = credential(record, rule.credential_field);
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        if (out.name.empty()) {
+            out.name = rule.name;
+            out.prefix = rule.prefix;
+            out.value = *value;
+        } else {
+            out.more.push_back({rule.name, rule.prefix, *value});
+        }
+    }
+    return out;
 }
 
 Result<Injection> query_param(const TokenView &record) {
@@ -58,7 +72,8 @@ Result<Injection> query_param(const TokenView &record) {
     }
     Secret encoded{encoding::percent_encode(*value)};
     const std::string_view view = encoded.view();
-    return Injection{Injection::Place::kQuery, encoding::percent_encode(name), {}, view, std::move(encoded)};
+    return Injection{
+        Injection::Place::kQuery, encoding::percent_encode(name), {}, view, std::move(encoded), {}};
 }
 
 /// RFC 6265 section 4.1.1: what a cookie's value is made of.
@@ -82,7 +97,7 @@ Result<Injection> cookie(const TokenView &record) {
     if (!is_cookie_value(*value)) {
         return failed("the credential holds characters that a cookie must not have");
     }
-    return Injection{Injection::Place::kCookie, std::string{name}, {}, *value, {}};
+    return Injection{Injection::Place::kCookie, std::string{name}, {}, *value, {}, {}};
 }
 
 /// RFC 7617 section 2: base64 of user-id ":" password, the user-id without a colon.

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/record/token_record.h"
 #include "shared/result.h"
@@ -21,6 +22,13 @@ struct Injection {
     std::string_view prefix;
     std::string_view value;
     Secret made;
+
+    struct Line {
+        std::string_view name;
+        std::string_view prefix;
+        std::string_view value;
+    };
+    std::vector<Line> more;  // headers beside the first; names of their own, views into the record
 };
 
 bool is_known(std::string_view strategy) noexcept;
@@ -29,7 +37,7 @@ bool is_known(std::string_view strategy) noexcept;
 /// errors  kStrategyFailed  not active, unknown strategy, missing config or credential, a value with control
 ///                          characters, or a header that frames the request (Host, Content-Length, ...)
 /// source  members and defaults: oauth2 {Authorization, "Bearer ", access_token}; header {header_name
-///         Authorization, credential_field api_key, value_prefix ""}; query_param {param_name required,
+///         Authorization, credential_field api_key, value_prefix ""; up to eight, see header_rules.h}; query_param {param_name required,
 ///         credential_field api_key}; basic_auth {username_field username, password_field password}; cookie
 ///         {cookie_name required, credential_field api_key}
 Result<Injection> injection_for(const record::TokenView &record);

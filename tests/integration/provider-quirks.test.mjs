@@ -484,7 +484,7 @@ test('all seven auth types are registered, connected and put on', async (t) => {
   const agent = await line.createAgent();
   const types = [
     ['api_key', {}, { api_key: 'k' }],
-    ['header', { header_name: 'X-Key' }, { api_key: 'k' }],
+    ['header', { header_name: 'X-Key', header_name_2: 'X-App', credential_field_2: 'app', value_prefix_2: 'App ' }, { api_key: 'k', app: 'a' }],
     ['query_param', { param_name: 'key' }, { api_key: 'k' }],
     ['basic_auth', {}, { username: 'u', password: 'p' }],
     ['hmac_payload', { header_name: 'X-Signature', algo: 'sha1', encoding: 'base64' }, { api_secret: 'h' }],
@@ -507,7 +507,9 @@ test('all seven auth types are registered, connected and put on', async (t) => {
     const call = await line.call(agent, connection);
     assert.equal(call.status, 200, call.text);
     const arrived = line.api.requests.at(-1);
-    if (type === 'hmac_payload') {
+    if (type === 'header') {
+      assert.deepEqual([arrived.headers['x-key'], arrived.headers['x-app']], ['k', 'App a']);
+    } else if (type === 'hmac_payload') {
       assert.equal(arrived.headers['x-signature'], createHmac('sha1', 'h').update('').digest('base64'));
     } else if (type === 'aws_sigv4') {
       assert.equal(await refusalOf({ ...arrived, body: Buffer.alloc(0) }, { AKIA: 'sk' }), '');

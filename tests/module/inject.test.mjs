@@ -97,6 +97,19 @@ test('strategies: header, query_param, basic_auth', async (t) => {
   assert.equal(edge.upstream.header('authorization'), undefined);
   assert.equal((await edge.get('/only-header/', { headers: header.headers })).status, 200);
 
+  const two = await caller(edge, {
+    strategy: 'header', credentials: { app: 'application-1', key: 'key-1' },
+    strategy_config: { header_name: 'X-App-Id', credential_field: 'app', header_name_2: 'Authorization', credential_field_2: 'key', value_prefix_2: 'Key ' },
+  });
+  assert.equal((await edge.get('/', { headers: { ...two.headers, 'x-app-id': 'mine', authorization: 'mine' } })).status, 200);
+  assert.deepEqual([edge.upstream.header('x-app-id'), edge.upstream.header('authorization')], ['application-1', 'Key key-1']);
+  assert.equal(countOf(edge.upstream, 'authorization'), 1);
+  const half = await caller(edge, {
+    strategy: 'header', credentials: { app: 'application-1' },
+    strategy_config: { header_name: 'X-App-Id', credential_field: 'app', header_name_2: 'Authorization', credential_field_2: 'key' },
+  });
+  assert.equal((await edge.get('/', { headers: half.headers })).status, 500, 'half of a credential is none');
+
   const query = await caller(edge, { strategy: 'query_param', strategy_config: { param_name: 'api key' }, credentials: { api_key: 's&c=t' } });
   assert.equal((await edge.get('/a?b=1&api%20key=mine&c=2', { headers: query.headers })).status, 200);
   assert.equal(edge.upstream.last().url, '/a?b=1&c=2&api%20key=s%26c%3Dt');

@@ -132,6 +132,17 @@ INSTANTIATE_TEST_SUITE_P(
                 Errc::kInvalidRequest, "profile.params.algo"},
         BadCase{R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X","encoding":"utf8"})",
                 Errc::kInvalidRequest, "profile.params.encoding"},
+        BadCase{R"("name":"a","auth_type":"header","params":{"header_name":"Host"})", Errc::kInvalidRequest,
+                "profile.params.header_name"},
+        BadCase{R"("name":"a","auth_type":"header","params":{"header_name_2":"X-Two"})",
+                Errc::kInvalidRequest, "profile.params.credential_field_2"},
+        BadCase{
+            R"("name":"a","auth_type":"header","params":{"header_name_3":"X-Three","credential_field_3":"c"})",
+            Errc::kInvalidRequest, "profile.params.header_name_3"},
+        BadCase{R"("name":"a","auth_type":"header","params":{"value_prefix_2":"Token "})",
+                Errc::kInvalidRequest, "profile.params.value_prefix_2"},
+        BadCase{R"("name":"a","auth_type":"header","params":{"header_name_9":"X-Nine"})",
+                Errc::kInvalidRequest, "header_name_9"},
         BadCase{R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"cookie"}})",
                 Errc::kInvalidRequest, "profile.params.cookie_name"},
         BadCase{R"("name":"a","auth_type":"api_key","oauth":{"pkce":"off"})", Errc::kInvalidRequest,
@@ -188,6 +199,14 @@ TEST(ProviderProfile, SigningTypesImplyTheirCredentials) {
               R"("encoding":"base64url","template":"v0:{timestamp}:{body}","timestamp_header":"X-Time"})");
     ASSERT_TRUE(slack) << slack.error().message;
     EXPECT_EQ(strategy_of(slack->provider).get("template", ""), "v0:{timestamp}:{body}");
+    Result<ProfileInput> headers = parse(
+        R"("name":"a","auth_type":"header","params":{"header_name":"X-App","credential_field":"app",)"
+        R"("header_name_2":"Authorization","credential_field_2":"key","value_prefix_2":"Key "})");
+    ASSERT_TRUE(headers) << headers.error().message;
+    EXPECT_EQ(strategy_of(headers->provider).get("value_prefix_2", ""), "Key ");
+    EXPECT_TRUE(credential_schema_of(headers->provider).find("app")->is_required);
+    EXPECT_TRUE(credential_schema_of(headers->provider).find("key")->is_secret);
+
     Result<ProfileInput> cookie = parse(
         R"("name":"a","auth_type":"api_key","params":{"auth_strategy":{"type":"cookie","config":{"cookie_name":"sid"}}})");
     ASSERT_TRUE(cookie) << cookie.error().message;

@@ -91,6 +91,26 @@ INSTANTIATE_TEST_SUITE_P(
               "s1"}),
     [](const auto &test) { return std::string{test.param.label}; });
 
+TEST(Strategy, PutsSeveralHeadersOn) {
+    Members config = {{"header_name", "X-Application"}, {"credential_field", "application"}};
+    Members credentials = {{"application", "app"}};
+    for (int i = 2; i <= 8; ++i) {
+        const std::string n = std::to_string(i);
+        config.emplace_back("header_name_" + n, "X-Key-" + n);
+        config.emplace_back("credential_field_" + n, "key" + n);
+        config.emplace_back("value_prefix_" + n, "Prefix" + n + " ");
+        credentials.emplace_back("key" + n, "value" + n);
+    }
+    const tests::OpenedToken opened(record_with("header", config, credentials));
+    const Injection injection = injection_for(opened.view).value();
+    EXPECT_EQ(injection.name, "X-Application");
+    EXPECT_EQ(injection.value, "app");
+    ASSERT_EQ(injection.more.size(), 7U);
+    EXPECT_EQ(injection.more[0].name, "X-Key-2");
+    EXPECT_EQ(injection.more[6].prefix, "Prefix8 ");
+    EXPECT_EQ(injection.more[6].value, "value8");
+}
+
 struct Fails {
     const char *label;
     const char *strategy;
@@ -126,6 +146,31 @@ INSTANTIATE_TEST_SUITE_P(
         Fails{"HeaderFraming", "header", {{"header_name", "transfer-Encoding"}}, {{"api_key", "canary"}}},
         Fails{"HeaderLength", "header", {{"header_name", "Content-Length"}}, {{"api_key", "12"}}},
         Fails{"PrefixLineBreak", "header", {{"value_prefix", "a\nb"}}, {{"api_key", "canary"}}},
+        Fails{"SecondHeaderWithoutField",
+              "header",
+              {{"header_name_2", "X-Two"}},
+              {{"api_key", "canary"}, {"two", "canary"}}},
+        Fails{"SecondHeaderWithoutCredential",
+              "header",
+              {{"header_name_2", "X-Two"}, {"credential_field_2", "two"}},
+              {{"api_key", "canary"}}},
+        Fails{"SecondHeaderTwice",
+              "header",
+              {{"header_name", "X-One"}, {"header_name_2", "x-one"}, {"credential_field_2", "api_key"}},
+              {{"api_key", "canary"}}},
+        Fails{"SecondHeaderHost",
+              "header",
+              {{"header_name_2", "Host"}, {"credential_field_2", "api_key"}},
+              {{"api_key", "canary"}}},
+        Fails{
+            "SecondPrefixLineBreak",
+            "header",
+            {{"header_name_2", "X-Two"}, {"credential_field_2", "api_key"}, {"value_prefix_2", "a\r\nb"}},
+            {{"api_key", "canary"}}},
+        Fails{"HeaderAfterAGap",
+              "header",
+              {{"header_name_3", "X-Three"}, {"credential_field_3", "api_key"}},
+              {{"api_key", "canary"}}},
         Fails{"QueryWithoutName", "query_param", {}, {{"api_key", "canary"}}},
         Fails{"QueryWithoutValue", "query_param", {{"param_name", "key"}}, {}},
         Fails{"BasicWithoutPassword", "basic_auth", {}, {{"username", "canary"}}},
