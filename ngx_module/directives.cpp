@@ -97,7 +97,7 @@ ngx_command_t commands[] = {
       0,
       nullptr },
 
-    // nexus_inject off | auto | oauth2 | header | query_param | basic_auth | cookie | hmac_payload | aws_sigv4;   default: off;   location
+    // nexus_inject off | auto | oauth2 | header | query_param | basic_auth | cookie | hmac_payload | aws_sigv4 | oauth1;   default: off;   location
     { ngx_string("nexus_inject"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -172,6 +172,7 @@ ngx_conf_enum_t inject_modes[] = {
     {ngx_string("cookie"), static_cast<ngx_uint_t>(InjectMode::kCookie)},
     {ngx_string("hmac_payload"), static_cast<ngx_uint_t>(InjectMode::kHmacPayload)},
     {ngx_string("aws_sigv4"), static_cast<ngx_uint_t>(InjectMode::kAwsSigv4)},
+    {ngx_string("oauth1"), static_cast<ngx_uint_t>(InjectMode::kOauth1)},
     {ngx_null_string, 0},
 };
 

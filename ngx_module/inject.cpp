@@ -151,6 +151,7 @@ constexpr Strategy kStrategies[] = {
     {"cookie", InjectMode::kCookie, Counter::kInjectedCookie},
     {"hmac_payload", InjectMode::kHmacPayload, Counter::kInjectedHmacPayload},
     {"aws_sigv4", InjectMode::kAwsSigv4, Counter::kInjectedAwsSigv4},
+    {"oauth1", InjectMode::kOauth1, Counter::kInjectedOauth1},
 };
 
 void count_injected(std::string_view strategy) {
@@ -172,7 +173,6 @@ ngx_int_t write_cookie(ngx_http_request_t *r, const strategy::Injection &injecti
     return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
 }
 
-ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
 ngx_int_t write_headers(ngx_http_request_t *r, const strategy::Injection &injection) {
     std::array<http1::HeaderLine, strategy::kMaxHeaderLines> lines;
     size_t count = 0;
@@ -184,6 +184,7 @@ ngx_int_t write_headers(ngx_http_request_t *r, const strategy::Injection &inject
         r, {.set = {lines.data(), count}, .remove = kOwnHeaders, .query = {}, .query_name = {}});
 }
 
+ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
     if (injection.place == strategy::Injection::Place::kHeader) {
         return write_headers(r, injection);
     }

@@ -138,6 +138,7 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kInjectedCookie, kInjections, R"(strategy="cookie")", ""},
     {Counter::kInjectedHmacPayload, kInjections, R"(strategy="hmac_payload")", ""},
     {Counter::kInjectedAwsSigv4, kInjections, R"(strategy="aws_sigv4")", ""},
+    {Counter::kInjectedOauth1, kInjections, R"(strategy="oauth1")", ""},
     {Counter::kReplaysBegun, kReplays, R"(result="held")", "Providers' 401s that were held back, and what became of them."},
     {Counter::kReplaysSent, kReplays, R"(result="sent_again")", ""},
     {Counter::kReplaysWithout, kReplays, R"(result="not_refreshed")", ""},

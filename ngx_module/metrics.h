@@ -96,6 +96,7 @@ enum class Counter : uint16_t {
     kInjectedCookie,
     kInjectedHmacPayload,
     kInjectedAwsSigv4,
+    kInjectedOauth1,
 
     // providers' 401s (nexus_retry_unauthorized)
     kReplaysBegun,

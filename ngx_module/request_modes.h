@@ -16,6 +16,6 @@ inline constexpr ngx_uint_t kAuthDefault = auth_bit(caller::Method::kApiKey);
 
 enum class ApiMode : ngx_uint_t { kOff, kToken, kRefresh, kCheck, kPass };
 
-enum class InjectMode : ngx_uint_t { kOff, kAuto, kOauth2, kHeader, kQueryParam, kBasicAuth, kCookie, kHmacPayload, kAwsSigv4 };
+enum class InjectMode : ngx_uint_t { kOff, kAuto, kOauth2, kHeader, kQueryParam, kBasicAuth, kCookie, kHmacPayload, kAwsSigv4, kOauth1 };
 
 }  // namespace nexus::edge

@@ -194,6 +194,9 @@ std::vector<std::string> credential_fields_of(const StrategyConfig &strategy) {
     if (strategy.type == "aws_sigv4") {
         return {"access_key", "secret_key", "session_token"};
     }
+    if (strategy.type == "oauth1") {
+        return {"consumer_key", "consumer_secret", "token", "token_secret"};
+    }
     if (strategy.type == "header") {
         return header_fields(strategy);
     }
@@ -204,6 +207,9 @@ std::vector<std::string> required_credentials_of(const StrategyConfig &strategy)
     std::vector<std::string> fields = credential_fields_of(strategy);
     if (strategy.type == "aws_sigv4") {
         fields.pop_back();  // session_token: temporary credentials only
+    }
+    if (strategy.type == "oauth1") {
+        fields.resize(2);  // without a token: one's own credentials alone
     }
     return fields;
 }

@@ -7,18 +7,19 @@
 #include "control_plane/json/json.h"
 #include "control_plane/oauth/profile.h"
 #include "control_plane/services/provider_params.h"
+#include "shared/oauth1/signature.h"
 #include "shared/sigv4/signing_key.h"
 
 namespace nexus::control {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kMembers{
-    "header_name",    "credential_field", "value_prefix", "param_name",      "username_field",
-    "password_field", "secret_field",     "algo",         "encoding",        "service",
-    "region",         "cookie_name",      "template",     "timestamp_header"};
-constexpr std::array<std::string_view, 6> kStaticStrategies{"header",       "query_param", "basic_auth",
-                                                            "hmac_payload", "aws_sigv4",   "cookie"};
+constexpr std::array<std::string_view, 16> kMembers{
+    "header_name",    "credential_field", "value_prefix", "param_name",       "username_field",   "password_field",
+    "secret_field",   "algo",             "encoding",     "service",          "region",           "cookie_name",
+    "template",       "timestamp_header", "realm",        "signature_method"};
+constexpr std::array<std::string_view, 7> kStaticStrategies{
+    "header", "query_param", "basic_auth", "hmac_payload", "aws_sigv4", "cookie", "oauth1"};
 
 struct Required {
     std::string_view type;
@@ -66,6 +67,15 @@ Result<void> check_scope_names(const StrategyConfig &strategy) {
     return {};
 }
 
+Result<void> check_oauth1(const StrategyConfig &strategy) {
+    if (!oauth1::hash_of_method(strategy.get("signature_method", ""))) {
+        return refuse("signature_method", "must be HMAC-SHA1 or HMAC-SHA256");
+    }
+    return oauth1::is_realm(strategy.get("realm", ""))
+               ? Result<void>{}
+               : refuse("realm", "must not have quotes, backslashes or control characters");
+}
+
 // As the edge reads it, and no member that it would not look at.
 Result<void> check_headers(const StrategyConfig &strategy) {
     const Result<strategy::HeaderRules> rules = strategy::HeaderRules::read(strategy.lookup());
@@ -108,6 +118,9 @@ Result<void> check_strategy(const StrategyConfig &strategy) {
     }
     if (strategy.type == "aws_sigv4") {
         return check_scope_names(strategy);
+    }
+    if (strategy.type == "oauth1") {
+        return check_oauth1(strategy);
     }
     return strategy.type == "header" ? check_headers(strategy) : Result<void>{};
 }
@@ -161,6 +174,9 @@ void add_defaults(StrategyConfig &strategy) {
     }
     if (strategy.type == "aws_sigv4") {
         add_default(strategy, "region", "us-east-1");
+    }
+    if (strategy.type == "oauth1") {
+        add_default(strategy, "signature_method", "HMAC-SHA1");
     }
 }
 

@@ -13,6 +13,7 @@
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream_wrap.h"
 #include "ngx_module/worker.h"
+#include "shared/crypto/random.h"
 #include "shared/encoding/hex.h"
 #include "shared/http1/syntax.h"
 #include "shared/sigv4/canonical.h"
@@ -45,6 +46,18 @@ ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const char *why) {
     return refuse_upstream(r, Errc::kStrategyFailed);
 }
 
+/// Some of what oauth1 does not sign is the caller's fault.
+ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const Error &error) {
+    if (error.errc == Errc::kPayloadTooLarge) {
+        return refuse(r, access, {error.errc, "a form of more than 1 MiB is not signed"});
+    }
+    if (error.errc == Errc::kInvalidRequest) {
+        return refuse(r, access,
+                      {error.errc, "parameters of OAuth 1.0a, or more than 4096 others, are not signed"});
+    }
+    return refuse(r, access, error.message.c_str());
+}
+
 /// "" if it cannot be had.
 std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
     const uint64_t size = body.size();
@@ -62,13 +75,18 @@ std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
 
 /// What the strategy wants to know of the body.
 enum class Payload : uint8_t {
-    kRead,      // the bytes: hmac_payload
+    kNone,      // oauth1, but for a form
+    kRead,      // the bytes: hmac_payload, a form of oauth1
     kHashed,    // aws_sigv4
     kUnsigned,  // aws_sigv4, and nothing of it
     kStreamed,  // aws_sigv4, chunk by chunk
 };
 
-Payload payload_of(const Access &access) {
+/// head  of the serialised request
+Payload payload_of(const Access &access, std::string_view head) {
+    if (access.token->strategy() == "oauth1") {
+        return strategy::is_form(http1::find_header(head, "Content-Type")) ? Payload::kRead : Payload::kNone;
+    }
     if (access.token->strategy() != "aws_sigv4") {
         return Payload::kRead;
     }
@@ -98,6 +116,12 @@ bool is_hint_refused(const Access &access) {
            !is_hint_allowed(conf, access.signing_hint);
 }
 
+/// For strategies that want something in each request that was in none before it.
+std::string unique_of(const Access &access) {
+    constexpr size_t kBytes = 16;
+    return access.token->strategy() == "oauth1" ? encoding::hex_encode(crypto::random_bytes(kBytes)) : std::string{};
+}
+
 bool is_for_s3(const Access &access) {
     const std::string_view said = choice_of(access).service;
     return sigv4::path_style_of(said.empty() ? access.token->strategy_config("service") : said) ==
@@ -109,7 +133,11 @@ Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Ac
     strategy::RequestToSign request;
     request.head = request_head(r);
     request.body = [&](const std::function<void(std::string_view)> &take) { return read_body(body, take); };
+    request.body_bytes = body.size();
     request.now = now_ms();
+    request.is_tls = r->upstream->ssl;
+    const std::string unique = unique_of(access);
+    request.unique = unique;
     request.payload_hash = payload_hash;
     return strategy::sign_request(
         *access.token, request, choice_of(access),
@@ -237,11 +265,12 @@ ngx_int_t prepare_signing(const Access &access) {
     if (headers.content_length_n <= 0 && !headers.chunked) {
         return NGX_OK;
     }
-    switch (payload_of(access)) {
+    switch (payload_of(access, {})) {
         case Payload::kHashed:
             return hash_body(access.request);
         case Payload::kStreamed:
             return is_for_s3(access) ? plan_body(access.request) : hash_body(access.request);
+        case Payload::kNone:
         case Payload::kRead:
         case Payload::kUnsigned:
             break;
@@ -254,7 +283,7 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
         return refuse(r, access, {Errc::kAccessDenied, "this region or service is not signed for here"});
     }
     const SentBody body = sent_body(r);
-    Payload payload = payload_of(access);
+    Payload payload = payload_of(access, request_head(r));
     if (payload == Payload::kStreamed) {
         if (is_streamed(r, body)) {
             return sign_in_chunks(r, access, body);
@@ -264,21 +293,23 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
     if (payload == Payload::kUnsigned && (!r->upstream->ssl || !is_for_s3(access))) {
         return refuse(r, access, "a payload can be left unsigned for S3 over TLS only");
     }
-    if (payload != Payload::kUnsigned && r->request_body_no_buffering) {
+    const bool takes_body = payload == Payload::kRead || payload == Payload::kHashed;
+    if (takes_body && r->request_body_no_buffering) {
         return refuse(r, access, "a body that is signed must be there first (proxy_request_buffering on)");
     }
-    if (payload != Payload::kRead && body.size() != 0 && is_framed(r)) {
+    const bool is_for_aws = payload == Payload::kHashed || payload == Payload::kUnsigned;
+    if (is_for_aws && body.size() != 0 && is_framed(r)) {
         return refuse(
             r, access,
             {Errc::kInvalidRequest, "a body in aws-chunked framing is signed by payload=stream only"});
     }
 
     std::string hash;
-    if (payload != Payload::kRead) {
+    if (is_for_aws) {
         hash = payload == Payload::kUnsigned ? std::string{sigv4::kUnsignedPayload} : payload_hash(r, body);
     }
     const Result<strategy::Signature> signature = make_signature(r, access, body, hash);
-    return signature ? put_on(r, *signature) : refuse(r, access, signature.error().message.c_str());
+    return signature ? put_on(r, *signature) : refuse(r, access, signature.error());
 }
 
 }  // namespace nexus::edge

@@ -5,29 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "shared/encoding/form.h"
 #include "shared/encoding/hex.h"
 #include "shared/encoding/percent.h"
 
 namespace nexus::sigv4 {
 
 namespace {
-
-/// encoding::percent_decode refuses what is malformed; here it is signed as it stands.
-std::string decode_leniently(std::string_view text, bool plus_is_space) {
-    std::string out;
-    out.reserve(text.size());
-    for (size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && encoding::hex_digit_value(text[i + 1]) >= 0 &&
-            encoding::hex_digit_value(text[i + 2]) >= 0) {
-            out += static_cast<char>(encoding::hex_digit_value(text[i + 1]) * 16 +
-                                     encoding::hex_digit_value(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i] == '+' && plus_is_space ? ' ' : text[i];
-        }
-    }
-    return out;
-}
 
 /// Percent-encoded but for its slashes.
 std::string encode_path(std::string_view path) {
@@ -96,23 +80,14 @@ std::string canonical_path(std::string_view path, PathStyle style) {
     if (path.empty()) {
         return "/";
     }
-    return encode_path(style == PathStyle::kS3 ? decode_leniently(path, false) : normalised(path));
+    return encode_path(style == PathStyle::kS3 ? encoding::decode_leniently(path, false) : normalised(path));
 }
 
 std::string canonical_query(std::string_view query) {
-    std::vector<std::pair<std::string, std::string>> parameters;
-    while (!query.empty()) {
-        const size_t end = query.find('&');
-        const std::string_view parameter = query.substr(0, end);
-        query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
-        if (parameter.empty()) {
-            continue;
-        }
-        const size_t equals = parameter.find('=');
-        const std::string_view value =
-            equals == std::string_view::npos ? std::string_view{} : parameter.substr(equals + 1);
-        parameters.emplace_back(encoding::percent_encode(decode_leniently(parameter.substr(0, equals), true)),
-                                encoding::percent_encode(decode_leniently(value, true)));
+    encoding::FormPairs parameters = encoding::parse_form(query);
+    for (auto &[name, value] : parameters) {
+        name = encoding::percent_encode(name);
+        value = encoding::percent_encode(value);
     }
     std::ranges::sort(parameters);
 

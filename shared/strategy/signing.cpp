@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::string_view kHmacPayload = "hmac_payload";
 constexpr std::string_view kAwsSigv4 = "aws_sigv4";
+constexpr std::string_view kOauth1 = "oauth1";
 
 }  // namespace
 
 bool is_signing(std::string_view strategy) noexcept {
-    return strategy == kHmacPayload || strategy == kAwsSigv4;
+    return strategy == kHmacPayload || strategy == kAwsSigv4 || strategy == kOauth1;
 }
 
 Result<Signature> sign_request(const record::TokenView &record, const RequestToSign &request,
@@ -32,6 +33,9 @@ Result<Signature> sign_request(const record::TokenView &record, const RequestToS
     }
     if (record.strategy() == kAwsSigv4) {
         return aws_sigv4(record, read, choice, keys);
+    }
+    if (record.strategy() == kOauth1) {
+        return oauth1(record, read);
     }
     return failed("the record's strategy signs nothing");
 }

@@ -1,4 +1,4 @@
-// Strategies whose credential is not sent: it signs the request (reference 1.8: hmac_payload, aws_sigv4).
+// Strategies whose credential is not sent: it signs the request (hmac_payload, aws_sigv4, oauth1).
 // What is signed is what is sent: they take the request's head as nginx has serialised it, after every
 // rewrite.
 #pragma once
@@ -19,6 +19,8 @@
 namespace nexus::strategy {
 
 bool is_signing(std::string_view strategy) noexcept;
+/// application/x-www-form-urlencoded: oauth1 signs what is in it.
+bool is_form(std::string_view content_type) noexcept;
 
 /// Feeds the body's bytes, in order, to what it is given. false: they could not be read
 using Body = std::function<bool(const std::function<void(std::string_view)> &take)>;
@@ -28,10 +30,13 @@ using SigningKeys =
 
 struct RequestToSign {
     std::string_view head;  // request line to blank line, without what the signature brings
-    Body body;              // for hmac_payload
+    Body body;              // for hmac_payload, and for oauth1 if it is a form
     /// For aws_sigv4: hexadecimal digits, or a word that AWS takes in their place.
     std::string_view payload_hash;
     UnixMs now = 0;
+    uint64_t body_bytes = 0;
+    bool is_tls = false;
+    std::string_view unique = {};  // for oauth1: a nonce that was in no request before
 };
 
 /// What a location says beside the record: it goes before the record's own.
@@ -53,14 +58,16 @@ struct Signature {
 };
 
 /// errors  kStrategyFailed  not active, another strategy, missing config or credential, a head or a body that
-/// cannot be
-///                          signed
+///                          cannot be signed
+///         kInvalidRequest, kPayloadTooLarge  oauth1: a caller's own oauth_ parameters, too many parameters, a
+///                          form of more than 1 MiB
 /// source  members and defaults. hmac_payload: header_name (required), secret_field (api_secret), algo
 /// sha256, sha1 or
 ///         sha512, encoding hex, base64 or base64url, value_prefix, template ("{body}") over {timestamp}
 ///         (Unix seconds), {timestamp_ms}, {method}, {path} (with its query) and {body}, timestamp_header.
 ///         aws_sigv4: service (required), region (us-east-1), credentials access_key, secret_key,
-///         session_token
+///         session_token. oauth1: signature_method (HMAC-SHA1) or HMAC-SHA256, realm, credentials consumer_key,
+///         consumer_secret, token, token_secret
 Result<Signature> sign_request(const record::TokenView &record, const RequestToSign &request,
                                const SigningChoice &choice = {},
                                const SigningKeys &keys = sigv4::derive_signing_key);

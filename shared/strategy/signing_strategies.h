@@ -15,5 +15,6 @@ struct ReadRequest {
 Result<Signature> hmac_payload(const record::TokenView &record, const ReadRequest &request);
 Result<Signature> aws_sigv4(const record::TokenView &record, const ReadRequest &request,
                             const SigningChoice &choice, const SigningKeys &keys);
+Result<Signature> oauth1(const record::TokenView &record, const ReadRequest &request);
 
 }  // namespace nexus::strategy

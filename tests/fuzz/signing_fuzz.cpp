@@ -25,6 +25,8 @@ struct Opened {
         token.credentials.emplace_back("access_key", Secret{std::string_view{"AKID"}});
         token.credentials.emplace_back("secret_key", Secret{std::string_view{"secret"}});
         token.credentials.emplace_back("session_token", Secret{session_token});
+        token.credentials.emplace_back("consumer_key", Secret{session_token});
+        token.credentials.emplace_back("consumer_secret", Secret{std::string_view{"secret"}});
         payload = *record::encode_token(token);
         view = *record::TokenView::parse(record::header_of(token), payload.view());
     }
@@ -45,9 +47,12 @@ void sign(const char *strategy, std::string_view text, std::string_view session_
     };
     request.payload_hash = "UNSIGNED-PAYLOAD";
     request.now = 1'700'000'000'000;
+    request.body_bytes = block.size() - head.size();
+    request.unique = "nonce";
     const auto signature = strategy::sign_request(opened.view, request);
     if (!signature) {
-        require(signature.error().errc == Errc::kStrategyFailed);
+        const Errc errc = signature.error().errc;
+        require(errc == Errc::kStrategyFailed || errc == Errc::kInvalidRequest || errc == Errc::kPayloadTooLarge);
         return;
     }
     require(size.has_value());
@@ -85,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const std::string_view session_token = nexus::fuzz::take_part(rest);
     nexus::sign("hmac_payload", text, session_token, rest);
     nexus::sign("aws_sigv4", text, session_token, rest);
+    nexus::sign("oauth1", text, session_token, rest);
     nexus::forms(rest);
     return 0;
 }

@@ -479,7 +479,7 @@ test('private_key_jwt is understood by a certified provider', async (t) => {
   assert.equal(idp.counts.refresh, 1);
 });
 
-test('all seven auth types are registered, connected and put on', async (t) => {
+test('all eight auth types are registered, connected and put on', async (t) => {
   const line = await startLine(t);
   const agent = await line.createAgent();
   const types = [
@@ -489,6 +489,7 @@ test('all seven auth types are registered, connected and put on', async (t) => {
     ['basic_auth', {}, { username: 'u', password: 'p' }],
     ['hmac_payload', { header_name: 'X-Signature', algo: 'sha1', encoding: 'base64' }, { api_secret: 'h' }],
     ['aws_sigv4', { service: 'execute-api' }, { access_key: 'AKIA', secret_key: 'sk' }],
+    ['oauth1', { realm: 'r' }, { consumer_key: 'ck', consumer_secret: 'cs' }],
   ];
   await line.createProvider();
   assert.equal((await line.token(agent, await line.connect(agent))).json.strategy.type, 'oauth2');
@@ -511,10 +512,12 @@ test('all seven auth types are registered, connected and put on', async (t) => {
       assert.deepEqual([arrived.headers['x-key'], arrived.headers['x-app']], ['k', 'App a']);
     } else if (type === 'hmac_payload') {
       assert.equal(arrived.headers['x-signature'], createHmac('sha1', 'h').update('').digest('base64'));
+    } else if (type === 'oauth1') {
+      assert.match(arrived.headers.authorization, /^OAuth realm="r", oauth_consumer_key="ck", .*oauth_signature="[^"]{28,}"$/);
     } else if (type === 'aws_sigv4') {
       assert.equal(await refusalOf({ ...arrived, body: Buffer.alloc(0) }, { AKIA: 'sk' }), '');
     }
   }
   const metadata = await line.admin('GET', '/providers/metadata');
-  assert.deepEqual(Object.keys(metadata.json).sort(), ['api_key', 'aws_sigv4', 'basic_auth', 'header', 'hmac_payload', 'oauth2', 'query_param']);
+  assert.deepEqual(Object.keys(metadata.json).sort(), ['api_key', 'aws_sigv4', 'basic_auth', 'header', 'hmac_payload', 'oauth1', 'oauth2', 'query_param']);
 });

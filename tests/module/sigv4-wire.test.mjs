@@ -4,12 +4,10 @@
 // NEXUS_SIGV4_REQUESTS says how many (5000); 100000 take about a minute.
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import net from 'node:net';
 import { test } from 'node:test';
 import { seededRandom } from '../refresh/random.mjs';
-import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
 import { startEdge } from './edge-fixture.mjs';
+import { RawClient, bytesOf, startJudge } from './wire-fixture.mjs';
 
 const REQUESTS = Number(process.env.NEXUS_SIGV4_REQUESTS ?? 5000);
 const CONNECTIONS = 8;
@@ -91,44 +89,6 @@ function mismatch(head, body) {
   return hmac(key, text).toString('hex') === signature ? '' : `${JSON.stringify(head)}\n${canonical}`;
 }
 
-/** A server of raw bytes: answers 200, or 418 with why not; every `failing`-th request is met by a closed connection. */
-async function startRawUpstream(t, { failing } = {}) {
-  const port = await findPort();
-  let count = 0;
-  const sockets = new Set();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
-    let bytes = Buffer.alloc(0);
-    socket.on('data', (chunk) => {
-      bytes = Buffer.concat([bytes, chunk]);
-      for (;;) {
-        const end = bytes.indexOf('\r\n\r\n');
-        const head = end < 0 ? '' : bytes.subarray(0, end).toString('latin1');
-        const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
-        if (end < 0 || bytes.length < end + 4 + length) {
-          return;
-        }
-        const body = bytes.subarray(end + 4, end + 4 + length);
-        bytes = bytes.subarray(end + 4 + length);
-        if (failing && ++count % failing === 0) {
-          socket.destroy();
-          return;
-        }
-        const why = mismatch(head, body);
-        socket.write(`HTTP/1.1 ${why === '' ? '200 OK' : '418 Wrong'}\r\nContent-Length: ${Buffer.byteLength(why)}\r\n\r\n${/^HEAD /.test(head) ? '' : why}`);
-      }
-    });
-  });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    sockets.forEach((socket) => socket.destroy());
-    server.close();
-  });
-  return port;
-}
-
 const PIECES = ['a', 'Z', '0', '-', '.', '_', '~', '%20', '%2f', '%2F', '%e6%bc%a2', '%7E', '%21', '!', '$', "'", '(', ')', '*', '+', ',', ';', ':', '@', '=', '..', '%25', '%', '%4', '"', '<', '[', '|', '\xe9'];
 const VALUES = ['', 'plain', 'two  blanks', '\ttab\t', 'a=b; c="d"', 'x'.repeat(70), 'comma, comma', '\xe9'];
 const NAMES = ['X-Amz-Meta-A', 'x-amz-meta-a', 'X-AMZ-Target', 'x-amz-acl', 'Content-Type', 'Content-MD5', 'Accept', 'X-Other', 'User-Agent', 'Range', 'Authorization', 'X-Amz-Date', 'X-Amz-Security-Token'];
@@ -146,55 +106,9 @@ function drawRequest(random) {
   return { method, target: `${one(LOCATIONS)}${segments.join('/')}${query}`, headers, body, chunked: body.length > 0 && random() < 0.3 };
 }
 
-function bytesOf({ method, target, headers, body, chunked }, own) {
-  const framing = chunked ? 'Transfer-Encoding: chunked\r\n' : (body.length > 0 || method === 'POST' ? `Content-Length: ${body.length}\r\n` : '');
-  const content = chunked ? Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]) : body;
-  return Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: edge.example\r\n${own}${headers}${framing}\r\n`, 'latin1'), content]);
-}
-
-/** A client with one connection: ask(request) resolves to {status, text}. It connects anew when nginx closes it. */
-class Client {
-  constructor(port) {
-    this.port = port;
-  }
-
-  async ask(bytes, isHead) {
-    this.socket ??= net.connect(this.port, '127.0.0.1');
-    const { socket } = this;
-    return new Promise((resolve, reject) => {
-      let got = Buffer.alloc(0);
-      const settle = (outcome, value) => {
-        socket.removeAllListeners();
-        socket.on('error', () => {});
-        outcome(value);
-      };
-      socket.on('data', (chunk) => {
-        got = Buffer.concat([got, chunk]);
-        const end = got.indexOf('\r\n\r\n');
-        const head = end < 0 ? '' : got.subarray(0, end).toString('latin1');
-        const length = isHead ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
-        if (end >= 0 && got.length >= end + 4 + length) {
-          if (/^connection: close$/im.test(head)) {
-            socket.destroy();
-            this.socket = undefined;
-          }
-          settle(resolve, { status: Number(head.slice(9, 12)), text: got.subarray(end + 4).toString('latin1') });
-        }
-      });
-      for (const event of ['error', 'close']) {
-        socket.on(event, () => {
-          this.socket = undefined;
-          settle(reject, new Error(`the connection ended: ${got}`));
-        });
-      }
-      socket.write(bytes);
-    });
-  }
-}
-
 test(`${REQUESTS} random requests arrive with the signature of what arrives`, { timeout: 600_000 }, async (t) => {
-  const good = await startRawUpstream(t);
-  const flaky = await startRawUpstream(t, { failing: 3 });
+  const good = await startJudge(t, mismatch);
+  const flaky = await startJudge(t, mismatch, { failing: 3 });
   const common = 'nexus_inject aws_sigv4; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8; nexus_allow_hosts backend two 127.0.0.1 *.example;';
   const edge = await startEdge(t, {
     logLevel: 'crit',
@@ -221,7 +135,7 @@ test(`${REQUESTS} random requests arrive with the signature of what arrives`, { 
   const wrong = [];
   let next = 0;
   await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
-    const client = new Client(edge.port);
+    const client = new RawClient(edge.port);
     while (next < requests.length) {
       const request = requests[next++];
       const { status, text } = await client.ask(bytesOf(request, own), request.method === 'HEAD');

@@ -132,6 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
                 Errc::kInvalidRequest, "profile.params.algo"},
         BadCase{R"("name":"a","auth_type":"hmac_payload","params":{"header_name":"X","encoding":"utf8"})",
                 Errc::kInvalidRequest, "profile.params.encoding"},
+        BadCase{R"("name":"a","auth_type":"oauth1","params":{"signature_method":"RSA-SHA1"})",
+                Errc::kInvalidRequest, "profile.params.signature_method"},
+        BadCase{R"("name":"a","auth_type":"oauth1","params":{"realm":"a\"b"})", Errc::kInvalidRequest,
+                "profile.params.realm"},
         BadCase{R"("name":"a","auth_type":"header","params":{"header_name":"Host"})", Errc::kInvalidRequest,
                 "profile.params.header_name"},
         BadCase{R"("name":"a","auth_type":"header","params":{"header_name_2":"X-Two"})",
@@ -199,6 +203,13 @@ TEST(ProviderProfile, SigningTypesImplyTheirCredentials) {
               R"("encoding":"base64url","template":"v0:{timestamp}:{body}","timestamp_header":"X-Time"})");
     ASSERT_TRUE(slack) << slack.error().message;
     EXPECT_EQ(strategy_of(slack->provider).get("template", ""), "v0:{timestamp}:{body}");
+    Result<ProfileInput> oauth1 = parse(R"("name":"a","auth_type":"oauth1","params":{"realm":"r"})");
+    ASSERT_TRUE(oauth1) << oauth1.error().message;
+    EXPECT_EQ(strategy_of(oauth1->provider).get("signature_method", ""), "HMAC-SHA1");
+    EXPECT_TRUE(credential_schema_of(oauth1->provider).find("consumer_secret")->is_required);
+    EXPECT_FALSE(credential_schema_of(oauth1->provider).find("token_secret")->is_required);
+    EXPECT_TRUE(credential_schema_of(oauth1->provider).find("token_secret")->is_secret);
+
     Result<ProfileInput> headers = parse(
         R"("name":"a","auth_type":"header","params":{"header_name":"X-App","credential_field":"app",)"
         R"("header_name_2":"Authorization","credential_field_2":"key","value_prefix_2":"Key "})");

@@ -1,0 +1,92 @@
+// Both ends of an edge as raw bytes: a client that writes requests as it likes, and an upstream that judges what arrives.
+import net from 'node:net';
+import { cleanup } from '../support/cleanup.mjs';
+import { findPort } from '../support/ports.mjs';
+
+/**
+ * A server of raw bytes that judges each request by mismatch(head, body): it answers 200, or 418 with why not; every
+ * `failing`-th request is met by a closed connection. head: text before the blank line, its bytes as latin1.
+ */
+export async function startJudge(t, mismatch, { failing } = {}) {
+  const port = await findPort();
+  let count = 0;
+  const sockets = new Set();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    let bytes = Buffer.alloc(0);
+    socket.on('data', (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      for (;;) {
+        const end = bytes.indexOf('\r\n\r\n');
+        const head = end < 0 ? '' : bytes.subarray(0, end).toString('latin1');
+        const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
+        if (end < 0 || bytes.length < end + 4 + length) {
+          return;
+        }
+        const body = bytes.subarray(end + 4, end + 4 + length);
+        bytes = bytes.subarray(end + 4 + length);
+        if (failing && ++count % failing === 0) {
+          socket.destroy();
+          return;
+        }
+        const why = mismatch(head, body);
+        socket.write(`HTTP/1.1 ${why === '' ? '200 OK' : '418 Wrong'}\r\nContent-Length: ${Buffer.byteLength(why)}\r\n\r\n${/^HEAD /.test(head) ? '' : why}`);
+      }
+    });
+  });
+  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
+  cleanup(t, () => {
+    sockets.forEach((socket) => socket.destroy());
+    server.close();
+  });
+  return port;
+}
+
+/** A request as a client writes it. own: header lines that come first. */
+export function bytesOf({ method, target, headers, body, chunked }, own) {
+  const framing = chunked ? 'Transfer-Encoding: chunked\r\n' : (body.length > 0 || method === 'POST' ? `Content-Length: ${body.length}\r\n` : '');
+  const content = chunked ? Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]) : body;
+  return Buffer.concat([Buffer.from(`${method} ${target} HTTP/1.1\r\nHost: edge.example\r\n${own}${headers}${framing}\r\n`, 'latin1'), content]);
+}
+
+/** A client with one connection: ask(bytes) resolves to {status, text}. It connects anew when nginx closes it. */
+export class RawClient {
+  constructor(port) {
+    this.port = port;
+  }
+
+  async ask(bytes, isHead) {
+    this.socket ??= net.connect(this.port, '127.0.0.1');
+    const { socket } = this;
+    return new Promise((resolve, reject) => {
+      let got = Buffer.alloc(0);
+      const settle = (outcome, value) => {
+        socket.removeAllListeners();
+        socket.on('error', () => {});
+        outcome(value);
+      };
+      socket.on('data', (chunk) => {
+        got = Buffer.concat([got, chunk]);
+        const end = got.indexOf('\r\n\r\n');
+        const head = end < 0 ? '' : got.subarray(0, end).toString('latin1');
+        const length = isHead ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
+        if (end >= 0 && got.length >= end + 4 + length) {
+          if (/^connection: close$/im.test(head)) {
+            socket.destroy();
+            this.socket = undefined;
+          }
+          settle(resolve, { status: Number(head.slice(9, 12)), text: got.subarray(end + 4).toString('latin1') });
+        }
+      });
+      for (const event of ['error', 'close']) {
+        socket.on(event, () => {
+          this.socket = undefined;
+          settle(reject, new Error(`the connection ended: ${got}`));
+        });
+      }
+      socket.write(bytes);
+    });
+  }
+}
