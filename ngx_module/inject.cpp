@@ -3,7 +3,6 @@
 #include "ngx_module/inject.h"
 
 #include <algorithm>
-#include <array>
 
 #include "ngx_module/egress.h"
 #include "ngx_module/inject_grpc.h"
@@ -19,7 +18,6 @@
 #include "shared/http1/cookies.h"
 #include "shared/http1/request_rules.h"
 #include "shared/net/ip_literal.h"
-#include "shared/strategy/header_rules.h"
 #include "shared/strategy/signing.h"
 #include "shared/strategy/strategy.h"
 
@@ -173,20 +171,11 @@ ngx_int_t write_cookie(ngx_http_request_t *r, const strategy::Injection &injecti
     return rewrite_request_block(r, {.set = line, .remove = kOwnHeaders, .query = {}, .query_name = {}});
 }
 
-ngx_int_t write_headers(ngx_http_request_t *r, const strategy::Injection &injection) {
-    std::array<http1::HeaderLine, strategy::kMaxHeaderLines> lines;
-    size_t count = 0;
-    lines.at(count++) = {injection.name, injection.value, injection.prefix};
-    for (const strategy::Injection::Line &line : injection.more) {
-        lines.at(count++) = {line.name, line.value, line.prefix};
-    }
-    return rewrite_request_block(
-        r, {.set = {lines.data(), count}, .remove = kOwnHeaders, .query = {}, .query_name = {}});
-}
-
 ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &injection) {
     if (injection.place == strategy::Injection::Place::kHeader) {
-        return write_headers(r, injection);
+        const InjectedLines lines(injection);
+        return rewrite_request_block(
+            r, {.set = lines.all(), .remove = kOwnHeaders, .query = {}, .query_name = {}});
     }
     if (injection.place == strategy::Injection::Place::kCookie) {
         return write_cookie(r, injection);
@@ -259,13 +248,13 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
                         std::begin(kMethodOverrides), std::end(kMethodOverrides),
                         [&](std::string_view name) { return !http1::find_header(head, name).empty(); })};
     return put_on(r, access, sent, [&] {
-        return strategy::is_signing(access.token->strategy()) ? sign_upstream(r, access) : inject(r, access);
+        return strategy::is_signing(*access.token) ? sign_upstream(r, access) : inject(r, access);
     });
 }
 
 ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
     const auto &access = *static_cast<const Access *>(data);
-    if (!is_strategy_for_grpc(access.token->strategy())) {
+    if (!is_for_grpc(*access.token)) {
         return refuse(r, access, Errc::kStrategyFailed,
                       "a connection that signs, or has its credential in the query, is not for grpc_pass");
     }

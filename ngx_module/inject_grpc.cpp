@@ -17,8 +17,9 @@ ngx_int_t refuse(ngx_http_request_t *r, const Error &error) {
     return refuse_upstream(r, error.errc);
 }
 
-ngx_int_t write(ngx_http_request_t *r, const http2::HeaderFrames &frames, const http1::HeaderLine &line) {
-    const http2::HeaderFrames::Edit edit{.set = {&line, 1}, .remove = kOwnHeaders};
+ngx_int_t write(ngx_http_request_t *r, const http2::HeaderFrames &frames,
+                std::span<const http1::HeaderLine> lines) {
+    const http2::HeaderFrames::Edit edit{.set = lines, .remove = kOwnHeaders};
     const std::span<char> area = wiped_area(r->pool, frames.size_bound(edit));
     if (area.data() == nullptr) {
         return refuse_upstream(r, Errc::kInternal);
@@ -70,14 +71,14 @@ std::string grpc_path(const http2::HeaderFrames &frames) {
     return values && values->size() == 1 ? std::move(values->front()) : std::string{};
 }
 
-bool is_strategy_for_grpc(std::string_view strategy) noexcept {
-    return !strategy::is_signing(strategy) && strategy != "query_param";
+bool is_for_grpc(const record::TokenView &record) noexcept {
+    return !strategy::is_signing(record) && record.strategy() != "query_param";
 }
 
 ngx_int_t write_grpc_credential(ngx_http_request_t *r, const http2::HeaderFrames &frames,
                                 const strategy::Injection &injection) {
     if (injection.place == strategy::Injection::Place::kHeader) {
-        return write(r, frames, {injection.name, injection.value, injection.prefix});
+        return write(r, frames, InjectedLines(injection).all());
     }
 
     // Cookies may come in several fields (RFC 9113 section 8.2.3); one goes out.
@@ -90,7 +91,8 @@ ngx_int_t write_grpc_credential(ngx_http_request_t *r, const http2::HeaderFrames
         head.lines.push_back({"Cookie", cookies});
     }
     const Secret cookies{http1::with_cookie(head, injection.name, injection.value)};
-    return write(r, frames, {"cookie", cookies.view()});
+    const http1::HeaderLine line[] = {{"cookie", cookies.view()}};
+    return write(r, frames, line);
 }
 
 }  // namespace nexus::edge

@@ -22,10 +22,10 @@ std::string grpc_authority(const http2::HeaderFrames &frames);
 /// `:path`, "" if there is not exactly one.
 std::string grpc_path(const http2::HeaderFrames &frames);
 
-/// Can a connection with this strategy be used for gRPC? Not if it signs: what is signed must be known before
+/// Can the connection be used for gRPC? Not if its strategy signs: what is signed must be known before
 /// it is sent, and a stream is not. Nor if the credential belongs into a query, which gRPC's methods do not
 /// have.
-bool is_strategy_for_grpc(std::string_view strategy) noexcept;
+bool is_for_grpc(const record::TokenView &record) noexcept;
 
 /// Writes the request anew, with the credential, in memory that is wiped when the request ends.
 /// returns NGX_OK, or the result of refuse_upstream

@@ -17,6 +17,7 @@
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/scrub/scrub.h"
 #include "ngx_module/sign/body_hash.h"
+#include "ngx_module/sign/dpop_answer.h"
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/tunnel/tunnel.h"
 #include "ngx_module/variables.h"
@@ -39,6 +40,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     provider_pause::init();
     init_scrubbing();  // sees what is left of answers when a 401 was held back
     init_replay();
+    init_dpop_answer();  // before it in the chain
     init_tunnels();
     find_redis_resolver(cf);
     return init_request_phases(cf);

@@ -36,6 +36,7 @@ struct RequestCtx {
     CorsRequest *cors = nullptr;      // cors_request.cpp: set on main requests where nexus_cors is on
     limits::Asked *limits = nullptr;  // limits/ask.cpp: set on main requests that were limited
     unsigned limit_stages = 0;        // limits/ask.cpp: bits of those that are done, in this location
+    std::string_view dpop_origin;     // sign/dpop_answer.cpp: set where a proof of ours was sent
     std::string_view error;           // errors.cpp: the code of the refusal that was sent; static text
 };
 

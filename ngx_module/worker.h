@@ -13,6 +13,7 @@
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
+#include "ngx_module/sign/dpop_keys.h"
 #include "ngx_module/sign/signing_keys.h"
 #include "ngx_module/trusted_issuers.h"
 #include "ngx_module/verified_tokens.h"
@@ -36,6 +37,8 @@ public:
     limits::Leases *leases() { return leases_ ? &*leases_ : nullptr; }
     TrustedIssuers &trusted_issuers() { return trusted_issuers_; }
     SigningKeys &signing_keys() { return signing_keys_; }
+    DpopKeys &dpop_keys() { return dpop_keys_; }
+    DpopNonces &dpop_nonces() { return dpop_nonces_; }
 
 private:
     cache::Records records_;
@@ -48,6 +51,8 @@ private:
     VerifiedTokens verified_tokens_;
     TrustedIssuers trusted_issuers_;
     SigningKeys signing_keys_;
+    DpopKeys dpop_keys_;
+    DpopNonces dpop_nonces_;
 };
 
 /// Of this process. nullptr: lookups are not configured, or the process is no worker.

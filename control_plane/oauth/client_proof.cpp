@@ -30,8 +30,8 @@ Result<HttpRequest> ClientProof::add_to(HttpRequest request, const Secret &dpop_
     url_ = request.url;
     request.is_dpop_bound = request.bearer_token.has_value();
     const std::string_view token = request.is_dpop_bound ? request.bearer_token->view() : std::string_view{};
-    Result<std::string> proof = dpop_proof(
-        dpop_key, DpopClaims{request.method, url_, nonces_->of(url_), crypto::random_uuid(), now, token});
+    Result<std::string> proof = dpop_proof(dpop_key, jose::DpopClaims{request.method, url_, nonces_->of(url_),
+                                                                      crypto::random_uuid(), now, token});
     if (!proof) {
         return fail(proof.error());
     }

@@ -7,29 +7,20 @@
 #include <string>
 #include <string_view>
 
-#include "shared/clock.h"
+#include "shared/jose/dpop_key.h"
 #include "shared/result.h"
 #include "shared/secret.h"
 
 namespace nexus::control {
 
-struct DpopClaims {
-    std::string_view method;  // htm
-    std::string_view url;     // htu: its query and fragment are left out
-    std::string_view nonce;   // the server's; "" = none known
-    std::string jti;          // of this proof alone
-    UnixMs now = 0;
-    std::string_view access_token{};  // that is shown with it, for ath; "" = none
-};
-
 /// A new P-256 key, as a private JWK. errors kCryptoFailure
 Result<Secret> new_dpop_key();
 
-/// A compact JWS, ES256, typ dpop+jwt, with the public key in its header.
+/// jose::DpopKey::proof.
 /// key     what new_dpop_key gave
 /// errors  kInvalidKey, kCryptoFailure
 /// source  RFC 9449 section 4.2
-Result<std::string> dpop_proof(const Secret &key, const DpopClaims &claims);
+Result<std::string> dpop_proof(const Secret &key, const jose::DpopClaims &claims);
 
 /// The newest nonce of each server, by scheme, host and port. In memory only: a server whose nonce is not
 /// known says so, and costs one more request. Bounded. Thread safe.

@@ -18,8 +18,8 @@ namespace nexus::control {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kStaticTypes{
-    "api_key", "basic_auth", "header", "query_param", "hmac_payload", "aws_sigv4", "oauth1"};
+constexpr std::array<std::string_view, 7> kStaticTypes{"api_key",      "basic_auth", "header", "query_param",
+                                                       "hmac_payload", "aws_sigv4",  "oauth1"};
 
 constexpr size_t kMaxOauthBytes = 16 * 1024;
 constexpr size_t kMaxClientSecretBytes = 32 * 1024;  // a chain of certificates and a key

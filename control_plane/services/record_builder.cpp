@@ -93,6 +93,9 @@ Result<record::TokenRecord> RecordBuilder::token(const store::ConnectionWhole &w
     out.strategy = std::move(strategy.type);
     out.strategy_config = std::move(strategy.config);
     out.credentials = std::move(credentials->usage);
+    if (out.strategy == "oauth2") {
+        out.dpop_key = std::move(credentials->dpop_key);
+    }
     Result<Variables> variables = parse_variables(connection.variables);
     if (!variables) {
         return fail(variables.error());

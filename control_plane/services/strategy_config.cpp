@@ -15,8 +15,9 @@ namespace nexus::control {
 namespace {
 
 constexpr std::array<std::string_view, 16> kMembers{
-    "header_name",    "credential_field", "value_prefix", "param_name",       "username_field",   "password_field",
-    "secret_field",   "algo",             "encoding",     "service",          "region",           "cookie_name",
+    "header_name",    "credential_field", "value_prefix", "param_name",
+    "username_field", "password_field",   "secret_field", "algo",
+    "encoding",       "service",          "region",       "cookie_name",
     "template",       "timestamp_header", "realm",        "signature_method"};
 constexpr std::array<std::string_view, 7> kStaticStrategies{
     "header", "query_param", "basic_auth", "hmac_payload", "aws_sigv4", "cookie", "oauth1"};

@@ -17,7 +17,9 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/record_access.h"
 #include "ngx_module/request_ctx.h"
+#include "ngx_module/sign/dpop_answer.h"
 #include "shared/connection/state.h"
+#include "shared/strategy/signing.h"
 
 namespace nexus::edge {
 
@@ -37,6 +39,7 @@ struct Replay {
 
     // while holding
     bool keepalive = false;
+    bool is_for_nonce = false;  // the token is good: the proof beside it lacked the provider's nonce
     bool is_refreshed = false;  // or it is clear that it will not be
     bool is_drained = false;
     bool is_waited_for = false;  // a provider that does not end its answer is not waited for
@@ -78,6 +81,7 @@ bool is_repeatable(const ngx_http_request_t *r, const ReplayConf &conf) noexcept
 bool is_unauthorized(const ngx_http_request_t *r, const Replay &replay) noexcept {
     return replay.step == Replay::Step::kWatching && r == r->main && r->upstream != nullptr &&
            r->upstream->cleanup != nullptr && r->headers_out.status == NGX_HTTP_UNAUTHORIZED &&
+           (replay.access.token->refreshable() || asks_for_dpop_nonce(r)) &&
            r->headers_out.content_length_n <= static_cast<off_t>(kMaxHeldBody) &&
            is_repeatable(r, *replay.access.conf->replay);
 }
@@ -104,11 +108,14 @@ bool ask_for_refresh(Replay &replay) {
 }
 
 ngx_int_t hold(ngx_http_request_t *r, Replay &replay) {
-    if (!ask_for_refresh(replay)) {
+    replay.is_for_nonce = asks_for_dpop_nonce(r);
+    replay.is_refreshed = replay.is_for_nonce;
+    if (!replay.is_for_nonce && !ask_for_refresh(replay)) {
         return NGX_ERROR;
     }
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "nexus: the provider answered 401: the token is refreshed and the request sent again");
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "nexus: the provider answered 401: %s",
+                  replay.is_for_nonce ? "the request is sent again with its DPoP nonce"
+                                      : "the token is refreshed and the request sent again");
     metrics::count(Counter::kReplaysBegun);
     replay.step = Replay::Step::kHolding;
     replay.keepalive = r->keepalive;
@@ -200,6 +207,10 @@ ngx_int_t send_again(ngx_http_request_t *r, const Replay &replay) {
 }
 
 ngx_int_t go_on(ngx_http_request_t *r, Replay &replay) {
+    if (replay.is_for_nonce) {
+        metrics::count(Counter::kReplaysSent);
+        return send_again(r, replay);
+    }
     if (!take_refreshed(replay)) {
         metrics::count(Counter::kReplaysWithout);
         return send_held(r, replay);
@@ -272,7 +283,8 @@ void Replay::on_turn(void *owner) noexcept {
 
 ngx_int_t prepare_replay(Access &access) {
     ngx_http_request_t *r = access.request;
-    if (access.conf->replay == nullptr || r != r->main || !access.token->refreshable()) {
+    const bool may_help = access.token->refreshable() || strategy::is_dpop_bound(*access.token);
+    if (access.conf->replay == nullptr || r != r->main || !may_help) {
         return NGX_OK;
     }
     RequestCtx *ctx = ensure_request_ctx(r);

@@ -1,6 +1,6 @@
 // nexus_retry_unauthorized: a provider that answers 401 has ended the token early. Its answer is held back,
 // the token is refreshed (once for the fleet, as every refresh), and the request is sent once more with the
-// new one.
+// new one. If it only wants its nonce in the DPoP proof, the request is sent once more with that.
 #pragma once
 
 #include "ngx_module/access.h"

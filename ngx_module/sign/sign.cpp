@@ -8,6 +8,7 @@
 #include "ngx_module/scrub/scrub.h"
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/sign/chunk_filter.h"
+#include "ngx_module/sign/dpop_answer.h"
 #include "ngx_module/sign/sent_body.h"
 #include "ngx_module/sign/sigv4_conf.h"
 #include "ngx_module/sign/streamed_body.h"
@@ -16,6 +17,7 @@
 #include "shared/crypto/random.h"
 #include "shared/encoding/hex.h"
 #include "shared/http1/syntax.h"
+#include "shared/http1/target_uri.h"
 #include "shared/sigv4/canonical.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/signing.h"
@@ -47,7 +49,7 @@ ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const char *why) {
 }
 
 /// Some of what oauth1 does not sign is the caller's fault.
-ngx_int_t refuse(ngx_http_request_t *r, const Access &access, const Error &error) {
+ngx_int_t refuse_unsigned(ngx_http_request_t *r, const Access &access, const Error &error) {
     if (error.errc == Errc::kPayloadTooLarge) {
         return refuse(r, access, {error.errc, "a form of more than 1 MiB is not signed"});
     }
@@ -75,7 +77,7 @@ std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
 
 /// What the strategy wants to know of the body.
 enum class Payload : uint8_t {
-    kNone,      // oauth1, but for a form
+    kNone,      // oauth1, but for a form; DPoP
     kRead,      // the bytes: hmac_payload, a form of oauth1
     kHashed,    // aws_sigv4
     kUnsigned,  // aws_sigv4, and nothing of it
@@ -84,6 +86,9 @@ enum class Payload : uint8_t {
 
 /// head  of the serialised request
 Payload payload_of(const Access &access, std::string_view head) {
+    if (strategy::is_dpop_bound(*access.token)) {
+        return Payload::kNone;
+    }
     if (access.token->strategy() == "oauth1") {
         return strategy::is_form(http1::find_header(head, "Content-Type")) ? Payload::kRead : Payload::kNone;
     }
@@ -119,7 +124,15 @@ bool is_hint_refused(const Access &access) {
 /// For strategies that want something in each request that was in none before it.
 std::string unique_of(const Access &access) {
     constexpr size_t kBytes = 16;
-    return access.token->strategy() == "oauth1" ? encoding::hex_encode(crypto::random_bytes(kBytes)) : std::string{};
+    const bool wants_one = access.token->strategy() == "oauth1" || strategy::is_dpop_bound(*access.token);
+    return wants_one ? encoding::hex_encode(crypto::random_bytes(kBytes)) : std::string{};
+}
+
+/// Whose DPoP nonces they are; "" where no proof is made.
+std::string dpop_origin(const ngx_http_request_t *r, const Access &access) {
+    return strategy::is_dpop_bound(*access.token)
+               ? http1::origin(r->upstream->ssl, http1::find_header(request_head(r), "Host"))
+               : std::string{};
 }
 
 bool is_for_s3(const Access &access) {
@@ -138,12 +151,14 @@ Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Ac
     request.is_tls = r->upstream->ssl;
     const std::string unique = unique_of(access);
     request.unique = unique;
+    request.dpop_nonce = worker()->dpop_nonces().of(dpop_origin(r, access));
     request.payload_hash = payload_hash;
     return strategy::sign_request(
         *access.token, request, choice_of(access),
         [](std::string_view secret_key, std::string_view date, const sigv4::Scope &scope) {
             return worker()->signing_keys().get(secret_key, date, scope);
-        });
+        },
+        [](std::string_view private_jwk) { return worker()->dpop_keys().get(private_jwk); });
 }
 
 ngx_int_t put_on(ngx_http_request_t *r, const strategy::Signature &signature) {
@@ -309,7 +324,11 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
         hash = payload == Payload::kUnsigned ? std::string{sigv4::kUnsignedPayload} : payload_hash(r, body);
     }
     const Result<strategy::Signature> signature = make_signature(r, access, body, hash);
-    return signature ? put_on(r, *signature) : refuse(r, access, signature.error());
+    if (!signature) {
+        return refuse_unsigned(r, access, signature.error());
+    }
+    return expect_dpop_nonce(r, dpop_origin(r, access)) == NGX_OK ? put_on(r, *signature)
+                                                                  : refuse_upstream(r, Errc::kInternal);
 }
 
 }  // namespace nexus::edge

@@ -45,6 +45,7 @@ Result<Secret> encode_token(const TokenRecord &record) {
     const auto attention_reason = optional_string(builder, record.attention_reason);
     const auto reconnect_url = optional_string(builder, record.reconnect_url);
     const auto request_rules = string_list(builder, record.request_rules);
+    const auto dpop_key = optional_string(builder, record.dpop_key.view());
 
     fb::TokenRecordBuilder table(builder);
     table.add_connection_id(connection_id);
@@ -64,6 +65,7 @@ Result<Secret> encode_token(const TokenRecord &record) {
     table.add_attention_reason(attention_reason);
     table.add_reconnect_url(reconnect_url);
     table.add_request_rules(request_rules);
+    table.add_dpop_key(dpop_key);
     builder.Finish(table.Finish());
     return finished_payload(builder);
 }
@@ -187,6 +189,10 @@ size_t TokenView::request_rule_count() const {
 
 std::string_view TokenView::request_rule_at(size_t index) const {
     return text(as_table(root_).request_rules()->Get(static_cast<flatbuffers::uoffset_t>(index)));
+}
+
+std::string_view TokenView::dpop_key() const {
+    return text(as_table(root_).dpop_key());
 }
 
 }  // namespace nexus::record

@@ -29,9 +29,10 @@ struct TokenRecord {
     std::string api_base_url;
     std::vector<std::string> allowed_hosts;  // host, host:port or *.suffix
     std::vector<std::string> scopes;
-    std::string attention_reason;  // machine-readable, in state attention
-    std::string reconnect_url;     // in state attention
+    std::string attention_reason;            // machine-readable, in state attention
+    std::string reconnect_url;               // in state attention
     std::vector<std::string> request_rules;  // http1/request_rules.h; empty = every request
+    Secret dpop_key;  // private JWK that access_token is bound to; apart from what callers may be shown
 };
 
 /// The header that goes with the record; key id and nonce are left for `seal`.
@@ -74,6 +75,7 @@ public:
     std::string_view reconnect_url() const;
     size_t request_rule_count() const;
     std::string_view request_rule_at(size_t index) const;
+    std::string_view dpop_key() const;
 
 private:
     const void *root_ = nullptr;  // nexus::record::fb::TokenRecord

@@ -24,8 +24,7 @@ Result<HeaderRules> HeaderRules::read(const ConfigLookup &config) {
     HeaderRules out;
     for (size_t i = 0; i < kMaxHeaderLines; ++i) {
         const HeaderMembers &members = kHeaderMembers.at(i);
-        const std::string_view name =
-            first_given(config(members.header_name), i == 0 ? "Authorization" : "");
+        const std::string_view name = first_given(config(members.header_name), i == 0 ? "Authorization" : "");
         if (name.empty()) {
             continue;
         }
@@ -40,8 +39,7 @@ Result<HeaderRules> HeaderRules::read(const ConfigLookup &config) {
             })) {
             return refuse(members.header_name, "names a header for the second time");
         }
-        const std::string_view field =
-            first_given(config(members.credential_field), i == 0 ? "api_key" : "");
+        const std::string_view field = first_given(config(members.credential_field), i == 0 ? "api_key" : "");
         if (field.empty()) {
             return refuse(members.credential_field, "is required for a further header");
         }

@@ -22,7 +22,7 @@ constexpr std::ptrdiff_t kMaxParameters = 4096;
 
 /// Each may be in a request once (section 3.5), and we have put it there.
 constexpr std::array<std::string_view, 7> kOurs = {
-    "oauth_consumer_key", "oauth_token", "oauth_signature_method", "oauth_timestamp",
+    "oauth_consumer_key", "oauth_token",   "oauth_signature_method", "oauth_timestamp",
     "oauth_nonce",        "oauth_version", "oauth_signature"};
 
 struct Credentials {

@@ -15,6 +15,7 @@ struct ReadRequest {
 Result<Signature> hmac_payload(const record::TokenView &record, const ReadRequest &request);
 Result<Signature> aws_sigv4(const record::TokenView &record, const ReadRequest &request,
                             const SigningChoice &choice, const SigningKeys &keys);
+Result<Signature> dpop(const record::TokenView &record, const ReadRequest &request, const DpopKeys &keys);
 Result<Signature> oauth1(const record::TokenView &record, const ReadRequest &request);
 
 }  // namespace nexus::strategy

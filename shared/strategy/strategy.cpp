@@ -11,6 +11,7 @@
 #include "shared/http1/syntax.h"
 #include "shared/strategy/header_rules.h"
 #include "shared/strategy/parts.h"
+#include "shared/strategy/signing.h"
 
 namespace nexus::strategy {
 
@@ -30,6 +31,9 @@ Result<Injection> header_line(std::string_view name, std::string_view prefix, st
 }
 
 Result<Injection> oauth2(const TokenView &record) {
+    if (is_dpop_bound(record)) {
+        return failed("the token is bound to a key: it goes with a proof only");
+    }
     const Result<std::string_view> token = credential(record, "access_token");
     if (!token) {
         return tl::unexpected(token.error());

@@ -37,9 +37,9 @@ bool is_known(std::string_view strategy) noexcept;
 /// errors  kStrategyFailed  not active, unknown strategy, missing config or credential, a value with control
 ///                          characters, or a header that frames the request (Host, Content-Length, ...)
 /// source  members and defaults: oauth2 {Authorization, "Bearer ", access_token}; header {header_name
-///         Authorization, credential_field api_key, value_prefix ""; up to eight, see header_rules.h}; query_param {param_name required,
-///         credential_field api_key}; basic_auth {username_field username, password_field password}; cookie
-///         {cookie_name required, credential_field api_key}
+///         Authorization, credential_field api_key, value_prefix ""; up to eight, see header_rules.h};
+///         query_param {param_name required, credential_field api_key}; basic_auth {username_field username,
+///         password_field password}; cookie {cookie_name required, credential_field api_key}
 Result<Injection> injection_for(const record::TokenView &record);
 
 }  // namespace nexus::strategy

@@ -37,7 +37,7 @@ record::Header agreeing_header(record::Kind kind, std::string_view payload) {
 void read_all(const record::TokenView &view) {
     size_t total = view.connection_id().size() + view.workspace_id().size() + view.provider_id().size() +
                    view.provider().size() + view.strategy().size() + view.api_base_url().size() +
-                   view.attention_reason().size() + view.reconnect_url().size() +
+                   view.attention_reason().size() + view.reconnect_url().size() + view.dpop_key().size() +
                    view.credential("api_key").size();
     for (size_t i = 0; i < view.credential_count(); ++i) {
         total += view.credential_at(i).first.size() + view.credential_at(i).second.size();

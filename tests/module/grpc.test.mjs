@@ -139,6 +139,10 @@ test('each strategy that sets a field, once and never indexed, whatever the conf
   const cases = [
     [{}, 'authorization', (id) => `Bearer at-${id}`],
     [{ strategy: 'header', strategy_config: { header_name: 'X-Provider-Key', value_prefix: 'Key ' }, credentials: { api_key: 'secret-api-key' } }, 'x-provider-key', () => 'Key secret-api-key'],
+    [{
+      strategy: 'header', credentials: { app: 'secret-app', key: 'secret-key' },
+      strategy_config: { header_name: 'X-App', credential_field: 'app', header_name_2: 'X-Provider-Key', credential_field_2: 'key' },
+    }, 'x-provider-key', () => 'secret-key'],
     [{ strategy: 'basic_auth', credentials: { username: 'u', password: 'p:q' } }, 'authorization', () => 'Basic dTpwOnE='],
     [{ strategy: 'cookie', strategy_config: { cookie_name: 'session' }, credentials: { api_key: 'secret-session' } }, 'cookie', () => 'a=1; b=2; session=secret-session'],
   ];

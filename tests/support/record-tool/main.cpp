@@ -31,7 +31,8 @@ commands that store them until the token expires.
 
 Token records: connection_id, workspace_id, provider_id, provider, state (pending, active, attention, failed,
 expired, revoked), generation, expires_at, refreshable, strategy, strategy_config {}, credentials {}, api_base_url,
-allowed_hosts [], scopes [], attention_reason, reconnect_url, request_rules [].
+allowed_hosts [], scopes [], attention_reason, reconnect_url, request_rules [],
+dpop_key.
 Caller records: agent_id, workspace_id, name, key_id, key_sha256 (64 hexadecimal digits), state (active, revoked),
 generation, expires_at, grants [] (token:use, token:read, connection:create, connection:refresh, admin),
 connections [], providers [], aliases {}.

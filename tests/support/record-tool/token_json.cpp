@@ -29,6 +29,7 @@ Result<record::TokenRecord> token_from_json(const json_t *object) {
     token.attention_reason = reader.string("attention_reason");
     token.reconnect_url = reader.string("reconnect_url");
     token.request_rules = reader.strings("request_rules");
+    token.dpop_key = Secret{reader.string("dpop_key")};
     if (Result<void> finished = reader.finish(); !finished) {
         return tl::unexpected(std::move(finished).error());
     }
@@ -76,6 +77,9 @@ JsonPtr to_json(const record::TokenView &record) {
     put("reconnect_url", record.reconnect_url());
     put_list("request_rules", record.request_rule_count(),
              [&](size_t i) { return record.request_rule_at(i); });
+    if (!record.dpop_key().empty()) {
+        put("dpop_key", record.dpop_key());
+    }
     return root;
 }
 

@@ -23,9 +23,9 @@ json::Value part_of(const std::string &jws, int number) {
 // The token and the hash of RFC 9449 section 7.1's example.
 TEST(Dpop, TheProofBelongsToTheTokenThatIsShownWithIt) {
     const Result<std::string> proof =
-        dpop_proof(*new_dpop_key(),
-                   DpopClaims{"GET", "https://resource.example.org/protectedresource", "", "e1j3V_bKic8-LAEB",
-                              1562262618000, "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"});
+        dpop_proof(*new_dpop_key(), jose::DpopClaims{"GET", "https://resource.example.org/protectedresource",
+                                                     "", "e1j3V_bKic8-LAEB", 1562262618000,
+                                                     "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"});
     ASSERT_TRUE(proof);
     EXPECT_EQ(part_of(*proof, 1).get("ath").as_string(), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
 }
@@ -33,7 +33,7 @@ TEST(Dpop, TheProofBelongsToTheTokenThatIsShownWithIt) {
 TEST(Dpop, TheProofSaysWhatItIsFor) {
     Secret key = *new_dpop_key();
     Result<std::string> proof = dpop_proof(
-        key, DpopClaims{"POST", "https://idp.example/token?x=1#f", "n-1", "j-1", 1'800'000'000'999});
+        key, jose::DpopClaims{"POST", "https://idp.example/token?x=1#f", "n-1", "j-1", 1'800'000'000'999});
     ASSERT_TRUE(proof) << proof.error().message;
     const json::Value header = part_of(*proof, 0);
     EXPECT_EQ(header.get("typ").as_string(), "dpop+jwt");
@@ -59,7 +59,7 @@ TEST(Dpop, TheProofSaysWhatItIsFor) {
 
 TEST(Dpop, KeysDifferAndRubbishIsNone) {
     EXPECT_NE(new_dpop_key()->view(), new_dpop_key()->view());
-    EXPECT_EQ(dpop_proof(Secret{std::string_view{"{}"}}, DpopClaims{"POST", "https://i/t", "", "j", 0})
+    EXPECT_EQ(dpop_proof(Secret{std::string_view{"{}"}}, jose::DpopClaims{"POST", "https://i/t", "", "j", 0})
                   .error()
                   .errc,
               Errc::kInvalidKey);

@@ -210,9 +210,9 @@ TEST(ProviderProfile, SigningTypesImplyTheirCredentials) {
     EXPECT_FALSE(credential_schema_of(oauth1->provider).find("token_secret")->is_required);
     EXPECT_TRUE(credential_schema_of(oauth1->provider).find("token_secret")->is_secret);
 
-    Result<ProfileInput> headers = parse(
-        R"("name":"a","auth_type":"header","params":{"header_name":"X-App","credential_field":"app",)"
-        R"("header_name_2":"Authorization","credential_field_2":"key","value_prefix_2":"Key "})");
+    Result<ProfileInput> headers =
+        parse(R"("name":"a","auth_type":"header","params":{"header_name":"X-App","credential_field":"app",)"
+              R"("header_name_2":"Authorization","credential_field_2":"key","value_prefix_2":"Key "})");
     ASSERT_TRUE(headers) << headers.error().message;
     EXPECT_EQ(strategy_of(headers->provider).get("value_prefix_2", ""), "Key ");
     EXPECT_TRUE(credential_schema_of(headers->provider).find("app")->is_required);

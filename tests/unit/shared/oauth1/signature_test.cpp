@@ -19,21 +19,23 @@ encoding::FormPairs parameters_of(std::string_view query, std::string_view form,
 }
 
 TEST(Oauth1, SignsTheExampleOfSection3_4_1_1) {
-    const std::string uri = http1::target_uri(false, "EXAMPLE.COM:80", "/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b");
+    const std::string uri =
+        http1::target_uri(false, "EXAMPLE.COM:80", "/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b");
     EXPECT_EQ(uri, "http://example.com/request");
-    const std::string base = signature_base_string(
-        "post", uri,
-        parameters_of("b5=%3D%253D&a3=a&c%40=&a2=r%20b", "c2&a3=2+q",
-                      {{"oauth_consumer_key", "9djdj82h48djs9d2"},
-                       {"oauth_token", "kkk9d7dh3k39sjv7"},
-                       {"oauth_signature_method", "HMAC-SHA1"},
-                       {"oauth_timestamp", "137131201"},
-                       {"oauth_nonce", "7d8f3e4a"}}));
-    EXPECT_EQ(base,
-              "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D"
-              "%26c%2540%3D%26c2%3D%26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a"
-              "%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131201"
-              "%26oauth_token%3Dkkk9d7dh3k39sjv7");
+    const std::string base =
+        signature_base_string("post", uri,
+                              parameters_of("b5=%3D%253D&a3=a&c%40=&a2=r%20b", "c2&a3=2+q",
+                                            {{"oauth_consumer_key", "9djdj82h48djs9d2"},
+                                             {"oauth_token", "kkk9d7dh3k39sjv7"},
+                                             {"oauth_signature_method", "HMAC-SHA1"},
+                                             {"oauth_timestamp", "137131201"},
+                                             {"oauth_nonce", "7d8f3e4a"}}));
+    EXPECT_EQ(
+        base,
+        "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D"
+        "%26c%2540%3D%26c2%3D%26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a"
+        "%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131201"
+        "%26oauth_token%3Dkkk9d7dh3k39sjv7");
     EXPECT_EQ(sign(crypto::HashName::kSha1, base, "j49sk3j29djd", "dh893hdasih9"),
               "r6/TJjbCOr97/+UU0NsvSne7s5g=");
 }

@@ -43,6 +43,7 @@ TEST(TokenRecord, AbsentFieldsAreEmpty) {
     token.state = connection::State::kAttention;
     token.attention_reason = "invalid_grant";
     token.reconnect_url = "https://nexus.example.com/connect/abc";
+    token.dpop_key = Secret{std::string_view{R"({"kty":"EC"})"}};
     const OpenedToken opened(token);
     EXPECT_EQ(opened.view.credential("access_token"), "");
     EXPECT_NE(opened.view.credential("access_token").data(), nullptr);
@@ -53,6 +54,7 @@ TEST(TokenRecord, AbsentFieldsAreEmpty) {
     EXPECT_EQ(opened.view.provider(), "");
     EXPECT_EQ(opened.view.attention_reason(), "invalid_grant");
     EXPECT_EQ(opened.view.reconnect_url(), "https://nexus.example.com/connect/abc");
+    EXPECT_EQ(opened.view.dpop_key(), R"({"kty":"EC"})");
 }
 
 TEST(TokenRecord, SealedForItsOwnRedisKey) {

@@ -17,8 +17,8 @@ const Members kCredentials = {
 
 struct Sent {
     std::string target = "/1/x.json?b=2&a=1";
-    std::string headers;
-    std::string body;
+    std::string headers = {};
+    std::string body = {};
     bool is_tls = true;
 };
 
@@ -49,9 +49,8 @@ std::string line_with(std::string_view uri, encoding::FormPairs more) {
                              {"oauth_timestamp", "1700000000"},
                              {"oauth_nonce", "n0nce"},
                              {"oauth_version", "1.0"}});
-    const std::string signature =
-        oauth1::sign(crypto::HashName::kSha1, oauth1::signature_base_string("POST", uri, more), "hunter2&",
-                     "hunter2");
+    const std::string signature = oauth1::sign(
+        crypto::HashName::kSha1, oauth1::signature_base_string("POST", uri, more), "hunter2&", "hunter2");
     return R"(OAuth oauth_consumer_key="ck", oauth_token="t%2F1", oauth_signature_method="HMAC-SHA1", )"
            R"(oauth_timestamp="1700000000", oauth_nonce="n0nce", oauth_version="1.0", oauth_signature=")" +
            encoding::percent_encode(signature) + "\"";
@@ -78,7 +77,8 @@ TEST(Oauth1Strategy, RealmMethodAndMissingToken) {
     const std::string line =
         line_of(signed_request({}, {{"realm", "123_SB1"}, {"signature_method", "HMAC-SHA256"}},
                                {{"consumer_key", "ck"}, {"consumer_secret", "hunter2"}}));
-    EXPECT_THAT(line, testing::StartsWith(R"(OAuth realm="123_SB1", oauth_consumer_key="ck", oauth_signature)"));
+    EXPECT_THAT(line,
+                testing::StartsWith(R"(OAuth realm="123_SB1", oauth_consumer_key="ck", oauth_signature)"));
     EXPECT_THAT(line, testing::HasSubstr(R"(oauth_signature_method="HMAC-SHA256")"));
     EXPECT_THAT(line, testing::Not(testing::HasSubstr("oauth_token")));
     EXPECT_THAT(line, testing::Not(testing::HasSubstr("hunter2")));
@@ -110,7 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"Plaintext", {}, {{"signature_method", "PLAINTEXT"}}, kCredentials, Errc::kStrategyFailed},
         Refused{"Realm", {}, {{"realm", "a\", b=\"c"}}, kCredentials, Errc::kStrategyFailed},
         Refused{"OwnToken", {.target = "/?oauth%5Ftoken=x"}, {}, kCredentials, Errc::kInvalidRequest},
-        Refused{"OwnNonce", {.headers = kForm, .body = "oauth_nonce=1"}, {}, kCredentials, Errc::kInvalidRequest},
+        Refused{
+            "OwnNonce", {.headers = kForm, .body = "oauth_nonce=1"}, {}, kCredentials, Errc::kInvalidRequest},
         Refused{"ManyParameters",
                 {.headers = kForm, .body = std::string(5000, '&')},
                 {},
