@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
              "hello!"},
         Good{"UnsignedAsInTheManual", Framing::kUnsignedTrailer,
              "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:s3SFCQ==\n\r\n\r\n", "hello"}),
-    [](const auto &info) { return std::string{info.param.name}; });
+    [](const auto &one) { return std::string{one.param.name}; });
 
 struct Bad {
     const char *name;
@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
             "5" + signature() + "\r\nhello\r\n0" + signature() + "\r\nx-amz-checksum-crc32:s3SFCQ==\r\n\r\n"},
         Bad{"BytesBehind", Framing::kUnsignedTrailer, "5\r\nhello\r\n" + kEnd + "x"},
         Bad{"CutShort", Framing::kUnsignedTrailer, "5\r\nhello\r\n" + kEnd.substr(0, kEnd.size() - 1)}),
-    [](const auto &info) { return std::string{info.param.name}; });
+    [](const auto &one) { return std::string{one.param.name}; });
 
 }  // namespace
 }  // namespace nexus::sigv4
