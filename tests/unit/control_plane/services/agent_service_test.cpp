@@ -13,7 +13,7 @@ protected:
     AgentServiceTest() : builder_(*database_, vault_, clock()), agents_(*database_, *drainer_, clock()) {
         records_ = [this](const store::OutboxEntry &entry) { return builder_.for_outbox(entry); };
     }
-    AgentRequest request() { return {"a", "w1", {"token:use"}, {}, {}, 0}; }
+    AgentRequest request() { return {"a", "w1", {"token:use"}, {}, {}, {}, 0}; }
     RecordBuilder builder_;
     AgentService agents_;
 };
@@ -49,7 +49,7 @@ TEST_F(AgentServiceTest, AnIdentityMovesToAnotherAgentAboveItsOldGeneration) {
     const IdentityRequest peer{.kind = "peer", .issuer = {}, .subject = {}, .san = {}, .uid = 1000};
     const std::string hash = caller::peer_sha256(1000);
     for (int i = 0; i < 5; ++i) {
-        ASSERT_TRUE(agents_.update(admin(), first.agent.id, {"b", {}, {}, {}}));
+        ASSERT_TRUE(agents_.update(admin(), first.agent.id, {"b", {}, {}, {}, {}}));
     }
     const Result<store::AgentIdentity> identity = agents_.add_identity(admin(), first.agent.id, peer);
     ASSERT_TRUE(identity) << identity.error().message;

@@ -76,7 +76,7 @@ protected:
                  {crypto::sha256("edge-key"), KeyScope::kEdge}};
     }
     NewAgent make_agent(UnixMs expires_at = 0) {
-        AgentRequest request{"a", "w1", {"token:read"}, {}, {}, expires_at};
+        AgentRequest request{"a", "w1", {"token:read"}, {}, {}, {}, expires_at};
         return std::move(*agents_.create(admin(), request));
     }
     Result<Authenticated> who(std::string_view key, std::string_view agent = {}) {
@@ -143,7 +143,7 @@ TEST_F(AuthenticatorTest, AScopedKeyIsFoundByItsDigest) {
     EXPECT_EQ(got->scopes, kWorkspaceScopes) << "a bound key never has the installation's scopes";
 
     NewAgent own = make_agent();
-    AgentRequest other{"b", "w2", {"token:read"}, {}, {}, 0};
+    AgentRequest other{"b", "w2", {"token:read"}, {}, {}, {}, 0};
     NewAgent foreign = std::move(*agents_.create(admin(), other));
     EXPECT_TRUE(who(key.text.view(), own.agent.id)->is_agent());
     EXPECT_EQ(who(key.text.view(), foreign.agent.id).error().errc, Errc::kInvalidApiKey);
@@ -169,7 +169,7 @@ TEST_F(AuthenticatorTest, ASuspendedWorkspaceHasNoCallers) {
     EXPECT_EQ(record->state, record::CallerState::kRevoked);
     EXPECT_GT(record->generation, static_cast<uint64_t>(made.agent.generation)) << "so that edges take it";
     EXPECT_EQ(store::outbox::depth(*database_), 1);
-    AgentRequest more{"b", "w1", {"token:use"}, {}, {}, 0};
+    AgentRequest more{"b", "w1", {"token:use"}, {}, {}, {}, 0};
     EXPECT_EQ(agents_.create(admin(), more).error().errc, Errc::kAccessDenied);
     suspend(false);
     EXPECT_TRUE(who(made.key.text.view()));
