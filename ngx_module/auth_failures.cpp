@@ -17,7 +17,6 @@ namespace {
 using limits::Memory;
 using ratelimit::Limit;
 
-constexpr size_t kZoneBytes = size_t{1088} * 1024;  // room for 65,000 keys
 constexpr int64_t kMaxBurst = 10'000;
 constexpr Limit kKeysLimit{30 * ratelimit::kSecond, 0};
 
@@ -86,7 +85,7 @@ namespace auth_failures {
 
 ngx_int_t add_zone(ngx_conf_t *cf) noexcept {
     MainConf *mcf = main_conf(cf);
-    mcf->failed_attempts = Memory::add(cf, "nexus_auth_failures", kZoneBytes);
+    mcf->failed_attempts = Memory::add(cf, "nexus_auth_failures", Memory::kUsualBytes);
     return mcf->failed_attempts != nullptr ? NGX_OK : NGX_ERROR;
 }
 

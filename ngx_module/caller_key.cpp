@@ -7,6 +7,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/strip.h"
+#include "ngx_module/worker.h"
 #include "shared/crypto/digest.h"
 #include "shared/http1/syntax.h"
 #include "shared/jose/access_token.h"
@@ -116,6 +117,15 @@ bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, s
     return true;
 }
 
+KeyDigests::Hex digest_of(std::string_view key) {
+    if (Worker *w = worker()) {
+        return w->key_digests().of(key);
+    }
+    KeyDigests::Hex hex;  // nothing is looked up here, but what is presented is judged all the same
+    std::ranges::copy(crypto::sha256_hex(key), hex.begin());
+    return hex;
+}
+
 /// returns false: out of memory
 bool read_presented(ngx_http_request_t *r, const CallerHeaders &headers, PresentedKey &out) {
     std::string_view text;
@@ -125,8 +135,7 @@ bool read_presented(ngx_http_request_t *r, const CallerHeaders &headers, Present
         return true;
     }
     if (headers.takes_keys && record::is_agent_key(text)) {
-        const std::string hex = crypto::sha256_hex(text);
-        std::copy_n(hex.begin(), out.sha256_hex.size(), out.sha256_hex.begin());
+        out.sha256_hex = digest_of(text);
         out.kind = PresentedKey::Kind::kKey;
     } else if (headers.takes_tokens && text.size() <= jose::kMaxAccessTokenBytes &&
                jose::looks_like_jwt(text)) {

@@ -14,7 +14,6 @@ namespace nexus::edge::provider_pause {
 
 namespace {
 
-constexpr size_t kZoneBytes = size_t{1088} * 1024;  // room for 65,000 connections
 constexpr int64_t kLongestS = 3600;                 // whatever a provider says
 constexpr ratelimit::Limit kDebt{ratelimit::kSecond, kLongestS *ratelimit::kSecond};  // a second each
 constexpr uint64_t kSalt = 0;
@@ -73,7 +72,7 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
 
 ngx_int_t add_zone(ngx_conf_t *cf) noexcept {
     MainConf *mcf = main_conf(cf);
-    mcf->provider_pauses = limits::Memory::add(cf, "nexus_provider_pauses", kZoneBytes);
+    mcf->provider_pauses = limits::Memory::add(cf, "nexus_provider_pauses", limits::Memory::kUsualBytes);
     return mcf->provider_pauses != nullptr ? NGX_OK : NGX_ERROR;
 }
 

@@ -22,32 +22,26 @@ ngx_int_t strip_headers(ngx_http_request_t *r, Strip (*decide)(const ngx_table_e
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
         auto *lines = static_cast<ngx_table_elt_t *>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            if (decide(lines[i], data) != Strip::kKeep) {
-                anything = true;
+            const Strip verdict = decide(lines[i], data);
+            if (verdict == Strip::kKeep) {
+                auto *copy = static_cast<ngx_table_elt_t *>(ngx_list_push(&kept));
+                if (copy == nullptr) {
+                    return NGX_ERROR;
+                }
+                *copy = lines[i];
                 continue;
             }
-            auto *copy = static_cast<ngx_table_elt_t *>(ngx_list_push(&kept));
-            if (copy == nullptr) {
-                return NGX_ERROR;
+            anything = true;
+            if (verdict == Strip::kRemoveAndOverwrite) {
+                std::memset(lines[i].value.data, '*', lines[i].value.len);
             }
-            *copy = lines[i];
+            if (r->headers_in.authorization == &lines[i]) {
+                r->headers_in.authorization = nullptr;
+            }
         }
     }
     if (!anything) {
         return NGX_OK;
-    }
-
-    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
-        auto *lines = static_cast<ngx_table_elt_t *>(part->elts);
-        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
-            const Strip verdict = decide(lines[i], data);
-            if (verdict == Strip::kRemoveAndOverwrite) {
-                std::memset(lines[i].value.data, '*', lines[i].value.len);
-            }
-            if (verdict != Strip::kKeep && r->headers_in.authorization == &lines[i]) {
-                r->headers_in.authorization = nullptr;
-            }
-        }
     }
 
     // `last` points into the struct itself while there is one part only

@@ -9,6 +9,7 @@
 #include "ngx_module/cache/flights.h"
 #include "ngx_module/cache/records.h"
 #include "ngx_module/fetches.h"
+#include "ngx_module/key_digests.h"
 #include "ngx_module/limits/leases.h"
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
@@ -32,6 +33,7 @@ public:
     cache::Records &records() { return records_; }
     Fetches &fetches() { return *fetches_; }
     OpenedCallers &opened_callers() { return opened_callers_; }
+    KeyDigests &key_digests() { return key_digests_; }
     VerifiedTokens &verified_tokens() { return verified_tokens_; }
     /// nullptr: there is no Redis
     limits::Leases *leases() { return leases_ ? &*leases_ : nullptr; }
@@ -48,6 +50,7 @@ private:
     std::optional<limits::Leases> leases_;
     std::optional<Fetches> fetches_;
     OpenedCallers opened_callers_;
+    KeyDigests key_digests_;
     VerifiedTokens verified_tokens_;
     TrustedIssuers trusted_issuers_;
     SigningKeys signing_keys_;

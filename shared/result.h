@@ -20,11 +20,12 @@ struct Error {
 template <typename T>
 using Result = tl::expected<T, Error>;
 
-inline tl::unexpected<Error> fail(Errc errc, std::string message, std::string detail = {}) {
+// Cold: what builds errors is kept out of the way of what runs for every request.
+[[gnu::cold]] inline tl::unexpected<Error> fail(Errc errc, std::string message, std::string detail = {}) {
     return tl::unexpected<Error>(Error{errc, std::move(message), std::move(detail), 0});
 }
 
-inline tl::unexpected<Error> fail(Error error) {
+[[gnu::cold]] inline tl::unexpected<Error> fail(Error error) {
     return tl::unexpected<Error>(std::move(error));
 }
 

@@ -33,6 +33,8 @@ struct MemoryHeader;  // memory.cpp: what the zone begins with
 class Memory {
 public:
     static constexpr size_t kLeastBytes = size_t{32} * 1024;
+    /// Of the zones that nobody configures: room for 65,000 keys.
+    static constexpr size_t kUsualBytes = size_t{1088} * 1024;
 
     /// Adds the zone to the configuration. with_leases: half of it is a table of leases
     /// returns nullptr: out of memory, or the name is taken

@@ -10,7 +10,7 @@
 namespace nexus::edge {
 
 /// Logs an exception that reached the boundary. Its text is not logged: it may quote data.
-inline void log_escaped(ngx_log_t *log, const char *where, const char *kind) noexcept {
+[[gnu::cold]] inline void log_escaped(ngx_log_t *log, const char *where, const char *kind) noexcept {
     ngx_log_error(NGX_LOG_CRIT, log, 0, "nexus: %s in %s", kind, where);
 }
 

@@ -9,8 +9,8 @@
 namespace nexus::edge {
 
 Result<std::shared_ptr<const jose::DpopKey>> DpopKeys::get(std::string_view private_jwk) {
-    const crypto::Sha256 name = secret_name({private_jwk});
-    Place &place = places_[name[0] % kPlaces];
+    const crypto::SecretTag name = secret_name({private_jwk});
+    Place &place = places_[name.low % kPlaces];
     if (place.key == nullptr || place.of != name) {
         Result<std::shared_ptr<const jose::DpopKey>> key = strategy::parse_dpop_key(private_jwk);
         if (!key) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/crypto/digest.h"
+#include "shared/crypto/secret_tag.h"
 #include "shared/jose/dpop_key.h"
 #include "shared/result.h"
 
@@ -22,7 +22,7 @@ private:
     static constexpr size_t kPlaces = 256;
 
     struct Place {
-        crypto::Sha256 of{};  // secret_name of the JWK
+        crypto::SecretTag of;  // secret_name of the JWK
         std::shared_ptr<const jose::DpopKey> key;
     };
     std::array<Place, kPlaces> places_;

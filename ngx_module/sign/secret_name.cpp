@@ -1,28 +1,26 @@
-// Salt and parts, hashed.
+// Parts joined, and tagged.
 #include "ngx_module/sign/secret_name.h"
 
 #include <string>
 
-#include "shared/crypto/random.h"
 #include "shared/secret.h"
 
 namespace nexus::edge {
 
-crypto::Sha256 secret_name(std::initializer_list<std::string_view> parts) {
-    static const std::string salt = crypto::random_bytes(32);
-    size_t size = salt.size();
+crypto::SecretTag secret_name(std::initializer_list<std::string_view> parts) {
+    static const crypto::SecretTagger tagger;
+    size_t size = 0;
     for (const std::string_view part : parts) {
         size += part.size() + 1;
     }
     std::string text;
     text.reserve(size);
-    text.append(salt);
     for (const std::string_view part : parts) {
         text.append(part).append(1, '\0');
     }
-    const crypto::Sha256 name = crypto::sha256(text);
+    const crypto::SecretTag tag = tagger.tag(text);
     wipe(text);
-    return name;
+    return tag;
 }
 
 }  // namespace nexus::edge

@@ -4,12 +4,11 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "shared/crypto/digest.h"
+#include "shared/crypto/secret_tag.h"
 
 namespace nexus::edge {
 
-/// A hash of the parts and of a salt that only this process knows: tells nothing of the secret among them to
-/// who does not have the salt, which is in no other place than the secret itself.
-crypto::Sha256 secret_name(std::initializer_list<std::string_view> parts);
+/// Of the parts, each with its end: the same for the same parts, in this process.
+crypto::SecretTag secret_name(std::initializer_list<std::string_view> parts);
 
 }  // namespace nexus::edge

@@ -64,7 +64,7 @@ ngx_int_t refuse_unsigned(ngx_http_request_t *r, const Access &access, const Err
 std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
     const uint64_t size = body.size();
     if (size == 0) {
-        return crypto::sha256_hex({});
+        return std::string{sigv4::kHashOfNothing};
     }
     if (const std::optional<crypto::Sha256> hash = take_body_hash(r, size); hash && body.text.empty()) {
         return encoding::hex_encode(crypto::as_view(*hash));

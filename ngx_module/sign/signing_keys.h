@@ -6,7 +6,7 @@
 #include <array>
 #include <string_view>
 
-#include "shared/crypto/digest.h"
+#include "shared/crypto/secret_tag.h"
 #include "shared/secret.h"
 #include "shared/sigv4/signing_key.h"
 
@@ -22,8 +22,7 @@ private:
     static constexpr size_t kPlaces = 256;
 
     struct Place {
-        crypto::Sha256
-            of{};  // what the key was derived from, hashed with a salt that only this process knows
+        crypto::SecretTag of;  // secret_name of what the key was derived from
         Secret key;
     };
     std::array<Place, kPlaces> places_;

@@ -96,11 +96,11 @@ Block doubled(const Block &block) {
     return result;
 }
 
-tl::unexpected<Error> crypto_failure() {
+[[gnu::cold]] tl::unexpected<Error> crypto_failure() {
     return fail(Errc::kCryptoFailure, "OpenSSL refused an AES-256-GCM operation");
 }
 
-tl::unexpected<Error> seal_broken() {
+[[gnu::cold]] tl::unexpected<Error> seal_broken() {
     return fail(Errc::kSealBroken, "authentication failed: the sealed bytes are damaged, moved or forged");
 }
 

@@ -1,28 +1,38 @@
 // Checked for every request at the edge.
 #include "shared/encoding/record_id.h"
 
-#include "shared/encoding/character_set.h"
+#include <array>
+#include <cstring>
+
+#include "shared/encoding/hex_word.h"
 
 namespace nexus::encoding {
 
-namespace {
-
-constexpr CharacterSet kLowerHex{"0123456789abcdef"};
-
-}  // namespace
-
-bool is_canonical_uuid(std::string_view text) noexcept {
-    if (text.size() != 36) {
-        return false;
+std::optional<IdWords> read_canonical_uuid(std::string_view text) noexcept {
+    if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') {
+        return std::nullopt;
     }
-    return text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' &&
-           kLowerHex.covers(text.substr(0, 8)) && kLowerHex.covers(text.substr(9, 4)) &&
-           kLowerHex.covers(text.substr(14, 4)) && kLowerHex.covers(text.substr(19, 4)) &&
-           kLowerHex.covers(text.substr(24));
+    std::array<char, 32> digits;
+    std::memcpy(digits.data(), text.data(), 8);
+    std::memcpy(digits.data() + 8, text.data() + 9, 4);
+    std::memcpy(digits.data() + 12, text.data() + 14, 4);
+    std::memcpy(digits.data() + 16, text.data() + 19, 4);
+    std::memcpy(digits.data() + 20, text.data() + 24, 12);
+
+    HexWords words;
+    const IdWords id{words.read(digits.data()), words.read(digits.data() + 16)};
+    return words.all_digits() ? std::optional(id) : std::nullopt;
 }
 
-bool is_sha256_hex(std::string_view text) noexcept {
-    return text.size() == 64 && kLowerHex.covers(text);
+std::optional<IdWords> read_sha256_hex(std::string_view text) noexcept {
+    if (text.size() != 64) {
+        return std::nullopt;
+    }
+    HexWords words;
+    const IdWords id{words.read(text.data()), words.read(text.data() + 16)};
+    words.read(text.data() + 32);
+    words.read(text.data() + 48);
+    return words.all_digits() ? std::optional(id) : std::nullopt;
 }
 
 }  // namespace nexus::encoding

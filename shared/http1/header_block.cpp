@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 
-tl::unexpected<Error> refused(std::string message) {
+[[gnu::cold]] tl::unexpected<Error> refused(std::string message) {
     return fail(Errc::kInvalidRequest, std::move(message));
 }
 

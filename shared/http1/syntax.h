@@ -34,26 +34,45 @@ constexpr bool is_token(std::string_view text) noexcept {
     return !text.empty();
 }
 
-/// A field value that cannot end its line: no control characters but a tab (RFC 9110 section 5.5).
-inline bool is_field_value(std::string_view text) noexcept {
-    // Tokens are long: sixteen bytes at once.
+namespace detail {
+
+/// Nearly every field value is visible ASCII and blanks: sixteen characters at once, for tokens are long.
+inline bool is_printable_ascii(std::string_view text) noexcept {
     using Bytes = unsigned char __attribute__((vector_size(16)));
-    constexpr unsigned char kFirstPrintable = 0x20, kDelete = 0x7f, kTab = '\t';
-    decltype(Bytes{} == kDelete) odd{};
-    for (; text.size() >= sizeof(Bytes); text.remove_prefix(sizeof(Bytes))) {
+    constexpr unsigned char kFirst = 0x20, kEnd = 0x7f;
+    Bytes highest{};
+    while (text.size() >= sizeof(Bytes)) {
         Bytes bytes;
         std::memcpy(&bytes, text.data(), sizeof(bytes));
-        odd |= ((bytes < kFirstPrintable) & (bytes != kTab)) | (bytes == kDelete);
+        bytes -= kFirst;
+        highest = bytes > highest ? bytes : highest;
+        text.remove_prefix(sizeof(Bytes));
+    }
+    unsigned char rest = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(static_cast<unsigned char>(c) - kFirst);
+        rest = byte > rest ? byte : rest;
+    }
+    const auto beyond = highest >= static_cast<unsigned char>(kEnd - kFirst);
+    uint64_t halves[2];
+    std::memcpy(halves, &beyond, sizeof(halves));
+    return (halves[0] | halves[1]) == 0 && rest < kEnd - kFirst;
+}
+
+}  // namespace detail
+
+/// A field value that cannot end its line: no control characters but a tab (RFC 9110 section 5.5).
+inline bool is_field_value(std::string_view text) noexcept {
+    if (detail::is_printable_ascii(text)) {
+        return true;
     }
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if ((byte < kFirstPrintable && byte != kTab) || byte == kDelete) {
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
             return false;
         }
     }
-    uint64_t halves[2];
-    std::memcpy(halves, &odd, sizeof(halves));
-    return (halves[0] | halves[1]) == 0;
+    return true;
 }
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {

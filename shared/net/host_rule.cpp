@@ -101,14 +101,11 @@ bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t po
 
     host = without_trailing_dot(host);
     std::string_view wanted = without_trailing_dot(parts->host);
-    if (!is_host_name(host)) {
-        return false;
-    }
     if (wanted.starts_with("*.")) {
         wanted.remove_prefix(1);
-        return is_host_name(wanted.substr(1)) && is_below(host, wanted);
+        return is_host_name(host) && is_host_name(wanted.substr(1)) && is_below(host, wanted);
     }
-    return http1::equal_ignoring_case(host, wanted);
+    return http1::equal_ignoring_case(host, wanted) && is_host_name(host);
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {

@@ -103,7 +103,7 @@ private:
     size_t size_;
 };
 
-tl::unexpected<Error> malformed(std::string message) {
+[[gnu::cold]] tl::unexpected<Error> malformed(std::string message) {
     return fail(Errc::kMalformedRecord, std::move(message));
 }
 

@@ -5,6 +5,7 @@
 
 #include "shared/crypto/digest.h"
 #include "shared/encoding/hex.h"
+#include "shared/sigv4/sign.h"
 
 namespace nexus::sigv4 {
 
@@ -12,8 +13,6 @@ namespace {
 
 constexpr std::string_view kPayload = "AWS4-HMAC-SHA256-PAYLOAD";
 constexpr std::string_view kTrailer = "AWS4-HMAC-SHA256-TRAILER";
-constexpr std::string_view kHashOfNothing =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 }  // namespace
 

@@ -13,6 +13,8 @@ namespace nexus::sigv4 {
 
 /// x-amz-content-sha256 of a body that is not signed: for S3 over TLS only.
 inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
+inline constexpr std::string_view kHashOfNothing =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 struct Request {
     std::string_view method;

@@ -10,7 +10,7 @@
 
 namespace nexus::strategy {
 
-tl::unexpected<Error> failed(std::string message, std::string_view detail = {});
+[[gnu::cold]] tl::unexpected<Error> failed(std::string message, std::string_view detail = {});
 
 std::string_view config_or(const record::TokenView &record, std::string_view name,
                            std::string_view otherwise);

@@ -1,0 +1,49 @@
+// Sixteen hexadecimal digits at once: ids are read for every request at the edge.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace nexus::encoding {
+
+/// Reads runs of sixteen lower-case hexadecimal digits. Whether all of them were some is asked at the end only:
+/// nearly always they are.
+class HexWords {
+public:
+    /// digits  16 characters
+    uint64_t read(const char *digits) noexcept {
+        Bytes text;
+        std::memcpy(&text, digits, sizeof(text));
+        const Bytes number = text - '0';
+        const Bytes letter = text - 'a';
+        const auto is_number = number < 10;
+        const auto is_letter = letter < 6;
+        odd_ |= ~(is_number | is_letter);
+        const Bytes values = is_letter ? letter + 10 : number;
+
+        uint64_t halves[2];
+        std::memcpy(halves, &values, sizeof(halves));
+        return uint64_t{pack(halves[0])} << 32 | pack(halves[1]);
+    }
+
+    bool all_digits() const noexcept {
+        uint64_t halves[2];
+        std::memcpy(halves, &odd_, sizeof(halves));
+        return (halves[0] | halves[1]) == 0;
+    }
+
+private:
+    using Bytes = unsigned char __attribute__((vector_size(16)));
+
+    /// Eight values below 16, the first in the lowest byte, as the digits of one number.
+    static constexpr uint32_t pack(uint64_t values) noexcept {
+        values = (values << 4 | values >> 8) & 0x00ff00ff00ff00ffULL;
+        values = (values | values >> 8) & 0x0000ffff0000ffffULL;
+        return __builtin_bswap32(static_cast<uint32_t>(values | values >> 16));
+    }
+
+    decltype(Bytes{} == 'x') odd_{};
+};
+
+}  // namespace nexus::encoding
