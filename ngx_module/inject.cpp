@@ -110,12 +110,17 @@ bool is_host_line_allowed(const Access &access, std::string_view line, bool ssl)
 constexpr std::string_view kMethodOverrides[] = {"X-HTTP-Method-Override", "X-HTTP-Method",
                                                  "X-Method-Override"};
 
+bool has_method_override(std::string_view head) {
+    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides),
+                       [&](std::string_view name) { return !http1::find_header(head, name).empty(); });
+}
+
 /// What is about to be sent, in whatever way it is written.
 struct Sent {
     std::string_view host_line;  // where the request says that it goes
     std::string_view method;
     std::string_view target;
-    bool is_overridden = false;  // says another method somewhere else
+    bool is_overridden = false;  // says another method somewhere else; asked only where there are rules
 };
 
 /// The record's rules, asked about what is sent: whatever the path was rewritten to, and proxy_method said.
@@ -244,9 +249,7 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
                     .target = target_end == std::string_view::npos
                                   ? std::string_view{}
                                   : head.substr(method_end + 1, target_end - method_end - 1),
-                    .is_overridden = std::any_of(
-                        std::begin(kMethodOverrides), std::end(kMethodOverrides),
-                        [&](std::string_view name) { return !http1::find_header(head, name).empty(); })};
+                    .is_overridden = access.token->request_rule_count() > 0 && has_method_override(head)};
     return put_on(r, access, sent, [&] {
         return strategy::is_signing(*access.token) ? sign_upstream(r, access) : inject(r, access);
     });
