@@ -38,7 +38,10 @@ export async function startAll(t, nexusdHandler, env = {}) {
     connection_id: id, credentials: { access_token: 'canary-token-1' }, allowed_hosts: [], api_base_url: `${api.url}/base/`,
   });
   await redis.set(name, sealed, options);
-  await waitFor('a connection to Redis', async () => /^nexus_redis_connects_total [1-9]/m.test((await request(`${site.gateway}/metrics`)).text));
+  await waitFor('every worker\'s connection to Redis, and the subscriber\'s', async () => {
+    const [, connects] = /^nexus_redis_connects_total (\d+)/m.exec((await request(`${site.gateway}/metrics`)).text);
+    return Number(connects) >= site.workers().length + 1;
+  });
   return { keys, redis, site, nexusd, provider, key, id, server, grpcUrl: `http://127.0.0.1:${grpc}` };
 }
 

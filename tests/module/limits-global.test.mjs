@@ -45,7 +45,7 @@ http {
       const { text } = await get('/metrics');
       return Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.split(' ')[1]);
     };
-    await waitFor('a connection to Redis', async () => await metric('nexus_redis_connects_total') >= workers);
+    await waitFor('every worker\'s connection to Redis, and the subscriber\'s', async () => await metric('nexus_redis_connects_total') >= workers + 1);
     return { nginx, get, metric, calls: (zone = 'z') => metric(`nexus_limit_redis_calls_total{zone="${zone}"}`) };
   }));
   return { redis, edges };
