@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertNoSecrets, files } from '../support/canary.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { sealToken } from '../support/records.mjs';
-import { startEdge } from './edge-fixture.mjs';
+import { onlyRefreshes, startEdge } from './edge-fixture.mjs';
 
 const CALLS = Number(process.env.NEXUS_CANARY_CALLS ?? 500);
 const CONNECTIONS = Math.ceil(CALLS / 10);
@@ -101,21 +101,14 @@ test(`${CALLS} calls over ${CONNECTIONS} connections, with reloads`, async (t) =
       nexus_debug_http off;
       upstream twice { server ${upstream} max_fails=0; server localhost:${upstream.split(':')[1]} max_fails=0; keepalive 16; }
       log_format all '${variables.map((name) => `$${name}`).join('|')}'; access_log ${dir}/variables.log all;`,
-    controlPlane: async (incoming, response) => {
-      const [, id, generation] = /^\/edge\/tokens\/([^/]+)\/refresh\?generation=(\d+)/.exec(incoming.url) ?? [];
-      if (id === undefined) {
-        response.writeHead(404, { 'content-type': 'application/json' });
-        response.end('{"error":"connection_not_found"}');
-        return;
-      }
+    controlPlane: onlyRefreshes(async (id, generation) => {
       provider.refreshes++;
-      const next = Number(generation) + 1;
+      const next = generation + 1;
       const [, sealed] = await sealToken(edge.keys.CACHE_KEY, {
         connection_id: id, workspace_id: workspaces.get(id), generation: next, credentials: { access_token: tokenOf(id, next) },
       });
-      response.writeHead(200, { 'content-type': 'application/vnd.nexus.record', 'content-length': sealed.length });
-      response.end(sealed);
-    },
+      return sealed;
+    }),
   });
   const workspaces = new Map();
   const callers = [];

@@ -134,3 +134,24 @@ export function errorBody(assert, answer, status, code) {
   assert.equal(answer.headers['cache-control'], 'no-store');
   return answer.json;
 }
+
+/**
+ * A control plane that refreshes tokens and knows nothing else (404). renew(id, generation): the sealed record that comes next,
+ * or undefined for 503.
+ */
+export const onlyRefreshes = (renew) => async (incoming, response) => {
+  const [, id, generation] = /^\/edge\/tokens\/([^/]+)\/refresh\?generation=(\d+)/.exec(incoming.url) ?? [];
+  if (id === undefined) {
+    response.writeHead(404, { 'content-type': 'application/json' });
+    response.end('{"error":"connection_not_found"}');
+    return;
+  }
+  const sealed = await renew(id, Number(generation));
+  if (sealed === undefined) {
+    response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '7' });
+    response.end('{"error":"token_unavailable"}');
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'application/vnd.nexus.record', 'content-length': sealed.length });
+  response.end(sealed);
+};

@@ -5,7 +5,7 @@ import http2 from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sealToken } from '../support/records.mjs';
-import { errorBody, startEdge } from './edge-fixture.mjs';
+import { errorBody, onlyRefreshes, startEdge } from './edge-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 const locations = ({ upstream }) => `
@@ -35,27 +35,18 @@ async function start(t, { refresh = () => ({}), refuse, ...more } = {}) {
         response.end('{"error":"the token has ended"}');
       }
     },
-    controlPlane: async (incoming, response) => {
-      const [, id, generation] = /^\/edge\/tokens\/([^/]+)\/refresh\?generation=(\d+)/.exec(incoming.url) ?? [];
-      if (id === undefined) {
-        response.writeHead(404, { 'content-type': 'application/json' });
-        response.end('{"error":"connection_not_found"}');
-        return;
-      }
-      state.refreshes.push({ id, generation: Number(generation) });
-      const fields = await refresh(edge, id, Number(generation));
+    controlPlane: onlyRefreshes(async (id, generation) => {
+      state.refreshes.push({ id, generation });
+      const fields = await refresh(edge, id, generation);
       if (fields === undefined) {
-        response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '7' });
-        response.end('{"error":"token_unavailable"}');
-        return;
+        return undefined;
       }
       const [, sealed] = await sealToken(edge.keys.CACHE_KEY, {
-        connection_id: id, generation: Number(generation) + 1, credentials: { access_token: `at2-${id}` }, ...fields,
+        connection_id: id, generation: generation + 1, credentials: { access_token: `at2-${id}` }, ...fields,
       });
       await delay(20);
-      response.writeHead(200, { 'content-type': 'application/vnd.nexus.record', 'content-length': sealed.length });
-      response.end(sealed);
-    },
+      return sealed;
+    }),
   });
   return Object.assign(edge, { state });
 }

@@ -1,4 +1,5 @@
 // Both ends of an edge as raw bytes: a client that writes requests as it likes, and an upstream that judges what arrives.
+import assert from 'node:assert/strict';
 import net from 'node:net';
 import { cleanup } from '../support/cleanup.mjs';
 import { findPort } from '../support/ports.mjs';
@@ -89,4 +90,32 @@ export class RawClient {
       socket.write(bytes);
     });
   }
+}
+
+const CLIENTS = 8;
+const NGINX_OWN = [400, 404, 405];   // a malformed path, or one that leads out of the location
+
+/**
+ * Sends all of `requests` over a few kept connections; `ownOf(number)`: the header lines that name caller and connection.
+ * Every answer is 200, or nginx's own refusal, which few are. returns {status: how many}
+ */
+export async function sendAll(port, requests, ownOf) {
+  const statuses = {};
+  const wrong = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: CLIENTS }, async () => {
+    const client = new RawClient(port);
+    while (next < requests.length) {
+      const number = next++;
+      const request = requests[number];
+      const { status, text } = await client.ask(bytesOf(request, ownOf(number)), request.method === 'HEAD');
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      if (![200, ...NGINX_OWN].includes(status)) {
+        wrong.push({ status, text, target: request.target });
+      }
+    }
+  }));
+  assert.deepEqual(wrong.slice(0, 3), [], `${wrong.length} of ${requests.length}; ${JSON.stringify(statuses)}`);
+  assert.ok(statuses[200] > 0.6 * requests.length, `nginx itself refused too many: ${JSON.stringify(statuses)}`);
+  return statuses;
 }
