@@ -200,13 +200,15 @@ ngx_int_t write_credential(ngx_http_request_t *r, const strategy::Injection &inj
                                      .query_name = injection.name});
 }
 
-ngx_int_t inject(ngx_http_request_t *r, const Access &access) {
+/// write  puts an injection on; returns NGX_OK, or the result of refuse_upstream
+template <typename Write>
+ngx_int_t inject(ngx_http_request_t *r, const Access &access, Write &&write) {
     const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
     if (!injection) {
         return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
     }
     look_for(r, injection->value);
-    return write_credential(r, *injection);
+    return write(*injection);
 }
 
 /// What holds whatever the request is written in.
@@ -251,7 +253,10 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
                                   : head.substr(method_end + 1, target_end - method_end - 1),
                     .is_overridden = access.token->request_rule_count() > 0 && has_method_override(head)};
     return put_on(r, access, sent, [&] {
-        return strategy::is_signing(*access.token) ? sign_upstream(r, access) : inject(r, access);
+        if (strategy::is_signing(*access.token)) {
+            return sign_upstream(r, access);
+        }
+        return inject(r, access, [&](const strategy::Injection &one) { return write_credential(r, one); });
     });
 }
 
@@ -269,12 +274,9 @@ ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
         const std::string authority = grpc_authority(*frames), path = grpc_path(*frames);
         const Sent sent{.host_line = authority, .method = "POST", .target = path};
         return put_on(r, access, sent, [&] {
-            const Result<strategy::Injection> injection = strategy::injection_for(*access.token);
-            if (!injection) {
-                return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
-            }
-            look_for(r, injection->value);
-            return write_grpc_credential(r, *frames, *injection);
+            return inject(r, access, [&](const strategy::Injection &one) {
+                return write_grpc_credential(r, *frames, one);
+            });
         });
     });
 }
