@@ -2,6 +2,7 @@
 // hold no [alert] and no [emerg], and no sanitizer may have reported anything. What the configuration says is the test's.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { cleanup } from './cleanup.mjs';
 import { asan, asanPreload, isRoot, modulePath } from './paths.mjs';
@@ -64,7 +65,16 @@ async function prepare(t, { config, count, logLevel, files, daemon = false }) {
   ].join('\n');
   const text = config({ dir, ports, port: ports[0], globals, http });
   fs.writeFileSync(path.join(dir, 'nginx.conf'), text);
-  return { dir, ports };
+  return { dir, ports, workerCount: workersOf(text) };
+}
+
+/** How many workers a configuration asks for. */
+function workersOf(text) {
+  if (/^\s*master_process off;/m.test(text)) {
+    return 0;
+  }
+  const count = /^\s*worker_processes (\w+);/m.exec(text)?.[1] ?? '1';
+  return count === 'auto' ? os.availableParallelism() : Number(count);
 }
 
 function commandLine({ dir }) {
@@ -134,8 +144,9 @@ class Master {
 }
 
 class Nginx {
-  constructor({ dir, ports }, { env, allow, daemon }) {
+  constructor({ dir, ports, workerCount }, { env, allow, daemon }) {
     this.dir = dir;
+    this.workerCount = workerCount;
     this.ports = ports;
     this.port = ports[0];
     this.url = `http://127.0.0.1:${this.port}`;
@@ -157,15 +168,24 @@ class Nginx {
       args: commandLine(this),
       env: environment(this, this.env),
       logFile: path.join(this.dir, 'stderr.log'),
-      ready: () => fs.existsSync(path.join(this.dir, 'nginx.pid')) && accepts(this.port),
+      ready: () => this.#isReady(),
     });
   }
 
   async #startDaemon() {
     await mustRun(NGINX, commandLine(this), { env: environment(this, this.env) });
-    const file = path.join(this.dir, 'nginx.pid');
-    await waitFor('nginx to be ready', async () => fs.existsSync(file) && await accepts(this.port));
-    this.program = new Master(Number(fs.readFileSync(file, 'utf8')));
+    await waitFor('nginx to be ready', () => this.#isReady());
+    this.program = new Master(Number(fs.readFileSync(this.#pidFile, 'utf8')));
+  }
+
+  /** The master listens, and writes its pid, before it has workers. */
+  #isReady() {
+    const master = fs.existsSync(this.#pidFile) && Number(fs.readFileSync(this.#pidFile, 'utf8'));
+    return master && childrenOf(master).length >= this.workerCount && accepts(this.port);
+  }
+
+  get #pidFile() {
+    return path.join(this.dir, 'nginx.pid');
   }
 
   get pid() {
