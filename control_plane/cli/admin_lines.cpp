@@ -97,6 +97,24 @@ void add_identity(CLI::App &agent, const Grammar &grammar) {
     grammar.runs(remove, agent_identity_remove);
 }
 
+void add_alias(CLI::App &agent, const Grammar &grammar) {
+    AdminOptions &options = grammar.options;
+    CLI::App *alias =
+        agent.add_subcommand("alias", "An agent's own names of connections")->require_subcommand(1);
+    CLI::App *add = alias->add_subcommand("add", "Give connections names");
+    grammar.takes_id(add, "Agent");
+    add->add_option("ALIAS", options.aliases, "NAME=CONNECTION_ID")->required();
+    add->add_flag("--replace", options.replace, "Names that lead elsewhere lead there from now on");
+    grammar.runs(add, agent_alias_add);
+    CLI::App *list = alias->add_subcommand("list", "List them");
+    grammar.takes_id(list, "Agent");
+    grammar.runs(list, agent_alias_list);
+    CLI::App *remove = alias->add_subcommand("remove", "Take names away");
+    grammar.takes_id(remove, "Agent");
+    remove->add_option("NAME", options.aliases, "As `list` shows it")->required();
+    grammar.runs(remove, agent_alias_remove);
+}
+
 void add_issuer(CLI::App &app, const Grammar &grammar) {
     AdminOptions &options = grammar.options;
     CLI::App *issuer = app.add_subcommand("issuer", "Issuers of callers' JWTs")->require_subcommand(1);
@@ -162,6 +180,7 @@ void add_admin_commands(CLI::App &app, CLI::App &agent, AdminOptions &options, c
     const Grammar grammar{options, choose};
     add_agent(agent, grammar);
     add_identity(agent, grammar);
+    add_alias(agent, grammar);
     add_issuer(app, grammar);
     add_key(app, grammar);
     add_workspace(app, grammar);

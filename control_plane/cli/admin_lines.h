@@ -1,4 +1,4 @@
-// The grammar of nexusctl's commands about callers: agents' keys and identities, issuers of
+// The grammar of nexusctl's commands about callers: agents' keys, identities and aliases, issuers of
 // their tokens, control-plane keys, workspaces.
 #pragma once
 
@@ -29,7 +29,9 @@ struct AdminOptions {
     bool all_providers = false;
     std::vector<std::string> scopes;
     int64_t expires_in_s = 0;
-    int64_t overlap_s = -1;  // -1 = the control plane's default
+    int64_t overlap_s = -1;            // -1 = the control plane's default
+    std::vector<std::string> aliases;  // NAME=CONNECTION_ID, or names to take away
+    bool replace = false;
     std::string issuer;
     std::string subject;
     std::string san;
@@ -40,11 +42,14 @@ struct AdminOptions {
     std::string jwks_file;
 };
 
-/// Adds `agent show|update|revoke`, `agent key ...`, `agent identity ...`, `issuer ...`, `key ...` and
-/// `workspace ...`.
+/// Adds `agent show|update|revoke`, `agent key ...`, `agent identity ...`, `agent alias ...`, `issuer ...`,
+/// `key ...` and `workspace ...`.
 /// agent   the subcommand `agent`; choose  marks a subcommand as one that runs a command
 void add_admin_commands(CLI::App &app, CLI::App &agent, AdminOptions &options,
                         const std::function<void(CLI::App *, Command)> &choose);
+
+/// "/admin/agents/<id>"
+std::string agent_path(const AdminOptions &options);
 
 int agent_show(const Client &client, const Output &output, const AdminOptions &options);
 int agent_update(const Client &client, const Output &output, const AdminOptions &options);
@@ -56,6 +61,10 @@ int agent_key_revoke(const Client &client, const Output &output, const AdminOpti
 int agent_identity_add(const Client &client, const Output &output, const AdminOptions &options);
 int agent_identity_list(const Client &client, const Output &output, const AdminOptions &options);
 int agent_identity_remove(const Client &client, const Output &output, const AdminOptions &options);
+
+int agent_alias_add(const Client &client, const Output &output, const AdminOptions &options);
+int agent_alias_list(const Client &client, const Output &output, const AdminOptions &options);
+int agent_alias_remove(const Client &client, const Output &output, const AdminOptions &options);
 
 int issuer_trust(const Client &client, const Output &output, const AdminOptions &options);
 int issuer_list(const Client &client, const Output &output, const AdminOptions &options);

@@ -1,6 +1,7 @@
 // nexusctl agent: create, list.
 #include <cstdio>
 
+#include "control_plane/cli/aliases.h"
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/url/url.h"
@@ -15,6 +16,13 @@ int agent_create(const Client &client, const Output &output, const AgentCreateOp
     }
     if (!options.providers.empty()) {
         body.set("providers", options.providers);
+    }
+    if (!options.aliases.empty()) {
+        std::optional<json::Value> aliases = parse_aliases(options.aliases);
+        if (!aliases) {
+            return 2;
+        }
+        body.set("aliases", std::move(*aliases));
     }
     if (options.expires_in_s > 0) {
         body.set("key_expires_in_s", options.expires_in_s);

@@ -22,6 +22,7 @@ struct AgentCreateOptions {
     std::vector<std::string> grants;
     std::vector<std::string> connections;
     std::vector<std::string> providers;
+    std::vector<std::string> aliases;  // NAME=CONNECTION_ID
     int64_t expires_in_s = 0;
 };
 int agent_create(const Client &client, const Output &output, const AgentCreateOptions &options);
@@ -61,6 +62,12 @@ int connection_reconnect(const Client &client, const Output &output, const std::
 /// labels  name=value, or name- to take one away
 int connection_label(const Client &client, const Output &output, const std::string &id,
                      const std::vector<std::string> &labels);
+int connection_rules_show(const Client &client, const Output &output, const std::string &id);
+int connection_rules_set(const Client &client, const Output &output, const std::string &id,
+                         const std::vector<std::string> &rules);
+/// rules  those to take away; empty = all
+int connection_rules_remove(const Client &client, const Output &output, const std::string &id,
+                            const std::vector<std::string> &rules);
 
 struct RotateOptions {
     int batch = 500;

@@ -13,7 +13,7 @@ namespace nexus::control::cli {
 namespace {
 
 std::string identities_path(const AdminOptions &options) {
-    return "/admin/agents/" + encoding::percent_encode(options.id) + "/identities";
+    return agent_path(options) + "/identities";
 }
 
 std::string issuer_path(const AdminOptions &options) {

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "control_plane/cli/admin_lines.h"
+#include "control_plane/cli/aliases.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/url/url.h"
 #include "shared/encoding/percent.h"
@@ -9,10 +10,6 @@
 namespace nexus::control::cli {
 
 namespace {
-
-std::string agent_path(const AdminOptions &options) {
-    return "/admin/agents/" + encoding::percent_encode(options.id);
-}
 
 std::string agent_key_path(const AdminOptions &options) {
     return agent_path(options) + "/keys/" + encoding::percent_encode(options.key_id);
@@ -74,6 +71,10 @@ json::Value rotation_body(const AdminOptions &options) {
 
 }  // namespace
 
+std::string agent_path(const AdminOptions &options) {
+    return "/admin/agents/" + encoding::percent_encode(options.id);
+}
+
 int agent_show(const Client &client, const Output &output, const AdminOptions &options) {
     std::optional<json::Value> agent = expect(client.call("GET", agent_path(options)));
     if (!agent) {
@@ -97,6 +98,9 @@ int agent_show(const Client &client, const Output &output, const AdminOptions &o
                         text_or_dash(key, "last_used_at")});
     }
     print_table({"KEY", "STATE", "EXPIRES", "LAST USED"}, rows);
+    if (agent->contains("aliases")) {
+        print_aliases(agent->get("aliases"), "ALIAS");
+    }
     return 0;
 }
 

@@ -29,6 +29,8 @@ struct Line {
     AdminOptions admin;
     ReconnectOptions reconnect;
     std::vector<std::string> labels;
+    std::vector<std::string> rules;
+    bool all_rules = false;
     takeover::Options take_over;
     RotateOptions rotate;
     AuditListOptions audit;
@@ -68,6 +70,8 @@ void add_agent(CLI::App &app, Line &line) {
         ->delimiter(',');
     create->add_option("--provider", line.agent.providers, "Narrow to this provider; may be repeated")
         ->delimiter(',');
+    create->add_option("--alias", line.agent.aliases,
+                       "NAME=CONNECTION_ID: its own name of a connection; may be repeated");
     create->add_option("--expires-in", line.agent.expires_in_s, "Lifetime of the key in seconds")
         ->check(CLI::PositiveNumber);
     line.choose(create, [&line](const Client &client, const Output &output) {
@@ -114,6 +118,34 @@ void add_reconnect(CLI::App &connection, Line &line) {
     });
 }
 
+void add_rules(CLI::App &connection, Line &line) {
+    CLI::App *rules =
+        connection.add_subcommand("rules", "What a connection may be used for at injecting edges")
+            ->require_subcommand(1);
+    CLI::App *show = rules->add_subcommand("show", "Show them, one a line");
+    CLI::App *set = rules->add_subcommand("set", "Allow these requests and no others");
+    CLI::App *remove = rules->add_subcommand("remove", "Take rules away, or all of them");
+    for (CLI::App *command : {show, set, remove}) {
+        command->add_option("ID", line.id, "Connection")->required();
+    }
+    set->add_option("RULE", line.rules, "METHOD PATH in one argument, such as \"GET /repos/*\"")->required();
+    CLI::Option *which = remove->add_option("RULE", line.rules, "As `show` prints it");
+    remove->add_flag("--all", line.all_rules, "All: every request is allowed again")->excludes(which);
+    line.choose(show, [&line](const Client &client, const Output &output) {
+        return connection_rules_show(client, output, line.id);
+    });
+    line.choose(set, [&line](const Client &client, const Output &output) {
+        return connection_rules_set(client, output, line.id, line.rules);
+    });
+    line.choose(remove, [&line](const Client &client, const Output &output) {
+        if (line.rules.empty() && !line.all_rules) {
+            problem("which rules? RULE or --all is required");
+            return kExitUsage;
+        }
+        return connection_rules_remove(client, output, line.id, line.rules);
+    });
+}
+
 void add_connection(CLI::App &app, Line &line) {
     CLI::App *connection = app.add_subcommand("connection", "Connections")->require_subcommand(1);
     CLI::App *list = connection->add_subcommand("list", "List connections, newest first");
@@ -146,6 +178,7 @@ void add_connection(CLI::App &app, Line &line) {
     line.choose(label, [&line](const Client &client, const Output &output) {
         return connection_label(client, output, line.id, line.labels);
     });
+    add_rules(*connection, line);
     add_reconnect(*connection, line);
 }
 

@@ -8,9 +8,6 @@
 
 namespace nexus::control::cli {
 
-namespace {
-
-// What a terminal could take for a command stays out.
 std::string printable(std::string_view value) {
     std::string out{value};
     std::replace_if(
@@ -18,8 +15,6 @@ std::string printable(std::string_view value) {
         '?');
     return out;
 }
-
-}  // namespace
 
 void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows) {
     std::vector<size_t> widths;

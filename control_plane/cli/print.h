@@ -12,6 +12,8 @@
 
 namespace nexus::control::cli {
 
+/// Without what a terminal could take for a command: control characters are '?'.
+std::string printable(std::string_view value);
 /// Left-aligned columns; control characters of the values are shown as '?'.
 void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows);
 void print_json(const json::Value &value);

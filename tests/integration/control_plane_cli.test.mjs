@@ -101,6 +101,94 @@ test('agents and connections', async (t) => {
   assert.match((await run(['connection', 'show', id])).stdout, /^state\s+revoked$/m);
 });
 
+test('rules of connections', async (t) => {
+  const { run, file } = await start(t);
+  await run(['provider', 'apply', '-f', file], { HUB_ID: 'id', HUB_SECRET: 's' });
+  const { connection_id: id } = JSON.parse((await run(['connect', '--provider', 'keyed', '--workspace', 'w', '--user', 'u', '--json'])).stdout);
+  const rules = (...args) => run(['connection', 'rules', ...args]);
+  const shown = async () => JSON.parse((await rules('show', id, '--json')).stdout);
+  const none = 'no rules: every request is allowed\n';
+  assert.equal((await rules('show', id)).stdout, none);
+  assert.deepEqual(await shown(), []);
+
+  assert.equal((await rules('set', id, 'GET /repos/*', '* /open', 'POST /a,b')).stdout, 'GET /repos/*\n* /open\nPOST /a,b\n');
+  assert.deepEqual(JSON.parse((await rules('set', id, 'GET /repos/*', 'POST /x', '--json')).stdout).request_rules, ['GET /repos/*', 'POST /x'], 'in place of the old ones');
+  assert.match((await run(['connection', 'show', id])).stdout, /^request_rules +GET \/repos\/\*, POST \/x$/m);
+  for (const odd of ['GET', '/repos/*', 'get /x', 'GET x', 'GET /a?b', 'GET /../x', '']) {
+    const refused = await rules('set', id, 'GET /fine', odd);
+    assert.equal(refused.code, 2, odd);
+    assert.ok(refused.stderr.startsWith(`nexusctl: "${odd}" is no rule: `), refused.stderr);
+    assert.equal(refused.stdout, '');
+  }
+  const many = await rules('set', id, ...Array.from({ length: 65 }, (_, i) => `GET /${i}`));
+  assert.equal(many.code, 1);
+  assert.match(many.stderr, /request_rules must have at most 64 .*400 invalid_request/);
+  assert.deepEqual(await shown(), ['GET /repos/*', 'POST /x']);
+
+  const unknown = await rules('remove', id, 'POST /x', 'GET /y');
+  assert.deepEqual([unknown.code, unknown.stderr], [1, 'nexusctl: the connection has no rule "GET /y"\n']);
+  assert.equal((await rules('remove', id, 'POST /x')).stdout, 'GET /repos/*\n');
+  const last = await rules('remove', id, 'GET /repos/*');
+  assert.equal(last.code, 1, 'taking the last permission away does not allow everything');
+  assert.match(last.stderr, /--all/);
+  assert.deepEqual(await shown(), ['GET /repos/*']);
+  for (const args of [['remove', id], ['remove', id, 'GET /repos/*', '--all'], ['set', id], ['show'], []]) {
+    assert.equal((await rules(...args)).code, 2, args.join(' '));
+  }
+  assert.equal((await rules('remove', id, '--all')).stdout, none);
+  assert.deepEqual(await shown(), []);
+  const nobody = await rules('set', '6611360c-1fab-46ae-ab77-70e90c37a081', 'GET /x');
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /404 connection_not_found/);
+});
+
+test('aliases of agents', async (t) => {
+  const { run } = await start(t);
+  const [one, two] = ['6611360c-1fab-46ae-ab77-70e90c37a081', '7d5a870a-cd21-43d4-ba54-a69caa53882c'];
+  const create = (...args) => run(['agent', 'create', '--name', 'a', '--workspace', 'w', '--grant', 'token:use', '--json', ...args]);
+  const born = JSON.parse((await create('--alias', `mail=${one}`, '--alias', `b=${two}`)).stdout);
+  assert.deepEqual(born.aliases, { b: two, mail: one });
+  assert.equal((await create('--alias', 'mail')).code, 2);
+
+  const { id } = JSON.parse((await create()).stdout);
+  const alias = (...args) => run(['agent', 'alias', ...args]);
+  const table = (...rows) => `${[['NAME', 'CONNECTION'], ...rows].map(([name, to]) => `${name.padEnd(Math.max(4, ...rows.map(([n]) => n.length)))}  ${to}\n`).join('')}`;
+  assert.equal((await alias('list', id)).stdout, table());
+  assert.equal((await alias('list', id, '--json')).stdout, '{}\n');
+  assert.equal((await alias('add', id, `github=${one.toUpperCase()}`)).stdout, table(['github', one]));
+  assert.deepEqual(JSON.parse((await alias('add', id, `git-hub.2=${two}`, `0=${one}`, '--json')).stdout).aliases, { 0: one, 'git-hub.2': two, github: one });
+  assert.equal((await alias('list', id)).stdout, table(['0', one], ['git-hub.2', two], ['github', one]));
+  assert.match((await run(['agent', 'show', id])).stdout, new RegExp(`^ALIAS +CONNECTION\n0 +${one}$`, 'm'));
+
+  const taken = await alias('add', id, `new=${one}`, `github=${two}`);
+  assert.deepEqual([taken.code, taken.stdout, taken.stderr], [1, '', `nexusctl: alias github leads to ${one} already; --replace takes it elsewhere\n`]);
+  assert.equal((await alias('add', id, `github=${one}`)).code, 0, 'it leads there');
+  assert.equal((await alias('add', id, `github=${two}`, '--replace')).code, 0);
+  for (const [odd, named] of [
+    ['github', 'NAME=CONNECTION_ID: github'], [`GitHub=${one}`, '"GitHub"'], [`=${one}`, '""'], [`${two}=${one}`, `"${two}"`], ['a=b=c', '"b=c"'], ['a=', 'alias a .*""'],
+  ]) {
+    const refused = await alias('add', id, `fine=${one}`, odd);
+    assert.equal(refused.code, 2, odd);
+    assert.match(refused.stderr, new RegExp(named));
+  }
+  assert.equal((await alias('add', id, `a=${one}`, `a=${two}`)).code, 2);
+  const many = await alias('add', id, ...Array.from({ length: 256 }, (_, i) => `n${i}=${one}`));
+  assert.equal(many.code, 1);
+  assert.match(many.stderr, /256 at most .*400 invalid_request/);
+
+  const unknown = await alias('remove', id, 'github', 'other');
+  assert.deepEqual([unknown.code, unknown.stderr], [1, 'nexusctl: the agent has no alias "other"\n']);
+  assert.equal((await alias('remove', id, 'github', '0')).stdout, table(['git-hub.2', two]));
+  assert.equal(JSON.parse((await alias('remove', id, 'git-hub.2', '--json')).stdout).aliases, undefined);
+  assert.equal((await alias('list', id, '--json')).stdout, '{}\n');
+  for (const args of [['add', id], ['remove', id], ['list'], []]) {
+    assert.equal((await alias(...args)).code, 2, args.join(' '));
+  }
+  const nobody = await alias('add', one, `a=${one}`);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stderr, /404 agent_not_found/);
+});
+
 test('wrong usage ends with 2, refusals and silence with 1', async (t) => {
   const { run, nexusd, keys } = await start(t);
   for (const args of [[], ['connection'], ['nonsense'], ['connection', 'show'], ['agent', 'create', '--name', 'a']]) {

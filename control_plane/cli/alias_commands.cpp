@@ -1,0 +1,116 @@
+// nexusctl agent alias: an agent's own names of connections. The control plane knows the whole set only, so
+// add and remove read it, and write it back changed.
+#include "control_plane/cli/admin_lines.h"
+#include "control_plane/cli/aliases.h"
+#include "control_plane/cli/print.h"
+#include "shared/encoding/hex.h"
+#include "shared/record/caller_record.h"
+
+namespace nexus::control::cli {
+
+namespace {
+
+/// The agent's {name: id}; nullopt = told already.
+std::optional<json::Value> fetch_aliases(const Client &client, const AdminOptions &options) {
+    const std::optional<json::Value> agent = expect(client.call("GET", agent_path(options)));
+    if (!agent) {
+        return std::nullopt;
+    }
+    return agent->contains("aliases") ? agent->get("aliases") : json::Value::object();
+}
+
+int store_aliases(const Client &client, const Output &output, const AdminOptions &options,
+                  json::Value aliases) {
+    json::Value body = json::Value::object();
+    body.set("aliases", std::move(aliases));
+    const std::optional<json::Value> agent = expect(client.call("PATCH", agent_path(options), &body));
+    if (!agent) {
+        return 1;
+    }
+    output.json ? print_json(*agent) : print_aliases(agent->get("aliases"), "NAME");
+    return 0;
+}
+
+}  // namespace
+
+std::optional<json::Value> parse_aliases(const std::vector<std::string> &aliases) {
+    const auto refuse = [](const std::string &sentence) {
+        problem(sentence);
+        return std::nullopt;
+    };
+    json::Value out = json::Value::object();
+    for (const std::string &alias : aliases) {
+        const size_t equals = alias.find('=');
+        if (equals == std::string::npos) {
+            return refuse("an alias is NAME=CONNECTION_ID: " + alias);
+        }
+        const std::string name = alias.substr(0, equals), id = alias.substr(equals + 1);
+        if (!record::is_alias(name)) {
+            return refuse(
+                "\"" + name +
+                "\" is no name for an alias: 1 to 63 lower-case letters, digits, '.', '_' and '-', a "
+                "letter or digit first, no UUID");
+        }
+        if (!encoding::is_uuid(id)) {
+            return refuse("alias " + name + " needs a connection's id, a UUID: \"" + id + "\"");
+        }
+        if (out.contains(name)) {
+            return refuse("alias " + name + " is given twice");
+        }
+        out.set(name, encoding::to_lower_ascii(id));
+    }
+    return out;
+}
+
+void print_aliases(const json::Value &aliases, const char *name_head) {
+    std::vector<std::vector<std::string>> rows;
+    for (const std::string &name : aliases.names()) {
+        rows.push_back({name, text(aliases, name)});
+    }
+    print_table({name_head, "CONNECTION"}, rows);
+}
+
+int agent_alias_add(const Client &client, const Output &output, const AdminOptions &options) {
+    const std::optional<json::Value> added = parse_aliases(options.aliases);
+    if (!added) {
+        return 2;
+    }
+    std::optional<json::Value> aliases = fetch_aliases(client, options);
+    if (!aliases) {
+        return 1;
+    }
+    for (const std::string &name : added->names()) {
+        const std::string id = text(*added, name), before = text(*aliases, name);
+        if (!before.empty() && before != id && !options.replace) {
+            return problem("alias " + name + " leads to " + before +
+                           " already; --replace takes it elsewhere");
+        }
+        aliases->set(name, id);
+    }
+    return store_aliases(client, output, options, std::move(*aliases));
+}
+
+int agent_alias_list(const Client &client, const Output &output, const AdminOptions &options) {
+    const std::optional<json::Value> aliases = fetch_aliases(client, options);
+    if (!aliases) {
+        return 1;
+    }
+    output.json ? print_json(*aliases) : print_aliases(*aliases, "NAME");
+    return 0;
+}
+
+int agent_alias_remove(const Client &client, const Output &output, const AdminOptions &options) {
+    std::optional<json::Value> aliases = fetch_aliases(client, options);
+    if (!aliases) {
+        return 1;
+    }
+    for (const std::string &name : options.aliases) {
+        if (!aliases->contains(name)) {
+            return problem("the agent has no alias \"" + name + "\"");
+        }
+        aliases->erase(name);
+    }
+    return store_aliases(client, output, options, std::move(*aliases));
+}
+
+}  // namespace nexus::control::cli
