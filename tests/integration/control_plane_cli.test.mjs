@@ -7,7 +7,7 @@ import { serve } from '../support/http.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { startNexusd } from '../support/nexusd.mjs';
-import { built } from '../support/paths.mjs';
+import { built, repository } from '../support/paths.mjs';
 import { findPort } from '../support/ports.mjs';
 import { runProgram } from '../support/process.mjs';
 import { startRedis } from '../support/redis.mjs';
@@ -187,6 +187,24 @@ test('aliases of agents', async (t) => {
   const nobody = await alias('add', one, `a=${one}`);
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /404 agent_not_found/);
+});
+
+test('every command and option is in docs/nexusctl.md', async () => {
+  const page = fs.readFileSync(path.join(repository, 'docs/nexusctl.md'), 'utf8');
+  const help = async (command) => (await runProgram(built('control_plane/nexusctl'), [...command, '--help'], {})).stdout;
+  const walk = async (command) => {
+    const text = await help(command);
+    const below = [...(text.split('\nSubcommands:\n')[1] ?? '').matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
+    if (below.length === 0) {
+      const [parent, name] = [command.slice(0, -1).join(' '), command.at(-1)];
+      assert.match(page, new RegExp(`\\b${parent} ${name}\\b|\`${name}[ \`]`), `${command.join(' ')} is not in the page`);
+      for (const [, names] of text.matchAll(/^ {2}(-\S+)/gm)) {
+        assert.ok(names === '-h,--help' || names.split(',').some((name) => page.includes(name)), `${command.join(' ')} ${names} is not in the page`);
+      }
+    }
+    return 1 + (await Promise.all(below.map((name) => walk([...command, name])))).reduce((sum, n) => sum + n, 0);
+  };
+  assert.ok(await walk([]) > 50);
 });
 
 test('wrong usage ends with 2, refusals and silence with 1', async (t) => {
