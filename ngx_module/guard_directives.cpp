@@ -18,11 +18,11 @@
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace.h"
 #include "ngx_module/tunnel/tunnel_conf.h"
+#include "ngx_module/upstream_checks.h"
 
-// Weak: an nginx that was built without TLS for HTTP, or without gRPC, has no such module.
+// Weak: an nginx that was built without TLS for HTTP has no such module.
 extern "C" {
 extern ngx_module_t ngx_http_ssl_module __attribute__((weak));
-extern ngx_module_t ngx_http_grpc_module __attribute__((weak));
 }
 
 namespace nexus::edge {
@@ -90,17 +90,6 @@ bool listens_on_unix_socket(ngx_conf_t *cf) {
     return false;
 }
 
-/// Does the location have a grpc_pass to a name or an address? One to a variable does not show here.
-bool has_grpc_pass(ngx_conf_t *cf) {
-    if (&ngx_http_grpc_module == nullptr) {
-        return false;
-    }
-    // its configuration begins with what all upstream modules have
-    const auto *conf = static_cast<const ngx_http_upstream_conf_t *>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_grpc_module));
-    return conf != nullptr && conf->upstream != nullptr;
-}
-
 /// Those that set header fields and nothing else; what a connection of `auto` is shows with the request.
 bool can_be_grpc(InjectMode mode) {
     switch (mode) {
@@ -149,6 +138,16 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
         return refuse_location(cf,
                                "\"grpc_pass\" cannot take a connection that signs, or whose credential "
                                "goes into the query (\"nexus_inject\")");
+    }
+    if ((injecting || api == ApiMode::kPass) && keeps_answers(cf)) {
+        return refuse_location(cf,
+                               "\"proxy_cache\" and \"proxy_store\" would share one caller's answer with "
+                               "others (\"nexus_inject\", \"nexus_api pass\")");
+    }
+    if (injecting && conf.replay != nullptr && intercepts(cf, NGX_HTTP_UNAUTHORIZED)) {
+        return refuse_location(cf,
+                               "\"nexus_retry_unauthorized\" would never see a 401 that \"error_page\" takes "
+                               "under \"proxy_intercept_errors\"");
     }
     if (api == ApiMode::kPass && conf.auth == kAuthOff) {
         return refuse_location(

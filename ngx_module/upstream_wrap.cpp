@@ -55,7 +55,7 @@ ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
                                       ? "only proxy_pass and grpc_pass can be given a credential"
                                       : "only proxy_pass can be given a credential");
     }
-    if (u->conf->cache != 0 || u->conf->store != 0) {
+    if (u->conf->cache != 0 || u->conf->store != 0) {  // upstream_checks.h finds them before
         return refuse_with_log(r, "proxy_cache and proxy_store would share one caller's answer with others");
     }
 
@@ -99,10 +99,22 @@ void on_body_ready(ngx_http_request_t *r) noexcept {
                                      : static_cast<ngx_int_t>(errc_info(ctx->upstream.refusal).http_status));
 }
 
+/// An error_page has led here after another upstream was given the body as it came. nginx would announce it
+/// again and send what is left of it, which the next upstream waits for.
+bool has_passed_on_body(const ngx_http_request_t *r) noexcept {
+    return r == r->main && r->request_body != nullptr && r->request_body_no_buffering;
+}
+
 ngx_int_t on_content(ngx_http_request_t *r) noexcept {
     RequestCtx *ctx = request_ctx(r);
     if (ctx == nullptr) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (has_passed_on_body(r)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "nexus: an unbuffered body was passed on before, the request is not sent again");
+        return send_refusal(r, {.errc = Errc::kProviderError,
+                                .message = "the request's body was passed on and cannot be sent again"});
     }
 
     // In these cases nginx starts the upstream at once, from within the original handler.

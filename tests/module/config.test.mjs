@@ -36,6 +36,8 @@ http {
 }
 
 const proxy = 'proxy_pass http://127.0.0.1:1;';
+const cache = 'proxy_cache_path cache keys_zone=c:1m;';
+const keeps = /"proxy_cache" and "proxy_store" would share one caller's answer/;
 const refused = {
   'an odd payload': ['nexus_sigv4 payload=guess;', /takes payload=buffer, payload=unsigned or payload=stream/],
   'an odd region': ['nexus_sigv4 region=EU;', /names of a-z, 0-9 and -/],
@@ -110,6 +112,11 @@ const refused = {
   'no connection': ['location / { nexus_api token; }', /"nexus_connection" is missing/],
   'signing for gRPC': ['location / { nexus_inject aws_sigv4; nexus_connection x; grpc_pass 127.0.0.1:1; }', /"grpc_pass" cannot take a connection that signs/],
   'a query for gRPC': ['location / { nexus_inject query_param; nexus_connection x; grpc_pass grpc://127.0.0.1:1; }', /"grpc_pass" cannot take/],
+  'a cache of what a credential has brought': [`location / { nexus_inject auto; nexus_connection x; proxy_cache c; ${proxy} }`, keeps, cache],
+  'the same, inherited, and an address in a variable': ['location / { nexus_inject auto; nexus_connection x; set $to 127.0.0.1:1; proxy_pass http://$to; }', keeps, `${cache} proxy_cache c;`],
+  'a cache of what nexusd says': [`location / { nexus_api pass; proxy_cache c; ${proxy} }`, keeps, cache],
+  'a store of what a credential has brought': [`location / { nexus_inject auto; nexus_connection x; proxy_store on; ${proxy} }`, keeps],
+  'an error page that hides 401s from the retry': [`nexus_retry_unauthorized on; proxy_intercept_errors on; error_page 401 403 /x; location / { nexus_inject auto; nexus_connection x; ${proxy} }`, /would never see a 401/],
   'an age that is no time': ['nexus_ws_max_age long;', /"nexus_ws_max_age": takes "token", "off", or a time/],
   'no age at all': ['nexus_ws_max_age 0;', /"nexus_ws_max_age": takes/],
   'two ages': ['nexus_ws_max_age token; nexus_ws_max_age off;', /"nexus_ws_max_age": is duplicate/],
@@ -153,6 +160,18 @@ for (const [name, [server, expected, http]] of Object.entries(refused)) {
     assert.match(message, /nginx\.conf:\d+/);
   });
 }
+
+test('accepted: a cache beside what it does not reach, error pages that hide no 401', async (t) => {
+  const { ok, message } = await check(t, `
+        proxy_cache c; nexus_retry_unauthorized on;
+        location /own/ { nexus_inject auto; nexus_connection x; proxy_cache off; proxy_intercept_errors on; error_page 502 /x; ${proxy} }
+        location /answered/ { nexus_inject auto; nexus_connection x; proxy_cache off; error_page 401 /x; ${proxy} }
+        location /grpc/ { nexus_inject auto; nexus_connection x; grpc_pass 127.0.0.1:1; }
+        location /static/ { nexus_inject auto; nexus_connection x; root /nonexistent; }
+        location /token/ { nexus_api token; nexus_connection x; }
+        location /guarded/ { nexus_auth api_key; ${proxy} }`, cache);
+  assert.ok(ok, message);
+});
 
 test('accepted: what the manual shows', async (t) => {
   const { ok, message } = await check(t, `
