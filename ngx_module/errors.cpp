@@ -175,15 +175,15 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
         return send_grpc_refusal(r, refusal, message, request_id(r));
     }
     return send_json(r, static_cast<ngx_uint_t>(status), 512, [&](JsonText &json) {
-        json.open_object().name("error").string(info.code).name("code").string(info.code);
-        json.name("message").string(message);
+        json.open_object().name<"error">().string(info.code).name<"code">().string(info.code);
+        json.name<"message">().string(message);
         if (refusal.errc == Errc::kAttentionRequired) {
-            json.name("reason").string(refusal.reason);
+            json.name<"reason">().string(refusal.reason);
             if (!refusal.reconnect_url.empty()) {
-                json.name("reconnect_url").string(refusal.reconnect_url);
+                json.name<"reconnect_url">().string(refusal.reconnect_url);
             }
         }
-        json.name("request_id").string(request_id(r)).close_object();
+        json.name<"request_id">().string(request_id(r)).close_object();
     });
 }
 

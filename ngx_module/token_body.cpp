@@ -60,32 +60,43 @@ private:
 
 enum class Level : uint8_t { kTop, kCredentials };
 
-/// Members that the body has of its own: a credential of that name gives way.
-bool is_own_member(std::string_view name, const record::TokenView &token, Level level) {
-    if (token.expires_at() != 0 && (name == "expires_at" || name == "expired")) {
-        return true;
-    }
-    return level == Level::kTop &&
-           (name == "strategy" || name == "credentials" || (name == "expiry" && token.expires_at() != 0) ||
-            (name == "scopes" && token.scope_count() != 0));
+/// Members that both levels have of their own: a credential of that name gives way.
+bool is_own_member(std::string_view name, const record::TokenView &token) {
+    return token.expires_at() != 0 && (name == "expires_at" || name == "expired");
 }
 
-void write_credentials(JsonText &json, const record::TokenView &token, const Expiry &expiry, Level level,
+/// Members that the top level has beside those.
+bool is_top_member(std::string_view name, const record::TokenView &token) {
+    return name == "strategy" || name == "credentials" || (name == "expiry" && token.expires_at() != 0) ||
+           (name == "scopes" && token.scope_count() != 0);
+}
+
+/// returns true: the same would be written at the other level
+bool write_credentials(JsonText &json, const record::TokenView &token, const Expiry &expiry, Level level,
                        UnixMs now) {
+    bool is_same_at_both = true;
     for (size_t i = 0; i < token.credential_count(); ++i) {
         const auto [name, value] = token.credential_at(i);
-        if (name != kRefreshToken && !is_own_member(name, token, level) && encoding::is_utf8(name)) {
-            json.name(name).string(value);
+        if (name == kRefreshToken || is_own_member(name, token) || !encoding::is_utf8(name)) {
+            continue;
         }
+        if (is_top_member(name, token)) {
+            is_same_at_both = false;
+            if (level == Level::kTop) {
+                continue;
+            }
+        }
+        json.name(name).string(value);
     }
     if (expiry) {
-        expiry.write(json.name("expires_at"));
-        json.name("expired").boolean(expiry.is_past(now));
+        expiry.write(json.name<"expires_at">());
+        json.name<"expired">().boolean(expiry.is_past(now));
     }
+    return is_same_at_both;
 }
 
 void write_strategy(JsonText &json, const record::TokenView &token) {
-    json.open_object().name("type").string(token.strategy()).name("config").open_object();
+    json.open_object().name<"type">().string(token.strategy()).name<"config">().open_object();
     for (size_t i = 0; i < token.strategy_config_count(); ++i) {
         const auto [name, value] = token.strategy_config_at(i);
         if (encoding::is_utf8(name)) {
@@ -100,30 +111,35 @@ void write_strategy(JsonText &json, const record::TokenView &token) {
 void write_token_body(JsonText &json, const record::TokenView &token, UnixMs now) {
     const Expiry expiry(token.expires_at());
     json.open_object();
-    if (token.strategy() == "oauth2") {
-        write_credentials(json, token, expiry, Level::kTop,
-                          now);  // repeated, for clients that read them there
-    }
+    const size_t begin = json.position();
+    // Clients of tokens read them at the top.
+    const bool is_written =
+        token.strategy() == "oauth2" && write_credentials(json, token, expiry, Level::kTop, now);
+    const size_t end = json.position();
     if (expiry) {
-        expiry.write(json.name("expiry"));
+        expiry.write(json.name<"expiry">());
     }
     if (token.scope_count() != 0) {
-        json.name("scopes").open_array();
+        json.name<"scopes">().open_array();
         for (size_t i = 0; i < token.scope_count(); ++i) {
             json.string(token.scope_at(i));
         }
         json.close_array();
     }
-    write_strategy(json.name("strategy"), token);
-    json.name("credentials").open_object();
-    write_credentials(json, token, expiry, Level::kCredentials, now);
+    write_strategy(json.name<"strategy">(), token);
+    json.name<"credentials">().open_object();
+    if (is_written) {
+        json.repeat(begin, end);
+    } else {
+        write_credentials(json, token, expiry, Level::kCredentials, now);
+    }
     json.close_object().close_object();
 }
 
 void write_status_body(JsonText &json, const record::TokenView &token, bool with_expiry) {
-    json.open_object().name("status").string(connection::to_string(token.state()));
+    json.open_object().name<"status">().string(connection::to_string(token.state()));
     if (const Expiry expiry{token.expires_at()}; with_expiry && expiry) {
-        expiry.write(json.name("expiry"));
+        expiry.write(json.name<"expiry">());
     }
     json.close_object();
 }
