@@ -1,4 +1,4 @@
-// Two SipHashes are one of 128 bits.
+// The key's drawing; the hash is siphash.h's.
 #include "shared/crypto/secret_tag.h"
 
 #include <cstring>
@@ -18,10 +18,10 @@ SipKey draw() {
 
 }  // namespace
 
-SecretTagger::SecretTagger() : low_(draw()), high_(draw()) {}
+SecretTagger::SecretTagger() : key_(draw()) {}
 
 SecretTag SecretTagger::tag(std::string_view secret) const noexcept {
-    return {siphash(low_, secret), siphash(high_, secret)};
+    return siphash128(key_, secret);
 }
 
 }  // namespace nexus::crypto

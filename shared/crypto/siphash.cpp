@@ -32,31 +32,52 @@ struct State {
         round();
         v0 ^= word;
     }
+
+    void take_text(std::string_view text) noexcept {
+        uint64_t last = text.size() << 56;
+        for (; text.size() >= 8; text.remove_prefix(8)) {
+            uint64_t word = 0;
+            std::memcpy(&word, text.data(), 8);
+            take(word);
+        }
+        if (!text.empty()) {
+            uint64_t rest = 0;
+            std::memcpy(&rest, text.data(), text.size());
+            last |= rest;
+        }
+        take(last);
+    }
+
+    uint64_t finish() noexcept {
+        for (int i = 0; i < 4; ++i) {
+            round();
+        }
+        return v0 ^ v1 ^ v2 ^ v3;
+    }
 };
+
+State begin(const SipKey &key) noexcept {
+    return {key.low ^ 0x736f6d6570736575, key.high ^ 0x646f72616e646f6d, key.low ^ 0x6c7967656e657261,
+            key.high ^ 0x7465646279746573};
+}
 
 }  // namespace
 
 uint64_t siphash(const SipKey &key, std::string_view text) noexcept {
-    State state{key.low ^ 0x736f6d6570736575, key.high ^ 0x646f72616e646f6d, key.low ^ 0x6c7967656e657261,
-                key.high ^ 0x7465646279746573};
-    const uint64_t length = text.size();
-    for (; text.size() >= 8; text.remove_prefix(8)) {
-        uint64_t word = 0;
-        std::memcpy(&word, text.data(), 8);
-        state.take(word);
-    }
-    uint64_t last = length << 56;
-    if (!text.empty()) {
-        uint64_t rest = 0;
-        std::memcpy(&rest, text.data(), text.size());
-        last |= rest;
-    }
-    state.take(last);
+    State state = begin(key);
+    state.take_text(text);
     state.v2 ^= 0xff;
-    for (int i = 0; i < 4; ++i) {
-        state.round();
-    }
-    return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+    return state.finish();
+}
+
+Sip128 siphash128(const SipKey &key, std::string_view text) noexcept {
+    State state = begin(key);
+    state.v1 ^= 0xee;
+    state.take_text(text);
+    state.v2 ^= 0xee;
+    const uint64_t low = state.finish();
+    state.v1 ^= 0xdd;
+    return {low, state.finish()};
 }
 
 }  // namespace nexus::crypto
