@@ -129,12 +129,14 @@ ngx_int_t resolve(Access &access) {
         return refuse(access, Errc::kInsufficientGrant);
     }
 
-    // A name leads to an id only: what the caller may see is judged by the record, as ever.
-    if (access.caller && record::is_alias(access.connection_id)) {
-        access.connection_id = access.caller->connection_called(access.connection_id);
-    }
     if (!encoding::is_canonical_uuid(access.connection_id)) {
-        return refuse(access, Errc::kInvalidConnectionId);
+        // A name leads to an id only: what the caller may see is judged by the record, as ever.
+        if (access.caller && record::is_alias(access.connection_id)) {
+            access.connection_id = access.caller->connection_called(access.connection_id);
+        }
+        if (!encoding::is_canonical_uuid(access.connection_id)) {
+            return refuse(access, Errc::kInvalidConnectionId);
+        }
     }
     access.token_lookup.kind = record::Kind::kToken;
     access.token_lookup.id = access.connection_id;

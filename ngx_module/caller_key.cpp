@@ -21,8 +21,44 @@ namespace {
 
 constexpr std::string_view kBearer = "bearer ";
 
-bool is_named(const ngx_table_elt_t &line, std::string_view name) {
-    return http1::equal_ignoring_case(to_view(line.key), name);
+/// What a request header is to us.
+enum class Header : uint8_t {
+    kOther,
+    kApiKey,
+    kNexusKey,
+    kNexusOther,  // X-Nexus-Agent, X-Nexus-Connection
+    kAuthorization,
+    kThisHop,  // meant for this nginx as a proxy; what else is hop-by-hop (RFC 9110 section 7.6.1) nginx
+               // leaves out itself
+};
+
+/// Every request's every header passes here: its length leaves at most one name to compare.
+Header header_of(const ngx_table_elt_t &line) {
+    const auto if_named = [&](std::string_view name, Header header) {
+        return http1::equal_ignoring_case(to_view(line.key), name) ? header : Header::kOther;
+    };
+    switch (line.key.len) {
+        case std::string_view{"trailer"}.size():
+            return if_named("trailer", Header::kThisHop);
+        case std::string_view{"x-api-key"}.size():
+            return if_named("x-api-key", Header::kApiKey);
+        case std::string_view{"x-nexus-key"}.size():
+            return if_named("x-nexus-key", Header::kNexusKey);
+        case std::string_view{"authorization"}.size():
+            static_assert(std::string_view{"authorization"}.size() ==
+                          std::string_view{"x-nexus-agent"}.size());
+            return line.key.data[0] == 'x' || line.key.data[0] == 'X'
+                       ? if_named("x-nexus-agent", Header::kNexusOther)
+                       : if_named("authorization", Header::kAuthorization);
+        case std::string_view{"proxy-connection"}.size():
+            return if_named("proxy-connection", Header::kThisHop);
+        case std::string_view{"x-nexus-connection"}.size():
+            return if_named("x-nexus-connection", Header::kNexusOther);
+        case std::string_view{"proxy-authorization"}.size():
+            return if_named("proxy-authorization", Header::kThisHop);
+        default:
+            return Header::kOther;
+    }
 }
 
 /// The token of `Bearer <token>`, "" for any other scheme.
@@ -36,53 +72,48 @@ std::string_view bearer_token(std::string_view value) {
     return start == std::string_view::npos ? std::string_view{} : value.substr(start);
 }
 
-/// Meant for this nginx as a proxy; what else is hop-by-hop (RFC 9110 section 7.6.1) nginx leaves out itself.
-bool is_for_this_hop(const ngx_table_elt_t &line) {
-    return is_named(line, "proxy-authorization") || is_named(line, "proxy-connection") ||
-           is_named(line, "trailer");
-}
-
-bool is_authorization(const ngx_table_elt_t &line) {
-    return is_named(line, "authorization");
+bool is_ours(std::string_view token, const CallerHeaders &headers) {
+    return record::is_agent_key(token) || (headers.takes_tokens && jose::looks_like_jwt(token));
 }
 
 /// What a header line presents, "" if nothing that the location takes.
 std::string_view presented_in(const ngx_table_elt_t &line, const CallerHeaders &headers) {
     const std::string_view value = to_view(line.value);
-    if (is_named(line, "x-api-key")) {
-        return headers.takes_keys ? value : std::string_view{};
+    switch (header_of(line)) {
+        case Header::kApiKey:
+            return headers.takes_keys ? value : std::string_view{};
+        case Header::kNexusKey:
+            return headers.is_injecting && (headers.takes_keys || headers.takes_tokens) ? value
+                                                                                        : std::string_view{};
+        case Header::kAuthorization: {
+            const std::string_view token = bearer_token(value);
+            const bool is_taken =
+                headers.is_injecting ? is_ours(token, headers) : headers.takes_keys || headers.takes_tokens;
+            return is_taken ? token : std::string_view{};
+        }
+        default:
+            return {};
     }
-    if (headers.is_injecting && is_named(line, "x-nexus-key")) {
-        return headers.takes_keys || headers.takes_tokens ? value : std::string_view{};
-    }
-    if (!is_authorization(line)) {
-        return {};
-    }
-    const std::string_view token = bearer_token(value);
-    const bool is_ours = headers.is_injecting ? record::is_agent_key(token) ||
-                                                    (headers.takes_tokens && jose::looks_like_jwt(token))
-                                              : headers.takes_keys || headers.takes_tokens;
-    return is_ours ? token : std::string_view{};
 }
 
 Strip verdict(const ngx_table_elt_t &line, const void *data) {
     const auto &headers = *static_cast<const CallerHeaders *>(data);
-    if (is_named(line, "x-api-key") || is_named(line, "x-nexus-key")) {
-        return Strip::kRemoveAndOverwrite;
+    switch (header_of(line)) {
+        case Header::kApiKey:
+        case Header::kNexusKey:
+            return Strip::kRemoveAndOverwrite;
+        case Header::kNexusOther:
+            return Strip::kRemove;
+        case Header::kThisHop:
+            return headers.is_injecting ? Strip::kRemoveAndOverwrite : Strip::kKeep;
+        case Header::kAuthorization:
+            return headers.is_injecting || is_ours(bearer_token(to_view(line.value)), headers)
+                       ? Strip::kRemoveAndOverwrite
+                       : Strip::kKeep;
+        case Header::kOther:
+            break;
     }
-    if (is_named(line, "x-nexus-agent") || is_named(line, "x-nexus-connection")) {
-        return Strip::kRemove;
-    }
-    if (headers.is_injecting && is_for_this_hop(line)) {
-        return Strip::kRemoveAndOverwrite;
-    }
-    if (!is_authorization(line)) {
-        return Strip::kKeep;
-    }
-    const std::string_view token = bearer_token(to_view(line.value));
-    const bool is_ours = headers.is_injecting || record::is_agent_key(token) ||
-                         (headers.takes_tokens && jose::looks_like_jwt(token));
-    return is_ours ? Strip::kRemoveAndOverwrite : Strip::kKeep;
+    return Strip::kKeep;
 }
 
 /// returns false: two that differ
@@ -104,8 +135,9 @@ bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, s
             if (text.empty()) {
                 continue;
             }
-            const bool is_second_choice =
-                headers.is_injecting && is_authorization(lines[i]) && !record::is_agent_key(text);
+            const bool is_second_choice = headers.is_injecting &&
+                                          header_of(lines[i]) == Header::kAuthorization &&
+                                          !record::is_agent_key(text);
             if (!choose(text, is_second_choice ? perhaps_for_the_provider : found)) {
                 return false;
             }
