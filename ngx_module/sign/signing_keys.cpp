@@ -5,14 +5,15 @@
 
 namespace nexus::edge {
 
-Secret SigningKeys::get(std::string_view secret_key, std::string_view date, const sigv4::Scope &scope) {
+sigv4::SigningKey SigningKeys::get(std::string_view secret_key, std::string_view date,
+                                   const sigv4::Scope &scope) {
     const crypto::SecretTag name = secret_name({date, scope.region, scope.service, secret_key});
     Place &place = places_[name.low % kPlaces];
-    if (place.key.empty() || place.of != name) {
-        place.key = sigv4::derive_signing_key(secret_key, date, scope);
+    if (place.key == nullptr || place.of != name) {
+        place.key = sigv4::make_signing_key(secret_key, date, scope);
         place.of = name;
     }
-    return place.key.clone();
+    return place.key;
 }
 
 }  // namespace nexus::edge

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "shared/crypto/secret_tag.h"
-#include "shared/secret.h"
 #include "shared/sigv4/signing_key.h"
 
 namespace nexus::edge {
@@ -16,14 +15,14 @@ namespace nexus::edge {
 class SigningKeys {
 public:
     /// The key, kept or derived.
-    Secret get(std::string_view secret_key, std::string_view date, const sigv4::Scope &scope);
+    sigv4::SigningKey get(std::string_view secret_key, std::string_view date, const sigv4::Scope &scope);
 
 private:
     static constexpr size_t kPlaces = 256;
 
     struct Place {
         crypto::SecretTag of;  // secret_name of what the key was derived from
-        Secret key;
+        sigv4::SigningKey key;
     };
     std::array<Place, kPlaces> places_;
 };

@@ -1,4 +1,5 @@
-// A context of OpenSSL's for each message: one that is kept would hold on to the key.
+// A context of OpenSSL's for each message, as one that is kept would hold on to the key; or for each key,
+// where whoever has it wants that.
 #include "shared/crypto/hmac.h"
 
 #include <openssl/core_names.h>
@@ -45,21 +46,24 @@ const EVP_MAC_CTX *keyless(HashName hash) {
     return kept[static_cast<size_t>(hash)];
 }
 
+MacCtxPtr keyed(HashName hash, std::string_view key) {
+    const EVP_MAC_CTX *const known = keyless(hash);
+    MacCtxPtr ctx(known == nullptr ? nullptr : EVP_MAC_CTX_dup(known));
+    static constexpr unsigned char kNoKey[1] = {};  // a null pointer would mean "keep the key"
+    if (ctx == nullptr ||
+        EVP_MAC_init(ctx.get(), key.empty() ? kNoKey : as_bytes(key), key.size(), nullptr) != 1) {
+        fail_hmac();
+    }
+    return ctx;
+}
+
 }  // namespace
 
 struct Hmac::Impl {
     MacCtxPtr ctx;
 };
 
-Hmac::Hmac(HashName hash, std::string_view key) : impl_(std::make_unique<Impl>()) {
-    const EVP_MAC_CTX *const known = keyless(hash);
-    impl_->ctx.reset(known == nullptr ? nullptr : EVP_MAC_CTX_dup(known));
-    static constexpr unsigned char kNoKey[1] = {};  // a null pointer would mean "keep the key"
-    if (impl_->ctx == nullptr ||
-        EVP_MAC_init(impl_->ctx.get(), key.empty() ? kNoKey : as_bytes(key), key.size(), nullptr) != 1) {
-        fail_hmac();
-    }
-}
+Hmac::Hmac(HashName hash, std::string_view key) : impl_(new Impl{keyed(hash, key)}) {}
 
 Hmac::~Hmac() = default;
 Hmac::Hmac(Hmac &&) noexcept = default;
@@ -79,6 +83,28 @@ std::string Hmac::finish() {
         fail_hmac();
     }
     return {reinterpret_cast<const char *>(mac.data()), length};
+}
+
+struct HmacSha256Key::Impl {
+    MacCtxPtr ctx;
+};
+
+HmacSha256Key::HmacSha256Key(std::string_view key) : impl_(new Impl{keyed(HashName::kSha256, key)}) {}
+
+HmacSha256Key::~HmacSha256Key() = default;
+HmacSha256Key::HmacSha256Key(HmacSha256Key &&) noexcept = default;
+HmacSha256Key &HmacSha256Key::operator=(HmacSha256Key &&) noexcept = default;
+
+Sha256 HmacSha256Key::code_of(std::string_view message) {
+    EVP_MAC_CTX *const ctx = impl_->ctx.get();
+    Sha256 code;
+    size_t size = 0;
+    if (EVP_MAC_init(ctx, nullptr, 0, nullptr) != 1 ||  // begins anew with the key that it has
+        EVP_MAC_update(ctx, as_bytes(message), message.size()) != 1 ||
+        EVP_MAC_final(ctx, code.data(), &size, code.size()) != 1 || size != code.size()) {
+        fail_hmac();
+    }
+    return code;
 }
 
 }  // namespace nexus::crypto

@@ -53,16 +53,30 @@ std::string normalised(std::string_view path) {
     return out;
 }
 
+bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/// Trimmed, with no two blanks in a row and no tab: nearly every value that is sent.
+bool is_trimmed(std::string_view value) {
+    return value.empty() ||
+           (!is_blank(value.front()) && !is_blank(value.back()) &&
+            value.find('\t') == std::string_view::npos && value.find("  ") == std::string_view::npos);
+}
+
 void append_trimmed(std::string &out, std::string_view value) {
+    if (is_trimmed(value)) {
+        out.append(value);
+        return;
+    }
     bool is_after_blank = true;  // leading blanks go
     for (const char c : value) {
-        const bool is_blank = c == ' ' || c == '\t';
-        if (!is_blank || !is_after_blank) {
-            out += is_blank ? ' ' : c;
+        if (!is_blank(c) || !is_after_blank) {
+            out += is_blank(c) ? ' ' : c;
         }
-        is_after_blank = is_blank;
+        is_after_blank = is_blank(c);
     }
-    if (!value.empty() && is_after_blank && out.ends_with(' ')) {
+    if (is_after_blank && out.ends_with(' ')) {
         out.pop_back();
     }
 }
@@ -99,23 +113,35 @@ std::string canonical_query(std::string_view query) {
 }
 
 CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines) {
-    std::vector<std::pair<std::string, const http1::HeaderLine *>> sorted;
-    sorted.reserve(lines.size());
+    std::string names;
+    size_t values_size = 0;
     for (const http1::HeaderLine &line : lines) {
-        sorted.emplace_back(encoding::to_lower_ascii(line.name), &line);
+        names.append(line.name);
+        values_size += line.value.size();
     }
-    std::ranges::stable_sort(sorted, {}, [](const auto &entry) { return std::string_view{entry.first}; });
+    names = encoding::to_lower_ascii(names);
+
+    std::vector<http1::HeaderLine> sorted;
+    sorted.reserve(lines.size());
+    size_t at = 0;
+    for (const http1::HeaderLine &line : lines) {
+        sorted.push_back({std::string_view{names}.substr(at, line.name.size()), line.value});
+        at += line.name.size();
+    }
+    std::ranges::stable_sort(sorted, {}, &http1::HeaderLine::name);
 
     CanonicalHeaders out;
+    out.lines.reserve(names.size() + values_size + 2 * lines.size());
+    out.names.reserve(names.size() + lines.size());
     for (size_t i = 0; i < sorted.size(); ++i) {
-        const auto &[name, line] = sorted[i];
-        if (i > 0 && sorted[i - 1].first == name) {
+        const http1::HeaderLine &line = sorted[i];
+        if (i > 0 && sorted[i - 1].name == line.name) {
             out.lines.back() = ',';  // in place of the line's end
         } else {
-            out.lines.append(name).append(":");
-            out.names.append(out.names.empty() ? "" : ";").append(name);
+            out.lines.append(line.name).append(":");
+            out.names.append(out.names.empty() ? "" : ";").append(line.name);
         }
-        append_trimmed(out.lines, line->value);
+        append_trimmed(out.lines, line.value);
         out.lines += '\n';
     }
     return out;

@@ -38,7 +38,7 @@ std::string_view ChunkSigner::sign(std::string_view algorithm, std::string_view 
         text.append(line).append("\n");
     }
     text.append(hashes);
-    last_ = encoding::hex_encode(crypto::as_view(crypto::hmac_sha256(seed_.key.view(), text)));
+    last_ = encoding::hex_encode(crypto::as_view(seed_.key->code_of(text)));
     return last_;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/secret.h"
+#include "shared/sigv4/signing_key.h"
 
 namespace nexus::sigv4 {
 
@@ -14,7 +14,7 @@ struct ChunkSeed {
     std::string date;       // amz_date
     std::string scope;      // credential_scope
     std::string signature;  // 64 hexadecimal digits
-    Secret key;             // derive_signing_key
+    SigningKey key;
 };
 
 class ChunkSigner {

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "shared/http1/header_block.h"
-#include "shared/secret.h"
 #include "shared/sigv4/signing_key.h"
 
 namespace nexus::sigv4 {
@@ -32,9 +31,9 @@ struct Signature {
 /// The canonical request (step 1): shown to whoever has to find out why a signature is refused.
 std::string canonical_request(const Request &request, const Scope &scope);
 
-/// key   derive_signing_key for that day and scope
+/// key   make_signing_key for that day and scope
 /// date  amz_date; the request's x-amz-date, which is among its headers
-Signature sign(const Request &request, const Scope &scope, std::string_view date, const Secret &key);
+Signature sign(const Request &request, const Scope &scope, std::string_view date, const SigningKey &key);
 
 /// The value of the Authorization line.
 std::string authorization(std::string_view access_key, const Signature &signature);

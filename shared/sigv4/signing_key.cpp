@@ -96,4 +96,8 @@ Secret derive_signing_key(std::string_view secret_key, std::string_view date, co
     return derived;
 }
 
+SigningKey make_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope) {
+    return std::make_shared<crypto::HmacSha256Key>(derive_signing_key(secret_key, date, scope).view());
+}
+
 }  // namespace nexus::sigv4

@@ -2,11 +2,13 @@
 // request", step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "shared/clock.h"
+#include "shared/crypto/hmac.h"
 #include "shared/secret.h"
 
 namespace nexus::sigv4 {
@@ -32,5 +34,9 @@ std::string credential_scope(std::string_view date, const Scope &scope);
 
 /// 32 bytes.
 Secret derive_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope);
+
+/// A derived key, ready to sign with. Shared by who keeps it and by the signatures under way; for one thread.
+using SigningKey = std::shared_ptr<crypto::HmacSha256Key>;
+SigningKey make_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope);
 
 }  // namespace nexus::sigv4

@@ -68,6 +68,7 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
 
     const std::string date = sigv4::amz_date(request.whole.now);
     std::vector<HeaderLine> to_sign;
+    to_sign.reserve(request.head.lines.size() + 3);
     std::ranges::copy_if(request.head.lines, std::back_inserter(to_sign),
                          [](const HeaderLine &line) { return is_signed(line.name); });
     to_sign.push_back({kDate, date});
@@ -76,11 +77,12 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
         to_sign.push_back({kSecurityToken, session_token});
     }
 
-    Secret key = keys(*secret_key, std::string_view{date}.substr(0, 8), scope);
+    sigv4::SigningKey key = keys(*secret_key, std::string_view{date}.substr(0, 8), scope);
     sigv4::Signature made = sigv4::sign(
         {request.head.request.method, request.head.request.target, to_sign, request.whole.payload_hash},
         scope, date, key);
     Signature signature;
+    signature.set.reserve(4);
     signature.set.push_back({"Authorization", Secret{sigv4::authorization(*access_key, made)}});
     signature.set.push_back({std::string{kDate}, Secret{std::string_view{date}}});
     signature.set.push_back({std::string{kContentHash}, Secret{request.whole.payload_hash}});

@@ -29,8 +29,8 @@ bool is_form(std::string_view content_type) noexcept;
 /// Feeds the body's bytes, in order, to what it is given. false: they could not be read
 using Body = std::function<bool(const std::function<void(std::string_view)> &take)>;
 /// The key for a day and a scope; may be kept by whoever gives it.
-using SigningKeys =
-    std::function<Secret(std::string_view secret_key, std::string_view date, const sigv4::Scope &scope)>;
+using SigningKeys = std::function<sigv4::SigningKey(std::string_view secret_key, std::string_view date,
+                                                    const sigv4::Scope &scope)>;
 
 /// The key that a private JWK is; may be kept by whoever gives it. errors kInvalidKey
 using DpopKeys = std::function<Result<std::shared_ptr<const jose::DpopKey>>(std::string_view private_jwk)>;
@@ -80,7 +80,7 @@ struct Signature {
 ///         consumer_key, consumer_secret, token, token_secret
 Result<Signature> sign_request(const record::TokenView &record, const RequestToSign &request,
                                const SigningChoice &choice = {},
-                               const SigningKeys &keys = sigv4::derive_signing_key,
+                               const SigningKeys &keys = sigv4::make_signing_key,
                                const DpopKeys &dpop_keys = parse_dpop_key);
 
 }  // namespace nexus::strategy

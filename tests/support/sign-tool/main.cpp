@@ -56,8 +56,8 @@ Result<JsonPtr> sign_line(const std::string &line) {
 
     const sigv4::Request request{method, target, headers, payload_hash};
     const sigv4::Scope scope{region, service};
-    const Secret key =
-        sigv4::derive_signing_key(secret_key.view(), std::string_view{date}.substr(0, 8), scope);
+    const sigv4::SigningKey key =
+        sigv4::make_signing_key(secret_key.view(), std::string_view{date}.substr(0, 8), scope);
     const std::string authorization =
         sigv4::authorization(access_key, sigv4::sign(request, scope, date, key));
     JsonPtr out{json_object()};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/crypto/hmac.h"
 #include "shared/encoding/hex.h"
 
 namespace nexus::crypto {
@@ -25,6 +26,14 @@ class HmacSha256 : public testing::TestWithParam<HmacVector> {};
 
 TEST_P(HmacSha256, Matches) {
     EXPECT_EQ(encoding::hex_encode(as_view(hmac_sha256(GetParam().key, GetParam().data))), GetParam().mac);
+}
+
+TEST_P(HmacSha256, MatchesForEachMessageUnderAKeyThatIsKept) {
+    HmacSha256Key key(GetParam().key);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(encoding::hex_encode(as_view(key.code_of(GetParam().data))), GetParam().mac);
+        EXPECT_EQ(key.code_of(""), hmac_sha256(GetParam().key, ""));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(

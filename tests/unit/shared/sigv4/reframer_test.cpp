@@ -1,6 +1,6 @@
-// Signing bodies chunk by chunk: the two examples that AWS publishes (Amazon S3 API reference, "Signature calculations for
-// the Authorization header: transferring payload in multiple chunks", and "... including trailing headers"): 65 KiB of "a"
-// in chunks of 64 KiB.
+// Signing bodies chunk by chunk: the two examples that AWS publishes (Amazon S3 API reference, "Signature
+// calculations for the Authorization header: transferring payload in multiple chunks", and "... including
+// trailing headers"): 65 KiB of "a" in chunks of 64 KiB.
 #include "shared/sigv4/reframer.h"
 
 #include <gtest/gtest.h>
@@ -18,17 +18,18 @@ constexpr std::string_view kDate = "20130524T000000Z";
 constexpr Scope kScope{"us-east-1", "s3"};
 constexpr size_t kSize = 65 * 1024;
 
-Secret key() {
-    return derive_signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", kDate.substr(0, 8), kScope);
+SigningKey key() {
+    return make_signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", kDate.substr(0, 8), kScope);
 }
 
 ChunkSeed seed_of(std::vector<HeaderLine> headers, std::string_view payload_hash) {
-    for (const HeaderLine &line : std::initializer_list<HeaderLine>{{"Host", "s3.amazonaws.com"},
-                                                                    {"Content-Encoding", "aws-chunked"},
-                                                                    {"x-amz-date", kDate},
-                                                                    {"x-amz-storage-class", "REDUCED_REDUNDANCY"},
-                                                                    {"x-amz-decoded-content-length", "66560"},
-                                                                    {"x-amz-content-sha256", payload_hash}}) {
+    for (const HeaderLine &line :
+         std::initializer_list<HeaderLine>{{"Host", "s3.amazonaws.com"},
+                                           {"Content-Encoding", "aws-chunked"},
+                                           {"x-amz-date", kDate},
+                                           {"x-amz-storage-class", "REDUCED_REDUNDANCY"},
+                                           {"x-amz-decoded-content-length", "66560"},
+                                           {"x-amz-content-sha256", payload_hash}}) {
         headers.push_back(line);
     }
     Signature signature =
@@ -45,8 +46,8 @@ ChunkSeed trailer_seed() {
 }
 
 std::string chunk(std::string_view size, size_t bytes, std::string_view signature) {
-    return std::string{size} + ";chunk-signature=" + std::string{signature} + "\r\n" + std::string(bytes, 'a') +
-           (bytes == 0 ? "" : "\r\n");
+    return std::string{size} + ";chunk-signature=" + std::string{signature} + "\r\n" +
+           std::string(bytes, 'a') + (bytes == 0 ? "" : "\r\n");
 }
 
 /// What is sent when the body comes in pieces of `step` bytes; "refused" if it is.
@@ -66,9 +67,10 @@ std::string reframed(Reframer &reframer, std::string_view body, size_t step) {
     return sent;
 }
 
-const std::string kPlain = chunk("10000", 65536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648") +
-                           chunk("400", 1024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497") +
-                           chunk("0", 0, "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9") + "\r\n";
+const std::string kPlain =
+    chunk("10000", 65536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648") +
+    chunk("400", 1024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497") +
+    chunk("0", 0, "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9") + "\r\n";
 const std::string kTrailer =
     chunk("10000", 65536, "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2") +
     chunk("400", 1024, "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7") +
@@ -96,7 +98,8 @@ TEST(Reframer, SignaturesOfACallerAreReplaced) {
     const std::string dummy(64, '0');
     Reframer reframer({Framing::kSigned, kSize, {}}, plain_seed());
     for (const size_t step : {size_t{1}, size_t{1000}, 2 * kSize}) {
-        const std::string body = chunk("8200", 0x8200, dummy) + chunk("8200", 0x8200, dummy) + chunk("0", 0, dummy) + "\r\n";
+        const std::string body =
+            chunk("8200", 0x8200, dummy) + chunk("8200", 0x8200, dummy) + chunk("0", 0, dummy) + "\r\n";
         EXPECT_TRUE(reframed(reframer, body, step) == kPlain) << step;
         reframer.restart();
     }
@@ -106,8 +109,8 @@ TEST(Reframer, TheExampleWithATrailer) {
     const BodyPlan plan{Framing::kUnsignedTrailer, kSize, "x-amz-checksum-crc32c"};
     EXPECT_EQ(framed_size(plan), 66946U);
     Reframer reframer(plan, trailer_seed());
-    const std::string body =
-        "10000\r\n" + std::string(65536, 'a') + "\r\n400\r\n" + std::string(1024, 'a') + "\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n\r\n";
+    const std::string body = "10000\r\n" + std::string(65536, 'a') + "\r\n400\r\n" + std::string(1024, 'a') +
+                             "\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n\r\n";
     for (const size_t step : {size_t{1}, size_t{1000}, body.size()}) {
         EXPECT_TRUE(reframed(reframer, body, step) == kTrailer) << step;
         reframer.restart();
@@ -118,8 +121,8 @@ TEST(Reframer, TheExampleWithATrailer) {
 }
 
 TEST(Reframer, SizesAreKnownBeforehand) {
-    for (const size_t size : {size_t{1}, size_t{15}, size_t{16}, size_t{17}, kChunkSize - 1, kChunkSize, kChunkSize + 1,
-                              2 * kChunkSize, 2 * kChunkSize + 4096}) {
+    for (const size_t size : {size_t{1}, size_t{15}, size_t{16}, size_t{17}, kChunkSize - 1, kChunkSize,
+                              kChunkSize + 1, 2 * kChunkSize, 2 * kChunkSize + 4096}) {
         const BodyPlan plan{Framing::kPlain, size, {}};
         Reframer reframer(plan, plain_seed());
         EXPECT_EQ(reframed(reframer, std::string(size, 'x'), 10'000).size(), framed_size(plan)) << size;

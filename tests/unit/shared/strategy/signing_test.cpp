@@ -206,7 +206,7 @@ TEST(AwsSigv4, TheLocationsChoiceGoesFirstAndKeysAreAskedForOnce) {
         EXPECT_EQ(date, "20231114");
         EXPECT_EQ(scope.region, "us-west-2");
         EXPECT_EQ(scope.service, "dynamodb");
-        return sigv4::derive_signing_key(secret, date, scope);
+        return sigv4::make_signing_key(secret, date, scope);
     };
     const Signature signature = *sign_request(opened.view, {kPost, body_of(""), "UNSIGNED-PAYLOAD", kNow},
                                               {"us-west-2", "dynamodb"}, keys);
