@@ -70,18 +70,36 @@ EVP_CIPHER_CTX *ecb_context(uint64_t serial, const unsigned char *key) {
     return ecb.get();
 }
 
-/// This thread's GCM context. It is told its cipher once: each time that OpenSSL is told, it frees and
-/// allocates what holds the key schedule. Every use gives it a key and a nonce, which starts it over.
+/// A GCM context. It is told its cipher once: each time that OpenSSL is told, it frees and allocates what
+/// holds the key schedule. nullptr: OpenSSL cannot
+CipherCtxPtr make_gcm() {
+    CipherCtxPtr made{EVP_CIPHER_CTX_new()};
+    if (made != nullptr &&
+        EVP_CipherInit_ex2(made.get(), gcm_algorithm(), nullptr, nullptr, 0, nullptr) != 1) {
+        made.reset();
+    }
+    return made;
+}
+
+/// This thread's GCM context. Every use gives it a key and a nonce, which starts it over.
 EVP_CIPHER_CTX *gcm_context() {
-    thread_local const CipherCtxPtr gcm = [] {
-        CipherCtxPtr made{EVP_CIPHER_CTX_new()};
-        if (made != nullptr &&
-            EVP_CipherInit_ex2(made.get(), gcm_algorithm(), nullptr, nullptr, 0, nullptr) != 1) {
-            made.reset();
-        }
-        return made;
-    }();
+    thread_local const CipherCtxPtr gcm = make_gcm();
     return gcm.get();
+}
+
+/// A GCM context that is keyed for one message.
+struct MessageContext {
+    CipherCtxPtr gcm;
+    uint64_t serial = 0;  // of the key that its message's key was derived from; 0: it has none
+    XaesNonce nonce{};
+};
+
+/// For the messages that this thread has opened last: the edge opens one record for request after request
+/// (docs/decisions/0073). Nonces are random, so any byte of one is a place.
+MessageContext &message_context(const XaesNonce &nonce) {
+    constexpr size_t kPlaces = 64;
+    thread_local std::array<MessageContext, kPlaces> places;
+    return places[nonce[0] % kPlaces];
 }
 
 /// Multiplication by x in GF(2^128): the subkey K1 of AES-CMAC (RFC 4493 section 2.3).
@@ -195,35 +213,13 @@ Result<std::string> XaesKey::seal(const XaesNonce &nonce, std::string_view plain
     return sealed;
 }
 
-Result<Secret> XaesKey::open(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad) const {
-    if (ciphertext.size() < kXaesTagBytes) {
-        return seal_broken();
-    }
+namespace {
 
-    Secret plaintext = Secret::zeroed(ciphertext.size() - kXaesTagBytes);
-    Result<size_t> opened = open_into(nonce, ciphertext, ad, {plaintext.data(), plaintext.size()});
-    if (!opened) {
-        return tl::unexpected(std::move(opened).error());
-    }
-    return plaintext;
-}
-
-// `out` may be where the ciphertext is: the tag is copied before anything is written.
-Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad,
-                                  std::span<char> out) const {
-    if (ciphertext.size() < kXaesTagBytes || ciphertext.size() > INT_MAX || ad.size() > INT_MAX) {
-        return seal_broken();
-    }
+/// key  the message's; nullptr: the context has it
+/// out  may be where the ciphertext is: the tag is copied before anything is written
+Result<size_t> decrypt(EVP_CIPHER_CTX *gcm, const unsigned char *key, const XaesNonce &nonce,
+                       std::string_view ciphertext, std::string_view ad, std::span<char> out) {
     const size_t size = ciphertext.size() - kXaesTagBytes;
-    if (out.size() < size) {
-        return fail(Errc::kInternal, "the buffer is too small for the opened record");
-    }
-    DerivedKey key;
-    EVP_CIPHER_CTX *gcm = gcm_context();
-    if (gcm == nullptr || !impl_->derive(nonce, key)) {
-        return crypto_failure();
-    }
-
     std::array<unsigned char, kXaesTagBytes> tag;
     std::memcpy(tag.data(), ciphertext.data() + size, tag.size());
     auto *bytes = reinterpret_cast<unsigned char *>(out.data());
@@ -233,7 +229,7 @@ Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphe
         OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag.data(), tag.size()),
         OSSL_PARAM_construct_end(),
     };
-    if (EVP_DecryptInit_ex2(gcm, nullptr, key.bytes.data(), gcm_nonce, expected_tag) != 1) {
+    if (EVP_DecryptInit_ex2(gcm, nullptr, key, gcm_nonce, expected_tag) != 1) {
         return crypto_failure();
     }
     unsigned char nothing = 0;  // a null output would mean "this is associated data"
@@ -245,6 +241,59 @@ Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphe
         return seal_broken();
     }
     return size;
+}
+
+bool is_possible(std::string_view ciphertext, std::string_view ad) {
+    return ciphertext.size() >= kXaesTagBytes && ciphertext.size() <= INT_MAX && ad.size() <= INT_MAX;
+}
+
+}  // namespace
+
+Result<Secret> XaesKey::open(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad) const {
+    if (!is_possible(ciphertext, ad)) {
+        return seal_broken();
+    }
+    DerivedKey key;
+    EVP_CIPHER_CTX *gcm = gcm_context();
+    if (gcm == nullptr || !impl_->derive(nonce, key)) {
+        return crypto_failure();
+    }
+
+    Secret plaintext = Secret::zeroed(ciphertext.size() - kXaesTagBytes);
+    Result<size_t> opened =
+        decrypt(gcm, key.bytes.data(), nonce, ciphertext, ad, {plaintext.data(), plaintext.size()});
+    if (!opened) {
+        return tl::unexpected(std::move(opened).error());
+    }
+    return plaintext;
+}
+
+Result<size_t> XaesKey::open_into(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad,
+                                  std::span<char> out) const {
+    if (!is_possible(ciphertext, ad)) {
+        return seal_broken();
+    }
+    if (out.size() < ciphertext.size() - kXaesTagBytes) {
+        return fail(Errc::kInternal, "the buffer is too small for the opened record");
+    }
+    MessageContext &message = message_context(nonce);
+    const bool is_keyed = message.serial == impl_->serial && message.nonce == nonce;
+    message.serial = 0;
+    if (message.gcm == nullptr) {
+        message.gcm = make_gcm();
+    }
+    DerivedKey key;
+    if (message.gcm == nullptr || (!is_keyed && !impl_->derive(nonce, key))) {
+        return crypto_failure();
+    }
+
+    Result<size_t> opened =
+        decrypt(message.gcm.get(), is_keyed ? nullptr : key.bytes.data(), nonce, ciphertext, ad, out);
+    if (opened) {
+        message.serial = impl_->serial;
+        message.nonce = nonce;
+    }
+    return opened;
 }
 
 }  // namespace nexus::crypto

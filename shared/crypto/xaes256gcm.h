@@ -32,8 +32,9 @@ public:
     Result<std::string> seal(const XaesNonce &nonce, std::string_view plaintext, std::string_view ad) const;
     /// errors kSealBroken
     Result<Secret> open(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad) const;
-    /// Opens into caller's memory, for the edge's hot path: `out` must hold ciphertext.size() - 16 bytes.
-    /// returns the plaintext's length; on failure `out` is wiped.
+    /// Opens into caller's memory, for the edge's hot path: `out` must hold ciphertext.size() - 16 bytes, and
+    /// may be where the ciphertext is. The thread keeps what it derived, for the same message again. returns
+    /// the plaintext's length; on failure `out` is wiped.
     Result<size_t> open_into(const XaesNonce &nonce, std::string_view ciphertext, std::string_view ad,
                              std::span<char> out) const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -152,6 +153,44 @@ TEST(Xaes, OpenIntoRefusesASmallBuffer) {
     std::string out(10, 'x');
     EXPECT_FALSE(key.open_into({}, sealed, "", out));
     EXPECT_EQ(out, std::string(10, 'x'));
+}
+
+// open_into keeps what it derived for the messages that it opened last; nothing of one may show in another.
+TEST(Xaes, OpenIntoKnowsMessagesAgainWhateverCameBetween) {
+    const XaesKey keys[] = {key_of(std::string(32, '1')), key_of(std::string(32, '2'))};
+    struct Message {
+        const XaesKey *key;
+        XaesNonce nonce;
+        std::string text, sealed;
+    };
+    std::vector<Message> messages;
+    for (int i = 0; i < 300; ++i) {  // more than are kept; two keys share each nonce
+        const XaesKey &key = keys[i % 2];
+        const XaesNonce nonce = nonce_of(std::to_string(i / 2));
+        std::string text = "text " + std::to_string(i) + std::string(static_cast<size_t>(i % 40), '.');
+        messages.push_back({&key, nonce, text, key.seal(nonce, text, "ad").value()});
+    }
+
+    std::mt19937 random(1);
+    for (int i = 0; i < 5000; ++i) {
+        const Message &message = messages[random() % (i % 2 ? 4 : messages.size())];
+        std::string sealed = message.sealed;
+        std::string_view ad = "ad";
+        switch (random() % 4) {
+            case 0:
+                sealed[random() % sealed.size()] ^= 1;
+                break;
+            case 1:
+                ad = "da";
+                break;
+            default:
+                break;
+        }
+        const bool is_good = sealed == message.sealed && ad == "ad";
+        const Result<size_t> size = message.key->open_into(message.nonce, sealed, ad, sealed);
+        ASSERT_EQ(size.has_value(), is_good) << i;
+        ASSERT_TRUE(!is_good || sealed.substr(0, *size) == message.text) << i;
+    }
 }
 
 TEST(Xaes, KeysTakeTurnsOnOneThreadAndAcrossThreads) {
