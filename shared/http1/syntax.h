@@ -75,14 +75,43 @@ inline bool is_field_value(std::string_view text) noexcept {
     return true;
 }
 
-constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+namespace detail {
+
+/// Eight characters, those of A to Z in lower case.
+constexpr uint64_t lower(uint64_t text) noexcept {
+    constexpr uint64_t kEach = 0x0101010101010101;
+    const uint64_t low_bits = text & (0x7f * kEach);
+    const uint64_t from_a = low_bits + (0x80 - 'A') * kEach;  // top bit of each byte: not before A
+    const uint64_t after_z = low_bits + (0x7f - 'Z') * kEach;
+    return text | ((from_a & ~after_z & ~text & (0x80 * kEach)) >> 2);
+}
+
+inline bool equal_eight(const char *a, const char *b) noexcept {
+    uint64_t x = 0, y = 0;
+    std::memcpy(&x, a, sizeof(x));
+    std::memcpy(&y, b, sizeof(y));
+    return x == y || lower(x) == lower(y);
+}
+
+}  // namespace detail
+
+/// Names are compared with every header line of every request: eight characters at once.
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) {
         return false;
     }
-    for (size_t i = 0; i < a.size(); ++i) {
-        const char x = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + ('a' - 'A')) : a[i];
-        const char y = b[i] >= 'A' && b[i] <= 'Z' ? static_cast<char>(b[i] + ('a' - 'A')) : b[i];
-        if (x != y) {
+    const size_t size = a.size();
+    if (size >= 8) {
+        for (size_t i = 0; i + 8 <= size; i += 8) {
+            if (!detail::equal_eight(a.data() + i, b.data() + i)) {
+                return false;
+            }
+        }
+        return detail::equal_eight(a.data() + size - 8, b.data() + size - 8);
+    }
+    for (size_t i = 0; i < size; ++i) {
+        const auto x = static_cast<unsigned char>(a[i]), y = static_cast<unsigned char>(b[i]);
+        if (x != y && detail::lower(x) != detail::lower(y)) {
             return false;
         }
     }

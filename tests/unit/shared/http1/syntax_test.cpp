@@ -40,5 +40,24 @@ TEST(EqualIgnoringCase, FoldsAsciiLettersOnly) {
     EXPECT_FALSE(equal_ignoring_case("@", "`"));
 }
 
+// Every pair of bytes, at every place of a text as long as words are and longer.
+TEST(EqualIgnoringCase, AtEveryPlace) {
+    const auto expected = [](int x, int y) {
+        const auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+        return lower(x) == lower(y);
+    };
+    for (int x = 0; x < 256; ++x) {
+        for (int y = 0; y < 256; ++y) {
+            for (const size_t size : {1u, 8u, 11u}) {
+                const size_t place = static_cast<size_t>(x + y) % size;
+                std::string a(size, 'M'), b(size, 'm');
+                a[place] = static_cast<char>(x);
+                b[place] = static_cast<char>(y);
+                ASSERT_EQ(equal_ignoring_case(a, b), expected(x, y)) << x << " " << y << " " << size;
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace nexus::http1
