@@ -14,29 +14,29 @@ namespace {
 
 constexpr std::string_view kContentType = "application/grpc";
 
-/// Of the status that the same refusal has in HTTP. source: gRPC's statuses (statuscodes.md)
-int grpc_status(int http_status) noexcept {
+/// Of the status that the same refusal has in HTTP.
+GrpcStatus grpc_status(int http_status) noexcept {
     switch (http_status) {
         case 400:
-            return 3;  // INVALID_ARGUMENT
+            return GrpcStatus::kInvalidArgument;
         case 401:
-            return 16;  // UNAUTHENTICATED
+            return GrpcStatus::kUnauthenticated;
         case 403:
-            return 7;  // PERMISSION_DENIED
+            return GrpcStatus::kPermissionDenied;
         case 404:
-            return 5;  // NOT_FOUND
+            return GrpcStatus::kNotFound;
         case 405:
-            return 12;  // UNIMPLEMENTED
+            return GrpcStatus::kUnimplemented;
         case 409:
-            return 9;  // FAILED_PRECONDITION: somebody has to do something first
+            return GrpcStatus::kFailedPrecondition;  // somebody has to do something first
         case 413:
         case 429:
-            return 8;  // RESOURCE_EXHAUSTED
+            return GrpcStatus::kResourceExhausted;
         case 502:
         case 503:
-            return 14;  // UNAVAILABLE
+            return GrpcStatus::kUnavailable;
         default:
-            return 13;  // INTERNAL
+            return GrpcStatus::kInternal;
     }
 }
 
@@ -78,6 +78,21 @@ bool is_grpc_call(const ngx_http_request_t *r) noexcept {
     return rest.empty() || rest.front() == '+' || rest.front() == ';' || rest.front() == ' ';
 }
 
+bool set_grpc_answer(ngx_http_request_t *r, GrpcStatus status, std::string_view message) noexcept {
+    char digits[8];
+    const auto end = std::to_chars(std::begin(digits), std::end(digits), static_cast<int>(status)).ptr;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.status_line.len = 0;
+    r->headers_out.content_length_n = -1;
+    r->headers_out.content_type = to_ngx_str(kContentType);
+    r->headers_out.content_type_len = kContentType.size();
+    r->headers_out.content_type_lowcase = nullptr;
+    r->disable_not_modified = 1;
+    r->header_only = 1;
+    return add(r, "grpc-status", {digits, static_cast<size_t>(end - digits)}) &&
+           add(r, "grpc-message", encode_message(message));
+}
+
 ngx_int_t send_grpc_refusal(ngx_http_request_t *r, const Refusal &refusal, std::string_view message,
                             std::string_view request_id) noexcept {
     const ErrcInfo info = errc_info(refusal.errc);
@@ -86,24 +101,14 @@ ngx_int_t send_grpc_refusal(ngx_http_request_t *r, const Refusal &refusal, std::
         return rc;
     }
 
-    char status[8];
-    const auto end = std::to_chars(std::begin(status), std::end(status), grpc_status(info.http_status)).ptr;
-    const bool is_complete = add(r, "grpc-status", {status, static_cast<size_t>(end - status)}) &&
-                             add(r, "grpc-message", encode_message(message)) &&
+    const bool is_complete = set_grpc_answer(r, grpc_status(info.http_status), message) &&
                              add(r, "x-nexus-error", info.code) && add(r, "x-nexus-reason", refusal.reason) &&
                              add(r, "x-nexus-reconnect-url", refusal.reconnect_url) &&
                              add(r, "x-nexus-request-id", request_id);
     if (!is_complete) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = -1;
-    r->headers_out.content_type = to_ngx_str(kContentType);
-    r->headers_out.content_type_len = kContentType.size();
-    r->headers_out.content_type_lowcase = nullptr;
-    r->disable_not_modified = 1;
-    r->header_only = 1;
+    r->err_status = 0;  // of an error_page that has led here: it would take the place of 200
     rc = ngx_http_send_header(r);
     return rc == NGX_ERROR || rc > NGX_OK ? rc : NGX_OK;
 }

@@ -9,6 +9,7 @@
 #include "ngx_module/directives.h"
 #include "ngx_module/error_log.h"
 #include "ngx_module/errors.h"
+#include "ngx_module/grpc_errors.h"
 #include "ngx_module/limits/ask.h"
 #include "ngx_module/lookup.h"
 #include "ngx_module/ngx/kept_zone.h"
@@ -42,6 +43,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     init_replay();
     init_dpop_answer();  // before it in the chain
     init_tunnels();
+    init_grpc_errors();
     find_redis_resolver(cf);
     return init_request_phases(cf);
 }
