@@ -1,5 +1,6 @@
 // The whole line for one test file: provider, protected API, Redis, database, nexusd, and nginx in front. It speaks the
 // documented HTTP APIs in the roles of an administrator, a person with a browser, and an agent; it judges nothing.
+import { DatabaseSync } from 'node:sqlite';
 import { Browser } from './browser.mjs';
 import { get, post, request, serve } from './http.mjs';
 import { cleanup } from './cleanup.mjs';
@@ -139,6 +140,19 @@ class Line {
     const { json } = expectStatus(200, await this.requestConnection(agent, { provider, scopes: [], ...options }));
     expectStatus(200, await post(`${this.site.front}/auth/capture-credential`, { json: { state: json.state, credentials } }));
     return json.connection_id;
+  }
+
+  /** The one number that a SELECT gives. */
+  async count(sql) {
+    if (this.postgres) {
+      return Number(await this.postgres.sql(sql));
+    }
+    const database = new DatabaseSync(this.nexusd.databaseFile, { readOnly: true });
+    try {
+      return Number(Object.values(database.prepare(sql).get())[0]);
+    } finally {
+      database.close();
+    }
   }
 
   /** Everything the database holds, as text. */
