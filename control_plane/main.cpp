@@ -139,9 +139,11 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
         sigwait(&signals, &signal);
     } while (signal == SIGHUP);  // nothing to reload: configuration is read once
     log::info("stopping", {{"signal", signal}});
+    const auto grace_ends = std::chrono::steady_clock::now() + std::chrono::seconds(config.shutdown_grace_s);
     server.stop(std::chrono::seconds(config.shutdown_grace_s));
     process.scheduler.stop();
-    process.engine.stop(std::chrono::seconds(config.shutdown_grace_s));
+    const auto left = grace_ends - std::chrono::steady_clock::now();
+    process.engine.stop(std::chrono::duration_cast<std::chrono::milliseconds>(left));
     process.issuer_keeper.stop();
     process.keeper.stop();
     process.drainer.stop();

@@ -19,6 +19,7 @@ namespace {
 constexpr int64_t kSoonMs = 20;  // from a claim to its request, when somebody waits
 constexpr int64_t kAdmitAgainMs = 1000;
 constexpr unsigned kCommitThreads = 2;
+constexpr std::chrono::seconds kToDeadlines{12};  // of what was sent, and for what follows the answer
 constexpr unsigned kStageQueue = 100000;  // far above what may be in flight
 
 // What somebody is told who comes while a failure still counts.
@@ -57,12 +58,15 @@ RefreshEngine::~RefreshEngine() {
     idle_.wait(lock, [this] { return in_flight_ == 0; });
 }
 
+bool RefreshEngine::wait_idle(std::chrono::milliseconds at_most) {
+    std::unique_lock lock(mutex_);
+    return idle_.wait_for(lock, at_most, [this] { return in_flight_ == 0; });
+}
+
 void RefreshEngine::stop(std::chrono::milliseconds grace) {
-    {
-        std::unique_lock lock(mutex_);
-        idle_.wait_for(lock, grace, [this] { return in_flight_ == 0; });
-    }
-    if (in_flight_ != 0) {
+    wait_idle(grace);
+    is_ending_ = true;
+    if (!wait_idle(kToDeadlines)) {
         log::warn("refreshes_cut_off", {{"count", static_cast<int64_t>(in_flight_)}});
     }
 }
@@ -136,6 +140,9 @@ Result<store::Connection> RefreshEngine::lead(const std::shared_ptr<Flight> &fli
         if (!connection || decide_refresh(*connection, wish, clock_()) != RefreshDecision::kRefresh) {
             return connection;
         }
+        if (is_ending_) {
+            return fail(token_unavailable(1));
+        }
         Result<AttemptPtr> attempt = claim(*connection, wish);
         if (!attempt) {
             return fail(attempt.error());
@@ -204,7 +211,8 @@ Result<store::Connection> RefreshEngine::wait_for_other(const store::Connection 
             std::this_thread::sleep_for(options_.lease_poll);
         }
         Result<store::Connection> connection = store::connections::get(database_, seen.id);
-        if (!connection || connection->generation != seen.generation || clock_() >= give_up_at) {
+        if (!connection || connection->generation != seen.generation || clock_() >= give_up_at ||
+            is_ending_) {
             return connection;
         }
         Result<store::Refresh> row = store::refreshes::get(database_, seen.id);

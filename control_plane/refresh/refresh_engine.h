@@ -81,8 +81,12 @@ public:
     /// Stores what the journal holds, if the database takes it by now.
     void replay_journal();
     size_t in_flight() const noexcept { return in_flight_; }
-    /// Waits for what is in flight, at most `grace`.
-    void stop(std::chrono::milliseconds grace = std::chrono::seconds(12));
+    /// Waits for what is in flight, at most so long. returns whether nothing is
+    bool wait_idle(std::chrono::milliseconds at_most);
+    /// Waits for what is in flight, at most `grace` (0 or less: not at all); from then on sends nothing more.
+    /// What was sent before has until its deadline, since the answer may hold the only copy of a token; what
+    /// was not gives its lease back.
+    void stop(std::chrono::milliseconds grace);
 
 private:
     // On demand (refresh_engine.cpp).
@@ -139,6 +143,7 @@ private:
     Flights flights_;
     std::function<void()> has_room_ = [] {};
     std::atomic<bool> is_room_wanted_ = false;
+    std::atomic<bool> is_ending_ = false;
     std::atomic<size_t> replays_ = 0;  // of the journal, that were handed in
     std::atomic<size_t> in_flight_ = 0;
     mutable std::mutex mutex_;  // of of_provider_

@@ -119,7 +119,8 @@ void RefreshEngine::take_new_slot(const AttemptPtr &attempt) {
 // From here on the token may be used up, whatever becomes of us.
 void RefreshEngine::send(const AttemptPtr &attempt) {
     const int64_t left_ms = send_until(attempt->claimed, attempt->reuse, attempt->deadline_at) - clock_();
-    if (left_ms <= 0) {
+    const bool is_begun = attempt->started != std::chrono::steady_clock::time_point{};
+    if (left_ms <= 0 || (is_ending_ && !is_begun)) {
         if (attempt->is_judged.exchange(true)) {
             return;
         }
@@ -128,7 +129,7 @@ void RefreshEngine::send(const AttemptPtr &attempt) {
     HttpRequest request = std::move(*attempt->request);
     attempt->request.reset();
     request.total_timeout = options_.patience;
-    if (attempt->started == std::chrono::steady_clock::time_point{}) {
+    if (!is_begun) {
         attempt->started = std::chrono::steady_clock::now();
         slots_->put({}, (attempt->deadline_at - clock_()) * 1000, 0, [this, attempt] { overdue(attempt); });
         log::debug("refresh_started",
@@ -236,6 +237,9 @@ void RefreshEngine::again(const AttemptPtr &attempt, store::Refresh row) {
         [this, attempt](const Result<void> &done) {
             if (!done) {
                 return end(attempt, fail(done.error()));
+            }
+            if (is_ending_) {  // another process asks, without waiting for us
+                return end(attempt, fail(token_unavailable(1)));
             }
             slots_->put({}, kAgainMs * 1000, 0,
                         [this, attempt] { in_stage(attempt, &RefreshEngine::claim_again); });

@@ -16,7 +16,7 @@ protected:
     /// Rounds until nothing is in flight.
     void run(RefreshEngine &engine, Scheduler &scheduler) {
         next_at_ = scheduler.run_once();
-        engine.stop(std::chrono::seconds(10));
+        engine.wait_idle(std::chrono::seconds(10));
     }
     UnixMs next_at_ = 0;
 };
