@@ -62,6 +62,10 @@ ngx_int_t on_init_module(ngx_cycle_t *cycle) noexcept {
 // Also runs in the cache manager and cache loader.
 ngx_int_t on_init_process(ngx_cycle_t *cycle) noexcept {
     if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE) {
+        // nginx's time is that of the master's last look at the clock, before zones were filled and we were
+        // forked: timers that count from then would run out before the connections of the start had their
+        // time.
+        ngx_time_update();
         start_worker(cycle);
     }
     return NGX_OK;
