@@ -6,6 +6,10 @@ function(nexus_node_test label name file timeout)
     if(NEXUS_SANITIZE MATCHES "address")
         list(APPEND environment "NEXUS_ASAN=1")
     endif()
+    if(NEXUS_VALGRIND)
+        list(APPEND environment "NEXUS_VALGRIND=1")
+        math(EXPR timeout "${timeout} * 10")
+    endif()
     add_test(NAME ${label}/${name}
         COMMAND ${CMAKE_SOURCE_DIR}/tests/support/node --test-reporter=spec --test-force-exit ${file})
     set_tests_properties(${label}/${name} PROPERTIES

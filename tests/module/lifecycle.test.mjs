@@ -127,7 +127,8 @@ test('the worker that asks is killed: another one takes over', async (t) => {
   // Its successor has its number, and subscribes if that was 0.
   await waitFor('two workers', () => edge.nginx.workers().length === 2);
   await edge.subscribed();
-  assert.equal(sourceOf(await edge.token(id)), 'l1');
+  // Out of a cache: which one, hangs on whether a subscription that is younger than the record had to be begun.
+  assert.ok(['l1', 'l2'].includes(sourceOf(await edge.token(id))));
 });
 
 test('clients that leave while Redis is stopped', async (t) => {

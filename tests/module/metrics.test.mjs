@@ -29,6 +29,7 @@ async function scrape(edge) {
 
 test('counters follow what happens, over several workers and a reload', async (t) => {
   const edge = await startEdge(t, { locations, workers: 2 });
+  await edge.redis.subscribers('nexus:events', 1);   // what was fetched before is checked once more
   const key = await edge.addAgent();
   const id = await edge.addConnection();
   for (let i = 0; i < 4; i++) {

@@ -8,6 +8,7 @@ import { cleanup } from './cleanup.mjs';
 import { get, serve } from './http.mjs';
 import { newKey } from './keys.mjs';
 import { startNginx } from './nginx.mjs';
+import { valgrind } from './paths.mjs';
 import { findPort } from './ports.mjs';
 import { sealToken } from './records.mjs';
 import { startRedis } from './redis.mjs';
@@ -15,7 +16,7 @@ import { waitFor } from './wait.mjs';
 
 const RECORD = 'application/vnd.nexus.record';
 // A machine full of tests answers later than the 50 ms of production now and then, which is not what most tests are about.
-export const patient = 'timeout=1s connect_timeout=1s';
+export const patient = valgrind ? 'timeout=10s connect_timeout=10s' : 'timeout=1s connect_timeout=1s';
 
 /**
  * A control plane in this process: {port, calls, answer}. `calls` are the requests it got: {method, url, headers, body}.

@@ -6,6 +6,9 @@ import { execFileSync } from 'node:child_process';
 export const repository = path.resolve(import.meta.dirname, '../..');
 export const buildDir = path.resolve(process.env.NEXUS_BUILD_DIR ?? path.join(repository, 'build/release'));
 export const asan = process.env.NEXUS_ASAN === '1';
+export const valgrind = process.env.NEXUS_VALGRIND === '1';
+/** Is memory watched? Then it is no measure of what nginx needs. */
+export const watched = asan || valgrind;
 export const isRoot = process.getuid() === 0;
 
 /** A file below the build folder. */
@@ -25,6 +28,15 @@ export function asanPreload(logPrefix) {
   return {
     LD_PRELOAD: `${library('libasan.so')}:${library('libstdc++.so')}`,
     ...sanitizerOptions(logPrefix),
+  };
+}
+
+/** A command line whose program, and what it starts, valgrind watches; reports go to `logPrefix`.PID. */
+export function underValgrind(command, args, logPrefix) {
+  return {
+    command: 'valgrind',
+    args: ['-q', '--trace-children=yes', '--num-callers=30', `--log-file=${logPrefix}.%p`,
+      `--suppressions=${path.join(import.meta.dirname, 'valgrind.supp')}`, command, ...args],
   };
 }
 
