@@ -1,6 +1,6 @@
 // Every expected failure of the product, with what callers see of it: HTTP status and the `error` code of the
-// body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. gRPC codes join it with
-// gRPC.
+// body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. How gRPC callers
+// are told: ngx_module/grpc_answer.cpp.
 #pragma once
 
 #include <span>
@@ -32,7 +32,7 @@ enum class Errc {
     kTooManyFailures,     // too many failed attempts from this address
     kRateLimited,         // edge: over a nexus_limit
     kInsufficientGrant,   // known caller, missing grant or scope
-    kAccessDenied,        // peer address outside ALLOWED_CIDRS
+    kAccessDenied,        // not from here, or not for that: addresses, origins, suspended workspaces, request rules
 
     // what was asked for
     kNotFound,            // no such route or object
