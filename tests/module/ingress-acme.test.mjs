@@ -11,6 +11,7 @@ import { request } from '../support/http.mjs';
 import { startIngress } from '../support/ingress.mjs';
 import { repository } from '../support/paths.mjs';
 import { findPort, findPorts } from '../support/ports.mjs';
+import { nginxWords } from '../support/nginx.mjs';
 import { mustRun } from '../support/process.mjs';
 import { makeWorkdir } from '../support/workdir.mjs';
 
@@ -41,7 +42,10 @@ CURL_OPTS="--cacert ${ca.file}"
 `);
   fs.writeFileSync(path.join(dir, 'domains.txt'), `${NAME}\n`);
   const dehydrated = (...args) => mustRun('dehydrated', ['--config', path.join(dir, 'config'), ...args], {
-    env: { ...deployment, HOME: dir, NEXUS_NGINX: `/usr/sbin/nginx -p ${ingress.dir} -c ${ingress.dir}/nginx.conf -e ${ingress.dir}/error.log` },
+    env: {
+      ...deployment, HOME: dir,
+      NEXUS_NGINX: nginxWords(ingress.dir, '-p', ingress.dir, '-c', `${ingress.dir}/nginx.conf`, '-e', `${ingress.dir}/error.log`).join(' '),
+    },
   });
   await dehydrated('--register', '--accept-terms');
   const said = await dehydrated('--cron');

@@ -9,6 +9,7 @@ import { get } from '../support/http.mjs';
 import { startIngress } from '../support/ingress.mjs';
 import { repository } from '../support/paths.mjs';
 import { findPort, findPorts } from '../support/ports.mjs';
+import { nginxWords } from '../support/nginx.mjs';
 import { runProgram } from '../support/process.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { makeWorkdir } from '../support/workdir.mjs';
@@ -40,7 +41,7 @@ async function start(t) {
       'ingress-certificate.conf': `ssl_certificate ${dir}/live/fullchain.pem;\nssl_certificate_key ${dir}/live/privkey.pem;\nssl_trusted_certificate ${dir}/live/chain.pem;\n`,
     },
   });
-  nginx = `/usr/sbin/nginx -p ${ingress.dir} -c ${ingress.dir}/nginx.conf -e ${ingress.dir}/error.log`;
+  nginx = nginxWords(ingress.dir, '-p', ingress.dir, '-c', `${ingress.dir}/nginx.conf`, '-e', `${ingress.dir}/error.log`).join(' ');
   return { root, authority, dir, ingress, run, deploy };
 }
 

@@ -11,6 +11,7 @@ import { cleanup } from '../support/cleanup.mjs';
 import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { build } from '../support/kustomize.mjs';
+import { nginxWords } from '../support/nginx.mjs';
 import { modulePath, repository } from '../support/paths.mjs';
 import { findPorts } from '../support/ports.mjs';
 import { runProgram, startProgram } from '../support/process.mjs';
@@ -19,7 +20,6 @@ import { makeWorkdir } from '../support/workdir.mjs';
 
 const root = path.join(repository, 'conf/kubernetes');
 const conf = path.join(repository, 'conf');
-const NGINX = process.env.NEXUS_NGINX ?? '/usr/sbin/nginx';
 
 /** Lays out what the deployment's nginx finds below /etc/nexus in a folder of the test. ports: {8443: ours, ...} */
 async function mount(t, overlay, deployment, { ports = {}, certificate } = {}) {
@@ -56,8 +56,9 @@ async function mount(t, overlay, deployment, { ports = {}, certificate } = {}) {
 for (const [overlay, deployment] of [['gateway', 'nexus-control-plane'], ['gateway', 'nexus-gateway'], ['ingress', 'nexus-ingress'], ['sidecar', 'agent']]) {
   test(`nginx loads what ${deployment} mounts`, async (t) => {
     const certificate = await (await makeCa(t)).issue('DNS:edge.example.org');
-    const { file } = await mount(t, overlay, deployment, { certificate });
-    const { code, stderr } = await runProgram(NGINX, ['-t', '-c', file, '-e', 'stderr']);
+    const { file, dir } = await mount(t, overlay, deployment, { certificate });
+    const [command, ...args] = nginxWords(dir, '-t', '-c', file, '-e', 'stderr');
+    const { code, stderr } = await runProgram(command, args);
     assert.equal(code, 0, stderr);
   });
 }
@@ -79,7 +80,7 @@ test('run-nginx: a changed Secret is served, one that nginx refuses is not', asy
   const pod = await mount(t, 'ingress', 'nexus-ingress', { certificate: first, ports: { 8443: https, 8080: http, 8092: status } });
   const program = await startProgram({
     name: 'run-nginx', command: path.join(root, 'run-nginx'), args: [pod.file, path.join(pod.dir, 'tls')],
-    env: { PATH: process.env.PATH, WATCH_SECONDS: '0.2', NEXUS_NGINX: `${NGINX} -e ${pod.dir}/stderr` }, logFile: path.join(pod.dir, 'run-nginx.log'),
+    env: { PATH: process.env.PATH, WATCH_SECONDS: '0.2', NEXUS_NGINX: nginxWords(pod.dir, '-e', `${pod.dir}/stderr`).join(' ') }, logFile: path.join(pod.dir, 'run-nginx.log'),
     ready: () => accepts(https),
   });
   cleanup(t, () => program.stop());

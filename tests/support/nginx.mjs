@@ -81,6 +81,19 @@ function commandLine({ dir }) {
   return ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-e', path.join(dir, 'error.log')];
 }
 
+/**
+ * The words by which a script starts nginx itself (NEXUS_NGINX of ours), with what an instrumented module needs. Leaks are not
+ * looked for: `nginx -s` leaves a pool of its own.
+ */
+export function nginxWords(dir, ...args) {
+  if (!asan) {
+    return [NGINX, ...args];
+  }
+  const preload = asanPreload(path.join(dir, 'sanitizer'));
+  preload.ASAN_OPTIONS += ':detect_leaks=0';
+  return ['env', ...Object.entries(preload).map(([name, value]) => `${name}=${value}`), NGINX, ...args];
+}
+
 /** What starts nginx for good: not what only reads its configuration. */
 function startCommand(prepared) {
   const args = commandLine(prepared);
