@@ -26,7 +26,7 @@ void verify(std::string_view token) {
 
     const auto unverified = read_unverified(token);
     if (unverified) {
-        require(looks_like_jwt(token) || token.ends_with('.') || token.find("..") != std::string_view::npos);
+        // Whatever the signature's part is made of: it is looked at when the token is verified.
         require(caller::is_issuer(unverified->issuer) && unverified->kid.size() <= kMaxKidBytes);
         require(caller::issuer_sha256(unverified->issuer).size() == 64);
     }

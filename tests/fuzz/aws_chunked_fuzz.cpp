@@ -1,6 +1,6 @@
-// Bodies in aws-chunked framing. Input: "framing size step", split from the body by NUL. Whatever the body is, it is refused
-// or becomes frames: of the size that was told beforehand if it is whole, the same in pieces as at once; read again they
-// hold the same payload and trailer.
+// Bodies in aws-chunked framing. Input: "framing size step", split from the body by NUL. Whatever the body
+// is, it is refused or becomes frames: of the size that was told beforehand if it is whole, the same in
+// pieces as at once; read again they hold the same payload and trailer.
 #include <charconv>
 #include <string>
 
@@ -15,7 +15,8 @@ using sigv4::BodyPlan;
 using sigv4::Framing;
 
 sigv4::ChunkSeed seed() {
-    return {"20130524T000000Z", "20130524/us-east-1/s3/aws4_request", std::string(64, '0'), Secret{std::string_view{"key"}}};
+    return {"20130524T000000Z", "20130524/us-east-1/s3/aws4_request", std::string(64, '0'),
+            std::make_shared<crypto::HmacSha256Key>("key")};
 }
 
 struct Sent {
