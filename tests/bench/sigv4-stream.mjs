@@ -9,8 +9,7 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { ChunkVerifier } from '../support/chunk-verifier.mjs';
-import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
+import { listen } from '../support/listen.mjs';
 import { mustRun } from '../support/process.mjs';
 import { makeWorkdir } from '../support/workdir.mjs';
 import { mustAnswer, newToken, OTHER_CPU, startMeasuredEdge, startRecords } from './hot-edge.mjs';
@@ -95,13 +94,8 @@ function makeFile(name, mb) {
 }
 
 /** Reads a request to its end, and answers: nothing else that could be slow. */
-async function startSink(t) {
-  const port = await findPort();
-  const sockets = new Set();
+function startSink(t) {
   const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
     let head = '';
     let left = -1;
     socket.on('data', (bytes) => {
@@ -120,15 +114,10 @@ async function startSink(t) {
       }
     });
   });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    sockets.forEach((socket) => socket.destroy());
-    server.close();
-  });
-  return port;
+  return listen(t, server);
 }
 
-async function startVerifier(t, verified) {
+function startVerifier(t, verified) {
   const server = http.createServer((request, response) => {
     const refuse = (error) => response.writeHead(403).end(error.message);
     let verifier;
@@ -156,13 +145,7 @@ async function startVerifier(t, verified) {
       }
     });
   });
-  const port = await findPort();
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return port;
+  return listen(t, server);
 }
 
 const memoryKib = (pid, name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);

@@ -3,12 +3,11 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
-import { cleanup } from '../support/cleanup.mjs';
+import { listen } from '../support/listen.mjs';
 
 /** Listens on host:port. cert: {cert, key} files, or none for clear text. answer(head) returns bytes. */
-async function listen(t, { host, port, cert, answer }) {
+async function startPlace(t, { host, port, cert, answer }) {
   const place = { raw: [], plain: [], requests: [], connections: 0 };
-  const sockets = new Set();
   const talk = (socket) => {
     let text = '';
     socket.on('error', () => {});
@@ -27,9 +26,6 @@ async function listen(t, { host, port, cert, answer }) {
   secure?.on('tlsClientError', () => {});
   const server = net.createServer((socket) => {
     place.connections++;
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
     if (secure) {
       socket.on('data', (data) => place.raw.push(data));
       secure.emit('connection', socket);
@@ -37,23 +33,19 @@ async function listen(t, { host, port, cert, answer }) {
       talk(socket);
     }
   });
-  await new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, backlog: 1024 }, resolve);
-  });
-  cleanup(t, () => new Promise((resolve) => { sockets.forEach((socket) => socket.destroy()); server.close(resolve); }));
+  await listen(t, server, { host, port, backlog: 1024 });
   return place;
 }
 
 export const ok = (lines = '', body = 'ok', status = '200 OK') => `HTTP/1.1 ${status}\r\n${lines}Content-Length: ${body.length}\r\n\r\n${body}`;
 
 /** The provider: answer(head) by default says ok. */
-export const startProvider = (t, { host, port, cert, answer = () => ok() }) => listen(t, { host, port, cert, answer });
+export const startProvider = (t, { host, port, cert, answer = () => ok() }) => startPlace(t, { host, port, cert, answer });
 
 /** The decoy, on ports 80 (clear text) and 443 of every address. bytes(): all that it has got. */
 export async function startDecoy(t, { cert }) {
   const answer = () => ok('', 'decoy');
-  const places = [await listen(t, { host: '::', port: 80, answer }), await listen(t, { host: '::', port: 443, cert, answer })];
+  const places = [await startPlace(t, { host: '::', port: 80, answer }), await startPlace(t, { host: '::', port: 443, cert, answer })];
   return {
     bytes: () => Buffer.concat(places.flatMap((place) => [...place.raw, ...place.plain])),
     requests: () => places.flatMap((place) => place.requests),

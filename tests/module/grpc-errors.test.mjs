@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
 import grpc from '@grpc/grpc-js';
-import { cleanup } from '../support/cleanup.mjs';
 import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
+import { listen } from '../support/listen.mjs';
 import { findPort } from '../support/ports.mjs';
 import { startEdge } from './edge-fixture.mjs';
 import { h2Call, h2Session, startFieldServer } from './grpc-fixture.mjs';
@@ -14,20 +14,8 @@ const { status } = grpc;
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 
 /** Takes connections, and says nothing (or closes them). returns its port */
-async function startSilent(t, { closes = false } = {}) {
-  const sockets = new Set();
-  const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('data', () => closes && socket.destroy());
-  });
-  const port = await findPort();
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    sockets.forEach((socket) => socket.destroy());
-    server.close();
-  });
-  return port;
+function startSilent(t, { closes = false } = {}) {
+  return listen(t, net.createServer((socket) => socket.on('data', () => closes && socket.destroy())));
 }
 
 async function start(t, options) {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
+import { listen } from '../support/listen.mjs';
 
 /** An HTTP/2 server that answers every call with these fields alone, and remembers its own: [[name, value], ...]. */
 export async function startFieldServer(t, tls, answer = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }) {
@@ -23,12 +23,7 @@ export async function startFieldServer(t, tls, answer = { ':status': 200, 'conte
     flow.resume();
     flow.respond(answer, { endStream: true });
   });
-  await new Promise((resolve) => { findPort().then((port) => server.listen(port, '127.0.0.1', resolve)); });
-  cleanup(t, () => {
-    sessions.forEach((session) => session.destroy());
-    server.close();
-  });
-  return { port: server.address().port, seen, sessions, last: () => seen.at(-1) };
+  return { port: await listen(t, server), seen, sessions, last: () => seen.at(-1) };
 }
 
 /** One call with these fields over one HTTP/2 connection, its message or no body at all; resolves with the answer's fields. */

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { assertNoSecrets, files } from '../support/canary.mjs';
 import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
+import { listen } from '../support/listen.mjs';
 import { startEdge } from './edge-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
@@ -20,12 +20,8 @@ const encoded = {
 };
 
 /** One server that answers with the bytes that `answer(request head)` gives: pieces, each sent when the last has gone. */
-async function startRaw(t, answer) {
-  const sockets = new Set();
+function startRaw(t, answer) {
   const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => sockets.delete(socket));
     let head = '';
     socket.on('data', async (data) => {
       head += data.toString('latin1');
@@ -38,10 +34,7 @@ async function startRaw(t, answer) {
       }
     });
   });
-  const port = await findPort();
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => new Promise((resolve) => { sockets.forEach((socket) => socket.destroy()); server.close(resolve); }));
-  return port;
+  return listen(t, server);
 }
 
 async function start(t, answer, { locations = '', http = '', ...more } = {}) {
@@ -283,11 +276,7 @@ test('gRPC: fields, messages and trailers', async (t) => {
     const message = Buffer.from(`said ${said}`);
     flow.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
   });
-  const port = await findPort();
-  const sessions = new Set();
-  server.on('session', (session) => { sessions.add(session); session.on('close', () => sessions.delete(session)); });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => { sessions.forEach((session) => session.destroy()); server.close(); });
+  const port = await listen(t, server);
   const edge = await start(t, () => [], { locations: `location /rpc/ { ${inject} nexus_scrub_response on body=64k; grpc_pass grpc://127.0.0.1:${port}; }` });
   const client = http2.connect(edge.h2);
   cleanup(t, () => client.destroy());

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
+import { listen } from '../support/listen.mjs';
 import { bodies, isGrpcCall, isStreamed } from './secret-matrix-cells.mjs';
 
 const TIMEOUT = 15_000;
@@ -27,8 +27,9 @@ export async function startUpstreams(t, { isStale, onBody }) {
     onBody(arrival);
     return place === 'fails' ? 503 : isStale(authorization ?? '') ? 401 : 200;
   };
+  const address = async (server) => `127.0.0.1:${await listen(t, server)}`;
   for (const place of ['answers', 'fails']) {
-    upstreams.addresses[place] = await listen(t, http.createServer(async (incoming, response) => {
+    upstreams.addresses[place] = await address(http.createServer(async (incoming, response) => {
       const status = await take(place, incoming, incoming.url, incoming.rawHeaders, incoming.headers.authorization);
       response.writeHead(status, { 'content-type': 'text/html' }).end(`${status}`);
     }));
@@ -39,27 +40,9 @@ export async function startUpstreams(t, { isStale, onBody }) {
       flow.respond({ ':status': status, 'content-type': 'text/html' });
       flow.end(`${status}`);
     });
-    upstreams.addresses[`grpc${place[0].toUpperCase()}${place.slice(1)}`] = await listen(t, overGrpc);
+    upstreams.addresses[`grpc${place[0].toUpperCase()}${place.slice(1)}`] = await address(overGrpc);
   }
   return upstreams;
-}
-
-async function listen(t, server) {
-  const ends = new Set();
-  for (const event of ['connection', 'session']) {
-    server.on(event, (end) => {
-      ends.add(end);
-      end.on('close', () => ends.delete(end));
-      end.on('error', () => {});
-    });
-  }
-  const port = await findPort();
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    ends.forEach((end) => end.destroy());
-    server.close();
-  });
-  return `127.0.0.1:${port}`;
 }
 
 /** Calls by HTTP/1.1 and HTTP/2. A streamed body's second half is sent when its head has arrived: that shows that it is streamed. */

@@ -1,21 +1,15 @@
 // Both ends of an edge as raw bytes: a client that writes requests as it likes, and an upstream that judges what arrives.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { cleanup } from '../support/cleanup.mjs';
-import { findPort } from '../support/ports.mjs';
+import { listen } from '../support/listen.mjs';
 
 /**
  * A server of raw bytes that judges each request by mismatch(head, body): it answers 200, or 418 with why not; every
  * `failing`-th request is met by a closed connection. head: text before the blank line, its bytes as latin1.
  */
-export async function startJudge(t, mismatch, { failing } = {}) {
-  const port = await findPort();
+export function startJudge(t, mismatch, { failing } = {}) {
   let count = 0;
-  const sockets = new Set();
   const server = net.createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
     let bytes = Buffer.alloc(0);
     socket.on('data', (chunk) => {
       bytes = Buffer.concat([bytes, chunk]);
@@ -37,12 +31,7 @@ export async function startJudge(t, mismatch, { failing } = {}) {
       }
     });
   });
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  cleanup(t, () => {
-    sockets.forEach((socket) => socket.destroy());
-    server.close();
-  });
-  return port;
+  return listen(t, server);
 }
 
 /** A request as a client writes it. own: header lines that come first. */
