@@ -3,11 +3,14 @@
 
 #include <cstring>
 
+#include "shared/encoding/sixteen_bytes.h"
 #include "shared/encoding/utf8.h"
 
 namespace nexus::edge {
 
 namespace {
+
+using encoding::is_zero;
 
 /// Printable ASCII that stands for itself within quotes.
 bool is_plain(char c) {
@@ -24,12 +27,6 @@ Bytes odd_at(const char *text) {
     Bytes bytes;
     std::memcpy(&bytes, text, sizeof(bytes));
     return (bytes < kBlank) | (bytes == kDelete) | (bytes == kQuote) | (bytes == kBackslash);
-}
-
-bool is_zero(const Bytes &bytes) {
-    uint64_t halves[2];
-    std::memcpy(halves, &bytes, sizeof(halves));
-    return (halves[0] | halves[1]) == 0;
 }
 
 /// How many bytes at the front stand for themselves.

@@ -5,10 +5,12 @@
 #include <cstring>
 #include <string_view>
 
+#include "shared/encoding/sixteen_bytes.h"
+
 namespace nexus::encoding {
 
-/// Reads runs of sixteen lower-case hexadecimal digits. Whether all of them were some is asked at the end only:
-/// nearly always they are.
+/// Reads runs of sixteen lower-case hexadecimal digits. Whether all of them were some is asked at the end
+/// only: nearly always they are.
 class HexWords {
 public:
     /// digits  16 characters
@@ -27,11 +29,7 @@ public:
         return uint64_t{pack(halves[0])} << 32 | pack(halves[1]);
     }
 
-    bool all_digits() const noexcept {
-        uint64_t halves[2];
-        std::memcpy(halves, &odd_, sizeof(halves));
-        return (halves[0] | halves[1]) == 0;
-    }
+    bool all_digits() const noexcept { return is_zero(odd_); }
 
 private:
     using Bytes = unsigned char __attribute__((vector_size(16)));

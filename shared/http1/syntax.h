@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "shared/encoding/sixteen_bytes.h"
+
 namespace nexus::http1 {
 
 namespace detail {
@@ -54,9 +56,7 @@ inline bool is_printable_ascii(std::string_view text) noexcept {
         rest = byte > rest ? byte : rest;
     }
     const auto beyond = highest >= static_cast<unsigned char>(kEnd - kFirst);
-    uint64_t halves[2];
-    std::memcpy(halves, &beyond, sizeof(halves));
-    return (halves[0] | halves[1]) == 0 && rest < kEnd - kFirst;
+    return encoding::is_zero(beyond) && rest < kEnd - kFirst;
 }
 
 }  // namespace detail
