@@ -37,9 +37,13 @@ bool has_grpc_pass(ngx_conf_t *cf) noexcept {
     return conf != nullptr && conf->upstream != nullptr;
 }
 
+bool keeps_answers(const ngx_http_upstream_conf_t &conf) noexcept {
+    return conf.cache != 0 || conf.store != 0;
+}
+
 bool keeps_answers(ngx_conf_t *cf) noexcept {
     const ngx_http_upstream_conf_t *conf = proxy_conf(cf);
-    return conf != nullptr && (conf->cache != 0 || conf->store != 0);
+    return conf != nullptr && keeps_answers(*conf);
 }
 
 bool intercepts(ngx_conf_t *cf, ngx_int_t status) noexcept {

@@ -6,6 +6,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/request_ctx.h"
+#include "ngx_module/upstream_checks.h"
 
 // Weak: an nginx may be built without gRPC.
 extern "C" {
@@ -55,7 +56,7 @@ ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
                                       ? "only proxy_pass and grpc_pass can be given a credential"
                                       : "only proxy_pass can be given a credential");
     }
-    if (u->conf->cache != 0 || u->conf->store != 0) {  // upstream_checks.h finds them before
+    if (keeps_answers(*u->conf)) {  // what `nginx -t` could not see
         return refuse_with_log(r, "proxy_cache and proxy_store would share one caller's answer with others");
     }
 

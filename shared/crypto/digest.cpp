@@ -2,7 +2,6 @@
 // hashing a token does.
 #include "shared/crypto/digest.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "shared/crypto/hmac.h"
@@ -38,10 +37,7 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
-    const std::string code = Hmac(HashName::kSha256, key).update(bytes).finish();
-    Sha256 mac;
-    std::ranges::copy(code, mac.begin());
-    return mac;
+    return HmacSha256Key(key).code_of(bytes);
 }
 
 }  // namespace nexus::crypto
