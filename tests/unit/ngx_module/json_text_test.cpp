@@ -45,15 +45,17 @@ TEST(JsonText, WhatIsNoUtf8IsNull) {
 
 // Every byte at every place of a long plain text: the fast way and the slow way agree with jansson.
 TEST(JsonText, EveryCharacterComesBackFromEveryPlace) {
-    for (unsigned c = 1; c < 0x80; ++c) {
-        for (size_t place = 0; place < 24; ++place) {
-            std::string text(24, 'p');
-            text[place] = static_cast<char>(c);
-            const std::string json = written([&](JsonText &out) { out.string(text); });
-            const std::unique_ptr<json_t, decltype(&json_decref)> read{
-                json_loadb(json.data(), json.size(), JSON_DECODE_ANY, nullptr), json_decref};
-            ASSERT_NE(read, nullptr) << json;
-            ASSERT_EQ(json_string_value(read.get()), text);
+    for (const size_t size : {24u, 150u}) {
+        for (unsigned c = 1; c < 0x80; ++c) {
+            for (size_t place = 0; place < size; ++place) {
+                std::string text(size, 'p');
+                text[place] = static_cast<char>(c);
+                const std::string json = written([&](JsonText &out) { out.string(text); });
+                const std::unique_ptr<json_t, decltype(&json_decref)> read{
+                    json_loadb(json.data(), json.size(), JSON_DECODE_ANY, nullptr), json_decref};
+                ASSERT_NE(read, nullptr) << json;
+                ASSERT_EQ(json_string_value(read.get()), text);
+            }
         }
     }
 }
@@ -66,6 +68,27 @@ TEST(JsonText, SaysHowMuchItNeedsAndWritesNoMore) {
         json.open_object().name("name").string("\n\n\n\n").close_object();
         EXPECT_EQ(json.size(), expected.size());
         EXPECT_EQ(json.fits(), room == expected.size());
+        EXPECT_EQ(out.substr(room), std::string(out.size() - room, '#'));
+    }
+}
+
+TEST(JsonText, RepeatsMembersAndSaysWhatThatNeeds) {
+    const auto write = [](JsonText &json) {
+        json.open_object();
+        const size_t begin = json.position();
+        json.name("a\"").string("1").name<"b">().boolean(true);
+        const size_t end = json.position();
+        json.name<"c">().open_object().repeat(begin, end).name<"d">().null().close_object();
+        json.name<"e">().open_object().repeat(end, end).name<"f">().null().close_object().close_object();
+    };
+    const std::string expected = R"({"a\"":"1","b":true,"c":{"a\"":"1","b":true,"d":null},"e":{"f":null}})";
+    EXPECT_EQ(written(write), expected);
+    for (size_t room = 0; room < expected.size(); ++room) {
+        std::string out(expected.size() + 8, '#');
+        JsonText json(std::span<char>(out).first(room));
+        write(json);
+        EXPECT_EQ(json.size(), expected.size());
+        EXPECT_FALSE(json.fits());
         EXPECT_EQ(out.substr(room), std::string(out.size() - room, '#'));
     }
 }
