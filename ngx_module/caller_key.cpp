@@ -28,8 +28,9 @@ enum class Header : uint8_t {
     kNexusKey,
     kNexusOther,  // X-Nexus-Agent, X-Nexus-Connection
     kAuthorization,
-    kThisHop,  // meant for this nginx as a proxy; what else is hop-by-hop (RFC 9110 section 7.6.1) nginx
-               // leaves out itself
+    /// Meant for this nginx as a proxy; what else is hop-by-hop (RFC 9110 section 7.6.1) nginx leaves out
+    /// itself.
+    kThisHop,
 };
 
 /// Every request's every header passes here: its length leaves at most one name to compare.

@@ -1,5 +1,5 @@
-// SHA-256 of the API keys that come again and again: an agent sends the same key with each request. Neither the
-// keys nor anything that they could be found from is kept (shared/crypto/secret_tag.h).
+// SHA-256 of the API keys that come again and again: an agent sends the same key with each request. Neither
+// the keys nor anything that they could be found from is kept (shared/crypto/secret_tag.h).
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ public:
 
     KeyDigests();
 
-    /// SHA-256 of `key` in lower-case hexadecimal; good until the next call. Throws if OpenSSL has no SHA-256.
+    /// SHA-256 of `key` in lower-case hexadecimal; good until the next call. Throws if OpenSSL has no
+    /// SHA-256.
     const Hex &of(std::string_view key);
 
 private:

@@ -14,7 +14,7 @@ namespace nexus::edge::provider_pause {
 
 namespace {
 
-constexpr int64_t kLongestS = 3600;                 // whatever a provider says
+constexpr int64_t kLongestS = 3600;  // whatever a provider says
 constexpr ratelimit::Limit kDebt{ratelimit::kSecond, kLongestS *ratelimit::kSecond};  // a second each
 constexpr uint64_t kSalt = 0;
 

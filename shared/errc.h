@@ -32,7 +32,7 @@ enum class Errc {
     kTooManyFailures,     // too many failed attempts from this address
     kRateLimited,         // edge: over a nexus_limit
     kInsufficientGrant,   // known caller, missing grant or scope
-    kAccessDenied,        // not from here, or not for that: addresses, origins, suspended workspaces, request rules
+    kAccessDenied,        // an address, an origin, a suspended workspace, a request rule
 
     // what was asked for
     kNotFound,            // no such route or object

@@ -20,7 +20,7 @@ constexpr int64_t kSoonMs = 20;  // from a claim to its request, when somebody w
 constexpr int64_t kAdmitAgainMs = 1000;
 constexpr unsigned kCommitThreads = 2;
 constexpr std::chrono::seconds kToDeadlines{12};  // of what was sent, and for what follows the answer
-constexpr unsigned kStageQueue = 100000;  // far above what may be in flight
+constexpr unsigned kStageQueue = 100000;          // far above what may be in flight
 
 // What somebody is told who comes while a failure still counts.
 Error recent_failure(const std::string &reason, UnixMs until, UnixMs now) {

@@ -19,9 +19,8 @@ uint64_t finalise(uint64_t x) noexcept {
 }  // namespace
 
 std::optional<Key> parse_key(record::Kind kind, std::string_view id) noexcept {
-    const std::optional<encoding::IdWords> words = kind == record::Kind::kToken
-                                                       ? encoding::read_canonical_uuid(id)
-                                                       : encoding::read_sha256_hex(id);
+    const std::optional<encoding::IdWords> words =
+        kind == record::Kind::kToken ? encoding::read_canonical_uuid(id) : encoding::read_sha256_hex(id);
     return words ? std::optional(Key{kind, words->high, words->low}) : std::nullopt;
 }
 

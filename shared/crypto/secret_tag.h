@@ -1,5 +1,6 @@
-// Knowing a secret again without keeping it: 128 bits of SipHash under a key that is drawn for each tagger and
-// never leaves the process. Nobody who lacks it can make another text be taken for it (docs/decisions/0071).
+// Knowing a secret again without keeping it: 128 bits of SipHash under a key that is drawn for each tagger
+// and never leaves the process. Nobody who lacks it can make another text be taken for it
+// (docs/decisions/0071).
 #pragma once
 
 #include <string_view>

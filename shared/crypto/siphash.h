@@ -1,5 +1,5 @@
-// SipHash-2-4: a keyed hash that is fast for short text. Whoever does not know the key cannot choose texts that
-// fall together, so that tables of what strangers send stay tables.
+// SipHash-2-4: a keyed hash that is fast for short text. Whoever does not know the key cannot choose texts
+// that fall together, so that tables of what strangers send stay tables.
 #pragma once
 
 #include <cstdint>
