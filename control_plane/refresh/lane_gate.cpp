@@ -78,7 +78,7 @@ Result<std::optional<Admission>> LaneGate::blocked(const std::string &provider_i
     if (!lane) {
         return fail(lane.error());
     }
-    if (lane->failures > 0) {
+    if (lane->failures > 0 || lane->blocked_until > 0) {
         const std::scoped_lock lock(mutex_);
         ailing_.insert(provider_id);
     }

@@ -73,7 +73,8 @@ Result<int64_t> count_failure(Executor &sql, std::string_view provider_id, std::
 
 Result<void> block(Executor &sql, std::string_view provider_id, UnixMs until) {
     return written(
-        sql.execute("UPDATE refresh_lanes SET blocked_until = $2 WHERE lane = $1 AND blocked_until < $2",
+        sql.execute("UPDATE refresh_lanes SET blocked_until = $2 WHERE lane = $1 AND blocked_until < $2 AND "
+                    "failures > 0",
                     {text(provider_id), until}));
 }
 
@@ -86,7 +87,7 @@ Result<bool> probe(Executor &sql, std::string_view provider_id, UnixMs seen_bloc
 Result<void> clear(Executor &sql, std::string_view provider_id) {
     return written(
         sql.execute("UPDATE refresh_lanes SET blocked_until = 0, failures = 0, reason = '' WHERE lane = $1 "
-                    "AND failures > 0",
+                    "AND (failures > 0 OR blocked_until > 0)",
                     {text(provider_id)}));
 }
 

@@ -27,7 +27,8 @@ Result<int64_t> reserve(Executor &sql, std::string_view provider_id, int64_t lim
                         int64_t count, int64_t interval_us);
 /// Counts a failure. returns how many there are in a row
 Result<int64_t> count_failure(Executor &sql, std::string_view provider_id, std::string_view reason);
-/// Until then at least.
+/// Until then at least; not if the lane was cleared since the failure was counted, as a block without
+/// failures would be nobody's to lift.
 Result<void> block(Executor &sql, std::string_view provider_id, UnixMs until);
 /// After a block: lets one of many callers through, and keeps the others out until `until`.
 Result<bool> probe(Executor &sql, std::string_view provider_id, UnixMs seen_blocked_until, UnixMs until);

@@ -99,6 +99,19 @@ TEST_F(SchedulerTest, ARefusedRegistrationIsOneBreakerAndNoDeadConnection) {
     EXPECT_EQ(store::lanes::get(*database_, row().provider_id)->failures, 0);
 }
 
+// As an older release may have left it: its provider was asked once in fifteen seconds from then on.
+TEST_F(SchedulerTest, ABlockWithoutFailuresEndsWithTheNextAnswer) {
+    const std::string provider = row().provider_id;
+    ASSERT_TRUE(store::lanes::count_failure(*database_, provider, "status_429"));
+    ASSERT_TRUE(database_->execute("UPDATE refresh_lanes SET blocked_until = 1, failures = 0, reason = ''"));
+    auto refresh = engine();
+    Scheduler scheduler(*database_, *refresh, clock());
+    now_ = queued().due_at;
+    run(*refresh, scheduler);
+    EXPECT_EQ(calls_, 1);
+    EXPECT_EQ(store::lanes::get(*database_, provider)->blocked_until, 0);
+}
+
 // What is left of a dead process's attempt is decided at once, whatever the provider's state: a strict
 // provider needs no asking, and a grace does not wait.
 TEST_F(SchedulerTest, OpenQuestionsDoNotWaitForALane) {

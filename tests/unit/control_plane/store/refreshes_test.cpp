@@ -156,6 +156,21 @@ TEST_P(RefreshesTest, LanesCountBlockAndLetOneProbe) {
     EXPECT_EQ(lanes::get(*database_, "p")->blocked_until, 0);
 }
 
+// One request fails, another one's answer clears the lane, and only then the first one's block is written.
+TEST_P(RefreshesTest, ABlockThatComesBehindTheAllClearIsNone) {
+    EXPECT_EQ(*lanes::count_failure(*database_, "p", "status_429"), 1);
+    ASSERT_TRUE(lanes::clear(*database_, "p"));
+    ASSERT_TRUE(lanes::block(*database_, "p", 5000));
+    EXPECT_EQ(lanes::get(*database_, "p")->blocked_until, 0);
+}
+
+TEST_P(RefreshesTest, AnAllClearLiftsABlockOfAnOlderReleaseThatHasNoFailures) {
+    EXPECT_EQ(*lanes::count_failure(*database_, "p", "status_429"), 1);
+    ASSERT_TRUE(database_->execute("UPDATE refresh_lanes SET blocked_until = 5000, failures = 0"));
+    ASSERT_TRUE(lanes::clear(*database_, "p"));
+    EXPECT_EQ(lanes::get(*database_, "p")->blocked_until, 0);
+}
+
 TEST_P(RefreshesTest, SlotsOfALimitAreGivenOnce) {
     EXPECT_EQ(*lanes::reserve(*database_, "p", 1, 1000, 3, 10), 1000);
     EXPECT_EQ(*lanes::reserve(*database_, "p", 1, 1000, 1, 10), 1030);
