@@ -147,6 +147,15 @@ TEST_P(DocumentCacheTest, ADeadProcessHoldsUpNobodyForLong) {
     EXPECT_EQ(provider_[kJwksUrl].requests, 2);
 }
 
+TEST_P(DocumentCacheTest, AWarmUpThatLeavesTheAskingToAnotherProcessHoldsUpNobody) {
+    ASSERT_TRUE(*store::documents::claim(*database_, {"discovery", kDiscoveryUrl, kIssuer},
+                                         {0, now_, 200, false, 0}));
+    EXPECT_FALSE(discovery_->warm_up(source_));
+    EXPECT_EQ(provider_[kDiscoveryUrl].requests, 0);
+    now_ += 200;
+    EXPECT_TRUE(serves(*discovery_));
+}
+
 TEST_P(DocumentCacheTest, AnOverrideNeedsNoDocument) {
     source_.jwks_uri = "https://keys.example/jwks";
     provider_["https://keys.example/jwks"].body = key_set("k1");
