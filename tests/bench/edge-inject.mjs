@@ -3,25 +3,30 @@
 // the same length. Same nginx, same worker, same upstream, the same bytes in from the client and out to the upstream: the
 // agent's own headers are sent to both locations, and neither passes them on. The worker's CPU time per request is the
 // figure, as requests per second swing with the machine.
-import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { mustAnswerAll, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
 
-export async function run({ t, json, rounds = 10, seconds = 2, log }) {
+/** The edge that answers. under: as startMeasuredEdge takes it. returns {edge, sides: {plain, inject}}, each {url, headers} */
+export async function start(t, { under } = {}) {
   const token = newToken();
   const upstream = await startCheckingUpstream(t, `"Bearer ${token}" 1;`);
   const records = await startRecords(t, { token, grants: ['token:use'], connection: { api_base_url: upstream.url } });
-  const edge = await startMeasuredEdge(t, records, { http: upstreamBlock(upstream) + LIMIT, server: locations(token) });
+  const edge = await startMeasuredEdge(t, records, { http: upstreamBlock(upstream) + LIMIT, server: locations(token), under });
   const headers = { ...records.headers, Origin: 'https://app.example.org' };
-  for (const path of ['/plain', '/inject']) {
-    await mustAnswer(`${edge.url}${path}`, headers);
-  }
+  const sides = { plain: { url: `${edge.url}/plain`, headers }, inject: { url: `${edge.url}/inject`, headers } };
+  await mustAnswerAll(sides);
+  return { edge, sides };
+}
+
+export async function run({ t, json, rounds = 10, seconds = 2, log }) {
+  const { edge, sides } = await start(t);
   const [worker] = edge.workers();   // after an answer: the master listens before it has workers
 
-  const sample = (path) => load({ url: `${edge.url}${path}`, headers, pid: worker, seconds, cpu: OTHER_CPU });
+  const sample = (side) => load({ ...side, pid: worker, seconds, cpu: OTHER_CPU });
   const pairs = await alternate({
     rounds,
-    first: () => sample('/plain'),
-    second: () => sample('/inject'),
+    first: () => sample(sides.plain),
+    second: () => sample(sides.inject),
     progress: (round, { first, second }) => log(`round ${round}/${rounds}: plain ${first.cpuUs.toFixed(2)} us, `
       + `inject ${second.cpuUs.toFixed(2)} us; ${Math.round(first.rps)} and ${Math.round(second.rps)} requests/s`),
   });

@@ -15,10 +15,11 @@ const PEERS_NEED = {
   'lua-nginx-redis': '/usr/share/lua/5.1/nginx/redis.lua',
 };
 
-export async function run({ t, json, peers = false, rounds = 10, seconds = 2, log }) {
-  if (peers) {
-    checkPeers();
-  }
+/**
+ * The edge that answers. peers: also in the ways that are usual today; under: as startMeasuredEdge takes it.
+ * returns {edge, sides: {token, same, ...}}, each {url, headers}
+ */
+export async function start(t, { peers = false, under } = {}) {
   const records = await startRecords(t, { token: newToken(), grants: ['token:read'] });
   const { connection, headers } = records;
   const body = await bodyOf(t, records);
@@ -33,19 +34,27 @@ export async function run({ t, json, peers = false, rounds = 10, seconds = 2, lo
         ${tokenLocation}
         ${sameBytesLocation(body)}
         ${peers ? peerLocations(dir, records) : ''}`,
-    files: { 'same-bytes': body },
+    files: { 'same-bytes': body }, under,
   });
-  const urls = Object.fromEntries(['token', 'same', ...(peers ? ['auth-request', 'lua'] : [])]
-    .map((name) => [name, `${edge.url}/v1/${name}/${connection}`]));
-  for (const url of Object.values(urls)) {
+  const sides = Object.fromEntries(['token', 'same', ...(peers ? ['auth-request', 'lua'] : [])]
+    .map((name) => [name, { url: `${edge.url}/v1/${name}/${connection}`, headers }]));
+  for (const { url } of Object.values(sides)) {
     const answer = await mustAnswer(url, headers);
     if (answer.text !== body || answer.headers['content-type'] !== 'application/json' || answer.headers['cache-control'] !== 'no-store') {
       throw new Error(`${url} does not answer with the same bytes`);
     }
   }
+  return { edge, sides };
+}
+
+export async function run({ t, json, peers = false, rounds = 10, seconds = 2, log }) {
+  if (peers) {
+    checkPeers();
+  }
+  const { edge, sides } = await start(t, { peers });
   const [worker] = edge.workers();   // after an answer: the master listens before it has workers
 
-  const sample = (name) => load({ url: urls[name], headers, pid: worker, seconds, cpu: OTHER_CPU });
+  const sample = (name) => load({ ...sides[name], pid: worker, seconds, cpu: OTHER_CPU });
   const compare = async (name, figure, baseline) => {
     const pairs = await alternate({
       rounds,

@@ -1,4 +1,4 @@
-// What edge-inject, edge-scale and edge-token have in common: one agent, one connection with a token as long as usual, both in Redis,
+// What edge-inject, edge-scale, edge-token and sigv4 have in common: one agent, one connection with a token as long as usual, both in Redis,
 // and an nginx of one worker that has a processor for itself.
 import crypto from 'node:crypto';
 import path from 'node:path';
@@ -33,16 +33,20 @@ export async function startRecords(t, { token, grants, connection: fields = {} }
 
 /**
  * An nginx whose worker is measured; `http` and `server`: what those blocks hold beside the usual. `globals`: the same.
- * cache, redis: parameters of nexus_cache, and further ones of nexus_redis.
+ * cache, redis: parameters of nexus_cache, and further ones of nexus_redis. under: the words of a tool that runs it,
+ * then as one process.
  */
-export function startMeasuredEdge(t, records, { globals: moreGlobals = '', http: inHttp = '', server, files = {}, cache = 'zone=tokens:8m', redis = '' }) {
+export function startMeasuredEdge(t, records, {
+  globals: moreGlobals = '', http: inHttp = '', server, files = {}, cache = 'zone=tokens:8m', redis = '', under,
+}) {
   return startNginx(t, {
     logLevel: 'error',
+    under,
     files: { 'cache.key': records.cacheKey, ...files },
     config: ({ dir, port, globals, http: paths }) => `
 ${globals}
 ${moreGlobals}
-worker_processes 1;
+${under ? 'master_process off;' : 'worker_processes 1;'}
 worker_cpu_affinity 01;
 events { worker_connections 1024; }
 http {
@@ -71,6 +75,13 @@ export function mustAnswer(url, headers) {
     }
     return answer;
   });
+}
+
+/** The same of several: {name: {url, headers}}. */
+export async function mustAnswerAll(sides) {
+  for (const { url, headers } of Object.values(sides)) {
+    await mustAnswer(url, headers);
+  }
 }
 
 /** An upstream on the other processor that answers 200 only to what it knows (lines of a map of Authorization): a benchmark

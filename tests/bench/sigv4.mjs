@@ -1,27 +1,34 @@
 // What signing a request costs (AWS Signature Version 4), beside putting a header on: the same nginx, worker, upstream and
 // GET, two connections of one agent. The worker's CPU time per request is the figure. Then uploads (sigv4-stream.mjs).
 import { sealToken } from '../support/records.mjs';
-import { mustAnswer, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { mustAnswerAll, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
 import { alternate, load, median, report } from './measure.mjs';
 import { run as runStream } from './sigv4-stream.mjs';
 
-export async function run({ t, json, rounds = 10, seconds = 2, log }) {
+/** The edge that answers. under: as startMeasuredEdge takes it. returns {edge, sides: {header, signed}}, each {url, headers} */
+export async function start(t, { under } = {}) {
   const upstream = await startCheckingUpstream(t, '"~^Bearer " 1; "~^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/.*Signature=[0-9a-f]+$" 1;');
   const records = await startRecords(t, { token: newToken(), grants: ['token:use'], connection: { api_base_url: upstream.url } });
   const signed = await addSigned(records, upstream);
   const edge = await startMeasuredEdge(t, records, {
-    http: `upstream api { server 127.0.0.1:${upstream.port}; keepalive 64; keepalive_requests 1000000000; }`, server: locations,
+    http: `upstream api { server 127.0.0.1:${upstream.port}; keepalive 64; keepalive_requests 1000000000; }`, server: locations, under,
   });
-  const sides = { header: records.headers, signed: { ...records.headers, 'X-Nexus-Connection': signed } };
-  for (const headers of Object.values(sides)) {
-    await mustAnswer(`${edge.url}/`, headers);
-  }
+  const url = `${edge.url}/`;
+  const sides = {
+    header: { url, headers: records.headers }, signed: { url, headers: { ...records.headers, 'X-Nexus-Connection': signed } },
+  };
+  await mustAnswerAll(sides);
+  return { edge, sides };
+}
+
+export async function run({ t, json, rounds = 10, seconds = 2, log }) {
+  const { edge, sides } = await start(t);
   const [worker] = edge.workers();
-  const sample = (side) => load({ url: `${edge.url}/`, headers: sides[side], pid: worker, seconds, cpu: OTHER_CPU });
+  const sample = (side) => load({ ...side, pid: worker, seconds, cpu: OTHER_CPU });
   const pairs = await alternate({
     rounds,
-    first: () => sample('header'),
-    second: () => sample('signed'),
+    first: () => sample(sides.header),
+    second: () => sample(sides.signed),
     progress: (round, { first, second }) => log(`round ${round}/${rounds}: header ${first.cpuUs.toFixed(2)} us, signed ${second.cpuUs.toFixed(2)} us`),
   });
   report({

@@ -24,12 +24,13 @@ const NGINX = process.env.NEXUS_NGINX ?? '/usr/sbin/nginx';
  * files    {name: text, or function of {dir} returning it} to write into dir (mode 0600)
  * readyPort  the port to poll instead, where the test has found the ports itself
  * allow    regular expression of [alert]/[emerg] lines that the test provokes on purpose
+ * under    the words of a tool that runs it, before its own ([])
  * daemon   as a daemon, for binary upgrades: nginx refuses them to a child of whoever started it
  */
-export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow, readyPort, daemon = false }) {
+export async function startNginx(t, { config, ports: count = 1, logLevel = 'debug', env = {}, files = {}, allow, readyPort, under = [], daemon = false }) {
   const prepared = await prepare(t, { config, count: readyPort ? 0 : count, logLevel, files, daemon });
   prepared.ports = readyPort ? [readyPort] : prepared.ports;
-  const nginx = new Nginx(prepared, { env, allow, daemon });
+  const nginx = new Nginx(prepared, { env, allow, under, daemon });
   cleanup(t, () => nginx.stop());
   await nginx.start();
   return nginx;
@@ -97,7 +98,11 @@ export function nginxWords(dir, ...args) {
 /** What starts nginx for good: not what only reads its configuration. */
 function startCommand(prepared) {
   const args = commandLine(prepared);
-  return valgrind ? underValgrind(NGINX, args, path.join(prepared.dir, 'sanitizer')) : { command: NGINX, args };
+  if (valgrind) {
+    return underValgrind(NGINX, args, path.join(prepared.dir, 'sanitizer'));
+  }
+  const [command, ...rest] = [...prepared.under, NGINX, ...args];
+  return { command, args: rest };
 }
 
 function environment({ dir }, env) {
@@ -163,7 +168,7 @@ class Master {
 }
 
 class Nginx {
-  constructor({ dir, ports, workerCount }, { env, allow, daemon }) {
+  constructor({ dir, ports, workerCount }, { env, allow, under, daemon }) {
     this.dir = dir;
     this.workerCount = workerCount;
     this.ports = ports;
@@ -171,6 +176,7 @@ class Nginx {
     this.url = `http://127.0.0.1:${this.port}`;
     this.env = env;
     this.allow = allow;
+    this.under = under;
     this.daemon = daemon;
     this.stopped = false;
   }
