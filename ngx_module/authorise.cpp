@@ -8,6 +8,7 @@
 #include "ngx_module/metrics.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/record_access.h"
+#include "ngx_module/worker.h"
 #include "shared/connection/state.h"
 #include "shared/encoding/record_id.h"
 
@@ -68,6 +69,19 @@ ngx_int_t refuse_lookup(Access &access, const Lookup &lookup) {
     }
 }
 
+/// payload  of the lookup's record, opened
+Result<record::TokenView> view_of(const Lookup &lookup, std::string_view payload) {
+    KnownRecord &known = worker()->known_records().of(lookup.header.nonce);
+    if (known.is_well_formed()) {
+        return record::TokenView::parsed_before(payload);
+    }
+    Result<record::TokenView> view = record::TokenView::parse(lookup.header, payload);
+    if (view) {
+        known.set_well_formed();
+    }
+    return view;
+}
+
 /// Opens the record and answers for the states that give no token.
 ngx_int_t judge_record(Access &access) {
     Lookup &lookup = *access.answer;
@@ -80,7 +94,7 @@ ngx_int_t judge_record(Access &access) {
     if (!payload) {
         return refuse(access, Errc::kInternal);
     }
-    Result<record::TokenView> parsed = record::TokenView::parse(lookup.header, *payload);
+    Result<record::TokenView> parsed = view_of(lookup, *payload);
     if (!parsed) {
         metrics::count(Counter::kRecordsRefused);
         return refuse(access, Errc::kInternal);

@@ -3,6 +3,7 @@
 #include "ngx_module/inject.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "ngx_module/egress.h"
 #include "ngx_module/inject_grpc.h"
@@ -15,6 +16,7 @@
 #include "ngx_module/sign/sign.h"
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream_wrap.h"
+#include "ngx_module/worker.h"
 #include "shared/http1/cookies.h"
 #include "shared/http1/request_rules.h"
 #include "shared/net/ip_literal.h"
@@ -73,6 +75,16 @@ ngx_int_t refuse(ngx_http_request_t *r, const Access &access, Errc errc, const c
     return refuse_upstream(r, errc);
 }
 
+KnownRecord &known_record(const Access &access) {
+    return worker()->known_records().of(access.answer->header.nonce);
+}
+
+/// nullopt: a request says where it goes (variables in proxy_pass).
+std::optional<NamedDestination> named_destination(const Access &access, const ngx_http_upstream_t &u) {
+    return u.resolved == nullptr ? std::optional(NamedDestination{access.conf, u.conf->upstream, u.ssl != 0})
+                                 : std::nullopt;
+}
+
 bool is_clear_text_by_variable(const ngx_http_upstream_t &u) {
     return u.resolved != nullptr && !u.ssl;
 }
@@ -80,8 +92,11 @@ bool is_clear_text_by_variable(const ngx_http_upstream_t &u) {
 ngx_int_t check_destination(ngx_http_request_t *r, void *data) noexcept {
     const auto &access = *static_cast<const Access *>(data);
     const ngx_http_upstream_t &u = *r->upstream;
-    const Destination to = destination_of(u);
+    if (const auto named = named_destination(access, u); named && known_record(access).may_go_to(*named)) {
+        return NGX_OK;
+    }
 
+    const Destination to = destination_of(u);
     if (!is_host_allowed(*access.token, access.conf->allow_hosts, to.host, to.port)) {
         return refuse(r, access, Errc::kHostNotAllowed, "the destination is not among the allowed hosts");
     }
@@ -97,13 +112,22 @@ ngx_int_t check_destination(ngx_http_request_t *r, void *data) noexcept {
 }
 
 /// The Host line decides where a shared front end at the destination hands the request.
-bool is_host_line_allowed(const Access &access, std::string_view line, bool ssl) {
+bool is_host_line_allowed(const Access &access, const ngx_http_upstream_t &u, std::string_view line) {
+    const std::optional<NamedDestination> named = named_destination(access, u);
+    if (named && known_record(access).may_go_to(*named, line)) {
+        return true;
+    }
+
     const Result<net::HostPort> host = net::parse_host_port(line);
     if (!host || host->host.empty()) {
         return false;
     }
-    const uint16_t port = host->port != 0 ? host->port : static_cast<uint16_t>(ssl ? 443 : 80);
-    return is_host_allowed(*access.token, access.conf->allow_hosts, host->host, port);
+    const uint16_t port = host->port != 0 ? host->port : static_cast<uint16_t>(u.ssl ? 443 : 80);
+    const bool is_allowed = is_host_allowed(*access.token, access.conf->allow_hosts, host->host, port);
+    if (is_allowed && named) {
+        known_record(access).set_may_go_to(*named, line);
+    }
+    return is_allowed;
 }
 
 /// Header lines by which a provider may be told another method than the request's own.
@@ -216,7 +240,7 @@ ngx_int_t inject(ngx_http_request_t *r, const Access &access, Write &&write) {
 /// write  puts the credential on; returns NGX_OK, or the result of refuse_upstream
 template <typename Write>
 ngx_int_t put_on(ngx_http_request_t *r, const Access &access, const Sent &sent, Write &&write) {
-    if (!is_host_line_allowed(access, sent.host_line, r->upstream->ssl)) {
+    if (!is_host_line_allowed(access, *r->upstream, sent.host_line)) {
         return refuse(r, access, Errc::kHostNotAllowed, "the Host line is not among the allowed hosts");
     }
     if (!is_request_allowed(*access.token, sent)) {

@@ -10,6 +10,7 @@
 #include "ngx_module/cache/records.h"
 #include "ngx_module/fetches.h"
 #include "ngx_module/key_digests.h"
+#include "ngx_module/known_records.h"
 #include "ngx_module/limits/leases.h"
 #include "ngx_module/opened_callers.h"
 #include "ngx_module/redis/client.h"
@@ -34,6 +35,7 @@ public:
     Fetches &fetches() { return *fetches_; }
     OpenedCallers &opened_callers() { return opened_callers_; }
     KeyDigests &key_digests() { return key_digests_; }
+    KnownRecords &known_records() { return known_records_; }
     VerifiedTokens &verified_tokens() { return verified_tokens_; }
     /// nullptr: there is no Redis
     limits::Leases *leases() { return leases_ ? &*leases_ : nullptr; }
@@ -51,6 +53,7 @@ private:
     std::optional<Fetches> fetches_;
     OpenedCallers opened_callers_;
     KeyDigests key_digests_;
+    KnownRecords known_records_;
     VerifiedTokens verified_tokens_;
     TrustedIssuers trusted_issuers_;
     SigningKeys signing_keys_;

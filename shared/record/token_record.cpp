@@ -95,6 +95,12 @@ Result<TokenView> TokenView::parse(const Header &header, std::string_view payloa
     return view;
 }
 
+TokenView TokenView::parsed_before(std::string_view payload) noexcept {
+    TokenView view;
+    view.root_ = flatbuffers::GetRoot<fb::TokenRecord>(payload.data());
+    return view;
+}
+
 std::string_view TokenView::connection_id() const {
     return text(as_table(root_).connection_id());
 }

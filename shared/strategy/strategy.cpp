@@ -19,15 +19,8 @@ namespace {
 
 using record::TokenView;
 
-Result<Injection> header_line(std::string_view name, std::string_view prefix, std::string_view value,
-                              Secret made = {}) {
-    if (Result<void> checked = check_header_name(name); !checked) {
-        return tl::unexpected(std::move(checked).error());
-    }
-    if (!http1::is_field_value(prefix)) {
-        return failed("value_prefix holds control characters");
-    }
-    return Injection{Injection::Place::kHeader, std::string{name}, prefix, value, std::move(made), {}};
+Injection authorization(std::string_view scheme, std::string_view value, Secret made = {}) {
+    return {Injection::Place::kHeader, "Authorization", scheme, value, std::move(made), {}};
 }
 
 Result<Injection> oauth2(const TokenView &record) {
@@ -38,7 +31,7 @@ Result<Injection> oauth2(const TokenView &record) {
     if (!token) {
         return tl::unexpected(token.error());
     }
-    return header_line("Authorization", "Bearer ", *token);
+    return authorization("Bearer ", *token);
 }
 
 Result<Injection> header(const TokenView &record) {
@@ -126,7 +119,7 @@ Result<Injection> basic_auth(const TokenView &record) {
     Secret encoded{encoding::base64_encode(pair)};
     wipe(pair);
     const std::string_view view = encoded.view();
-    return header_line("Authorization", "Basic ", view, std::move(encoded));
+    return authorization("Basic ", view, std::move(encoded));
 }
 
 struct Strategy {
