@@ -38,9 +38,12 @@ function say(t, ingress, text, drip) {
   const socket = tls.connect({ host: '127.0.0.1', port: ingress.port, servername: 'localhost', ca: ingress.trust });
   cleanup(t, () => socket.destroy());
   let received = '';
-  const timer = drip && setInterval(() => socket.write(drip), 200);
+  let timer;
   socket.setEncoding('utf8').on('data', (data) => { received += data; }).on('error', () => {});
-  socket.once('secureConnect', () => socket.write(text));
+  socket.once('secureConnect', () => {
+    socket.write(text);
+    timer = drip && setInterval(() => socket.write(drip), 200);
+  });
   return new Promise((resolve) => {
     socket.once('close', () => {
       clearInterval(timer);
