@@ -92,7 +92,7 @@ test('fifty reloads and three upgrades under load', { timeout: 240_000 }, async 
     daemon: true, workers: 2, logLevel: 'info',
     http: 'nexus_limit_zone once key=address rate=1r/h;',
     server: `location = /once { nexus_limit zone=once nodelay; empty_gif; }
-        location /long { proxy_pass http://127.0.0.1:${upstream.port}/; proxy_buffering off; proxy_http_version 1.1; }`,
+        location /long { proxy_pass http://127.0.0.1:${upstream.port}/; proxy_buffering off; proxy_http_version 1.1; proxy_read_timeout 10m; }`,
   });
   await edge.subscribed();
   const record = await edge.write();
