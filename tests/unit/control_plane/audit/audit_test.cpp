@@ -50,7 +50,7 @@ TEST(Bounded, HoldsUtf8Only) {
 
 TEST(Bounded, CutsAtCharacterBorders) {
     Event event = sample().event;
-    event.user_agent = std::string(kMaxFieldBytes - 1, 'a') + "\xc3\xa9";
+    event.user_agent.assign(kMaxFieldBytes - 1, 'a').append("\xc3\xa9");
     event.actor = std::string("a\0b", 3);
     event.data = std::string(kMaxDataBytes + 1, 'x');
     const Event cut = bounded(event);
