@@ -91,16 +91,22 @@ ngx_int_t add_zone(ngx_conf_t *cf) noexcept {
 
 int seconds_to_wait(const ngx_http_request_t *r, const AuthFailuresConf &conf) noexcept {
     const Memory &memory = *main_conf(r)->failed_attempts;
+    const ratelimit::Micros now = limits::now();
+    if (memory.owed_until() <= now) {
+        return 0;
+    }
     const ratelimit::Decision decision =
-        memory.table().look(hash_of_address(memory, r, conf.limit), conf.limit, limits::now(), 0);
+        memory.table().look(hash_of_address(memory, r, conf.limit), conf.limit, now, 0);
     return decision.is_allowed
                ? 0
                : static_cast<int>((decision.retry_after + ratelimit::kSecond - 1) / ratelimit::kSecond);
 }
 
 void note(const ngx_http_request_t *r, const AuthFailuresConf &conf) noexcept {
-    const Memory &memory = *main_conf(r)->failed_attempts;
-    memory.table().charge(hash_of_address(memory, r, conf.limit), conf.limit, limits::now());
+    Memory &memory = *main_conf(r)->failed_attempts;
+    const auto charge =
+        memory.table().charge(hash_of_address(memory, r, conf.limit), conf.limit, limits::now());
+    memory.note_debt(charge.decision.theoretical_arrival_time);
 }
 
 bool may_ask_for_keys(const ngx_http_request_t *r, std::string_view issuer_sha256) noexcept {

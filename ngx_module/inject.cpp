@@ -182,10 +182,9 @@ constexpr Strategy kStrategies[] = {
 };
 
 void count_injected(std::string_view strategy) {
-    for (const Strategy &known : kStrategies) {
-        if (known.name == strategy) {
-            metrics::count(known.counter);
-        }
+    const auto *known = std::ranges::find(kStrategies, strategy, &Strategy::name);
+    if (known != std::end(kStrategies)) {
+        metrics::count(known->counter);
     }
 }
 

@@ -23,7 +23,7 @@ using ratelimit::ArrivalTable;
 using ratelimit::LeaseSlot;
 using ratelimit::Micros;
 
-constexpr uint64_t kLayout = 0x6e78'6c69'0000'0002;
+constexpr uint64_t kLayout = 0x6e78'6c69'0000'0003;
 constexpr size_t kTallies = static_cast<size_t>(Tally::kCount_);
 constexpr size_t kRows = 16;  // workers beyond that share rows
 
@@ -39,6 +39,7 @@ struct alignas(128) MemoryHeader {
     crypto::SipKey key;
     uint64_t set_count;
     uint64_t lease_count;
+    std::atomic<Micros> owed_until;
     std::atomic<Micros> swept_at;
     std::atomic<uint64_t> sweep;  // where the next one begins
     std::array<TallyRow, kRows> rows;
@@ -162,6 +163,7 @@ void Memory::take_over(const ngx_shm_zone_t &zone) noexcept {
         header_->rows[0].tallies[i].store(sum, std::memory_order_relaxed);
     }
     header_->table().adopt(old->table(), now());
+    header_->owed_until.store(old->owed_until.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 uint64_t Memory::hash(std::string_view key, uint64_t salt) const noexcept {
@@ -170,6 +172,17 @@ uint64_t Memory::hash(std::string_view key, uint64_t salt) const noexcept {
 
 ArrivalTable Memory::table() const noexcept {
     return header_->table();
+}
+
+Micros Memory::owed_until() const noexcept {
+    return header_->owed_until.load(std::memory_order_relaxed);
+}
+
+void Memory::note_debt(Micros until) noexcept {
+    Micros before = owed_until();
+    while (before < until &&
+           !header_->owed_until.compare_exchange_weak(before, until, std::memory_order_relaxed)) {
+    }
 }
 
 ratelimit::LeaseTable Memory::leases() const noexcept {

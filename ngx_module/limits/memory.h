@@ -44,6 +44,12 @@ public:
     /// salt  keys of limits that share the zone, or of the zone as it was configured before, are not the same
     uint64_t hash(std::string_view key, uint64_t salt) const noexcept;
     ratelimit::ArrivalTable table() const noexcept;
+
+    /// For tables that hold debts, in which nobody owes anything nearly always: until when somebody may, as
+    /// far as `note_debt` was told. Before then a key need be neither hashed nor looked for.
+    ratelimit::Micros owed_until() const noexcept;
+    void note_debt(ratelimit::Micros until) noexcept;
+
     ratelimit::LeaseTable leases() const noexcept;
 
     /// The next part of the leases to be looked through for those that have ended; empty: it is not yet time,

@@ -93,29 +93,31 @@ inline bool equal_eight(const char *a, const char *b) noexcept {
     return x == y || lower(x) == lower(y);
 }
 
-}  // namespace detail
-
-/// Names are compared with every header line of every request: eight characters at once.
-inline bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    if (a.size() != b.size()) {
-        return false;
-    }
-    const size_t size = a.size();
+/// size  of both
+[[gnu::noinline]] inline bool same_but_for_case(const char *a, const char *b, size_t size) noexcept {
     if (size >= 8) {
         for (size_t i = 0; i + 8 <= size; i += 8) {
-            if (!detail::equal_eight(a.data() + i, b.data() + i)) {
+            if (!equal_eight(a + i, b + i)) {
                 return false;
             }
         }
-        return detail::equal_eight(a.data() + size - 8, b.data() + size - 8);
+        return equal_eight(a + size - 8, b + size - 8);
     }
     for (size_t i = 0; i < size; ++i) {
         const auto x = static_cast<unsigned char>(a[i]), y = static_cast<unsigned char>(b[i]);
-        if (x != y && detail::lower(x) != detail::lower(y)) {
+        if (x != y && lower(x) != lower(y)) {
             return false;
         }
     }
     return true;
+}
+
+}  // namespace detail
+
+/// Names are compared with every header line of every request: most have another length, which is seen where
+/// the comparison stands.
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && detail::same_but_for_case(a.data(), b.data(), a.size());
 }
 
 }  // namespace nexus::http1
