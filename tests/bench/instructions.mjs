@@ -42,7 +42,9 @@ async function checkValgrind() {
   }
 }
 
-const underCallgrind = (dir) => ['valgrind', '-q', '--tool=callgrind', `--callgrind-out-file=${path.join(dir, 'out.%p')}`];
+const underCallgrind = (dir) => ['valgrind', '-q', '--tool=callgrind', vgdbPrefix(dir), `--callgrind-out-file=${path.join(dir, 'out.%p')}`];
+/** Where the two find each other, whatever TMPDIR says. */
+const vgdbPrefix = (dir) => `--vgdb-prefix=${path.join(dir, 'vgdb')}`;
 
 /** On one kept connection, after some requests that are not counted. */
 async function instructionsOf({ dir, pid, side: { url, headers }, requests }) {
@@ -56,9 +58,9 @@ async function instructionsOf({ dir, pid, side: { url, headers }, requests }) {
     }
   };
   await ask(10);
-  await mustRun('callgrind_control', ['--zero', String(pid)]);
+  await mustRun('callgrind_control', [vgdbPrefix(dir), '--zero', String(pid)]);
   await ask(requests);
-  await mustRun('callgrind_control', ['--dump', String(pid)]);
+  await mustRun('callgrind_control', [vgdbPrefix(dir), '--dump', String(pid)]);
   agent.destroy();
   return Math.round(countIn(dir, pid) / requests);
 }
