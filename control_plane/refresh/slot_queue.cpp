@@ -32,19 +32,26 @@ void SlotQueue::put(const std::string &lane, int64_t delay_us, int64_t gap_us, s
     called_.notify_one();
 }
 
+// A lane that ran empty a moment ago is not idle: its next work may come before the gap is over.
+void SlotQueue::forget_idle_lanes() {
+    const int64_t now = now_us();
+    std::erase_if(lanes_,
+                  [now](const auto &lane) { return lane.second.last_us + lane.second.gap_us <= now; });
+}
+
 void SlotQueue::run() noexcept {
     std::unique_lock lock(mutex_);
     while (!is_ending_ || !items_.empty()) {
         if (items_.empty()) {
-            last_us_.clear();
+            forget_idle_lanes();
             called_.wait(lock, [this] { return is_ending_ || !items_.empty(); });
             continue;
         }
         const auto first = items_.begin();
-        int64_t &last = last_us_[first->second.lane];
+        Lane &lane = lanes_[first->second.lane];
+        const int64_t gap = first->second.gap_us;
         const int64_t now = now_us();
-        const int64_t at =
-            std::max(first->first, std::min(last + first->second.gap_us, now + first->second.gap_us));
+        const int64_t at = std::max(first->first, std::min(lane.last_us, now) + gap);
         if (at > now && !is_ending_) {
             if (at > first->first) {  // others may be due before it now
                 auto moved = items_.extract(first);
@@ -55,7 +62,7 @@ void SlotQueue::run() noexcept {
             called_.wait_for(lock, std::chrono::microseconds(at - now));
             continue;
         }
-        last = now;
+        lane = {now, gap};
         const std::function<void()> work = std::move(first->second.work);
         items_.erase(first);
         lock.unlock();

@@ -29,12 +29,17 @@ private:
         int64_t gap_us;
         std::function<void()> work;
     };
+    struct Lane {
+        int64_t last_us = 0;  // when its last work went
+        int64_t gap_us = 0;   // of that work
+    };
     void run() noexcept;
+    void forget_idle_lanes();
 
     std::mutex mutex_;
     std::condition_variable called_;
     std::multimap<int64_t, Item> items_;
-    std::map<std::string, int64_t> last_us_;
+    std::map<std::string, Lane> lanes_;
     bool is_ending_ = false;
     std::thread thread_;
 };

@@ -56,6 +56,19 @@ TEST_F(SlotQueueTest, WhatIsLateKeepsItsDistance) {
     }
 }
 
+TEST_F(SlotQueueTest, ALaneThatRanEmptyKeepsItsDistance) {
+    constexpr int kWorks = 3;
+    constexpr std::chrono::microseconds kGap(20'000);
+    SlotQueue queue;
+    const auto began = std::chrono::time_point_cast<std::chrono::microseconds>(SteadyClock::now());
+    for (int i = 0; i < kWorks; ++i) {
+        std::latch done(1);
+        queue.put("lane", 0, kGap.count(), note(i, done));
+        done.wait();
+        EXPECT_GE(times_[i] - began, i * kGap) << "each came when nothing was left";
+    }
+}
+
 TEST_F(SlotQueueTest, LanesDoNotWaitForEachOther) {
     std::latch done(2);
     SlotQueue queue;
