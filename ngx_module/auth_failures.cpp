@@ -21,15 +21,9 @@ constexpr int64_t kMaxBurst = 10'000;
 constexpr Limit kKeysLimit{30 * ratelimit::kSecond, 0};
 
 // The limit is part of the key: places with other limits have numbers of their own.
-uint64_t hash_of(const Memory &memory, std::string_view key, const Limit &limit) noexcept {
-    return memory.hash(key, static_cast<uint64_t>(limit.emission_interval) ^
-                                static_cast<uint64_t>(limit.burst_tolerance) << 20);
-}
-
-uint64_t hash_of_address(const Memory &memory, const ngx_http_request_t *r, const Limit &limit) noexcept {
-    limits::KeyText key;
-    limits::read_address(r, key);
-    return hash_of(memory, key.text, limit);
+uint64_t salt_of(const Limit &limit) noexcept {
+    return static_cast<uint64_t>(limit.emission_interval) ^ static_cast<uint64_t>(limit.burst_tolerance)
+                                                                << 20;
 }
 
 const ngx_str_t *arguments(const ngx_conf_t *cf) {
@@ -90,30 +84,25 @@ ngx_int_t add_zone(ngx_conf_t *cf) noexcept {
 }
 
 int seconds_to_wait(const ngx_http_request_t *r, const AuthFailuresConf &conf) noexcept {
-    const Memory &memory = *main_conf(r)->failed_attempts;
-    const ratelimit::Micros now = limits::now();
-    if (memory.owed_until() <= now) {
-        return 0;
-    }
+    limits::KeyText address;
+    limits::read_address(r, address);
     const ratelimit::Decision decision =
-        memory.table().look(hash_of_address(memory, r, conf.limit), conf.limit, now, 0);
+        main_conf(r)->failed_attempts->look_for_debt(address.text, salt_of(conf.limit), conf.limit);
     return decision.is_allowed
                ? 0
                : static_cast<int>((decision.retry_after + ratelimit::kSecond - 1) / ratelimit::kSecond);
 }
 
 void note(const ngx_http_request_t *r, const AuthFailuresConf &conf) noexcept {
-    Memory &memory = *main_conf(r)->failed_attempts;
-    const auto charge =
-        memory.table().charge(hash_of_address(memory, r, conf.limit), conf.limit, limits::now());
-    memory.note_debt(charge.decision.theoretical_arrival_time);
+    limits::KeyText address;
+    limits::read_address(r, address);
+    main_conf(r)->failed_attempts->charge_debt(address.text, salt_of(conf.limit), conf.limit);
 }
 
 bool may_ask_for_keys(const ngx_http_request_t *r, std::string_view issuer_sha256) noexcept {
-    const Memory &memory = *main_conf(r)->failed_attempts;
-    return memory.table()
-        .charge(hash_of(memory, issuer_sha256, kKeysLimit), kKeysLimit, limits::now())
-        .decision.is_allowed;
+    return main_conf(r)
+        ->failed_attempts->charge_debt(issuer_sha256, salt_of(kKeysLimit), kKeysLimit)
+        .is_allowed;
 }
 
 }  // namespace auth_failures

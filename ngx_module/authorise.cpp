@@ -5,10 +5,8 @@
 #include "ngx_module/access_steps.h"
 #include "ngx_module/early_refresh.h"
 #include "ngx_module/gateway_api.h"
-#include "ngx_module/metrics.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/record_access.h"
-#include "ngx_module/worker.h"
 #include "shared/connection/state.h"
 #include "shared/encoding/record_id.h"
 
@@ -16,7 +14,6 @@ namespace nexus::edge::steps {
 
 namespace {
 
-using metrics::Counter;
 using record::Grant;
 
 bool has_grant(const Access &access, Grant grant) {
@@ -69,19 +66,6 @@ ngx_int_t refuse_lookup(Access &access, const Lookup &lookup) {
     }
 }
 
-/// payload  of the lookup's record, opened
-Result<record::TokenView> view_of(const Lookup &lookup, std::string_view payload) {
-    KnownRecord &known = worker()->known_records().of(lookup.header.nonce);
-    if (known.is_well_formed()) {
-        return record::TokenView::parsed_before(payload);
-    }
-    Result<record::TokenView> view = record::TokenView::parse(lookup.header, payload);
-    if (view) {
-        known.set_well_formed();
-    }
-    return view;
-}
-
 /// Opens the record and answers for the states that give no token.
 ngx_int_t judge_record(Access &access) {
     Lookup &lookup = *access.answer;
@@ -90,17 +74,12 @@ ngx_int_t judge_record(Access &access) {
         return refuse_lookup(access, lookup);
     }
 
-    const Result<std::string_view> payload = open_record(lookup);
-    if (!payload) {
+    const Result<OpenedToken> opened = open_token(lookup);
+    if (!opened) {
         return refuse(access, Errc::kInternal);
     }
-    Result<record::TokenView> parsed = view_of(lookup, *payload);
-    if (!parsed) {
-        metrics::count(Counter::kRecordsRefused);
-        return refuse(access, Errc::kInternal);
-    }
-    const record::TokenView &token = access.token.emplace(*parsed);
-    access.token_bytes = payload->size();
+    const record::TokenView &token = access.token.emplace(opened->view);
+    access.token_bytes = opened->bytes;
 
     if (access.caller &&
         !access.caller->may_see(token.workspace_id(), token.connection_id(), token.provider())) {

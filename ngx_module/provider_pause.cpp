@@ -46,12 +46,9 @@ int64_t retry_after_of(ngx_http_upstream_headers_in_t &headers) {
 }
 
 void note(const ngx_http_request_t *r, const Access &access, int64_t seconds) {
-    limits::Memory &memory = *main_conf(r)->provider_pauses;
-    const uint64_t hash = memory.hash(access.connection_id, kSalt);
     const int left = seconds_to_wait(access);
     if (seconds > left) {
-        const auto charge = memory.table().charge(hash, kDebt, limits::now(), seconds - left);
-        memory.note_debt(charge.decision.theoretical_arrival_time);
+        main_conf(r)->provider_pauses->charge_debt(access.connection_id, kSalt, kDebt, seconds - left);
     }
 }
 
@@ -86,13 +83,9 @@ int seconds_to_wait(const Access &access) noexcept {
     if (access.conf->provider_pause == 0) {
         return 0;
     }
-    const limits::Memory &memory = *main_conf(access.request)->provider_pauses;
-    const ratelimit::Micros now = limits::now();
-    if (memory.owed_until() <= now) {
-        return 0;
-    }
-    const ratelimit::Micros owed =
-        memory.table().look(memory.hash(access.connection_id, kSalt), kDebt, now, 0).reset_after;
+    const ratelimit::Micros owed = main_conf(access.request)
+                                       ->provider_pauses->look_for_debt(access.connection_id, kSalt, kDebt)
+                                       .reset_after;
     return static_cast<int>((owed + ratelimit::kSecond - 1) / ratelimit::kSecond);
 }
 

@@ -5,6 +5,7 @@
 
 #include "ngx_module/cache_key.h"
 #include "ngx_module/conf.h"
+#include "ngx_module/metrics.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/wiped_area.h"
 #include "ngx_module/worker.h"
@@ -36,6 +37,19 @@ Result<SharedCaller> opened_caller(Lookup &lookup) {
     return caller;
 }
 
+/// payload  of the lookup's record, opened
+Result<record::TokenView> view_of(const Lookup &lookup, std::string_view payload) {
+    KnownRecord &known = worker()->known_records().of(lookup.header.nonce);
+    if (known.is_well_formed()) {
+        return record::TokenView::parsed_before(payload);
+    }
+    Result<record::TokenView> view = record::TokenView::parse(lookup.header, payload);
+    if (view) {
+        known.set_well_formed();
+    }
+    return view;
+}
+
 }  // namespace
 
 Result<std::string_view> open_record(Lookup &lookup) {
@@ -55,6 +69,19 @@ Result<std::string_view> open_record(Lookup &lookup) {
         return tl::unexpected<Error>(size.error());
     }
     return std::string_view{payload.data(), *size};
+}
+
+Result<OpenedToken> open_token(Lookup &lookup) {
+    const Result<std::string_view> payload = open_record(lookup);
+    if (!payload) {
+        return tl::unexpected(payload.error());
+    }
+    const Result<record::TokenView> view = view_of(lookup, *payload);
+    if (!view) {
+        metrics::count(metrics::Counter::kRecordsRefused);
+        return tl::unexpected(view.error());
+    }
+    return OpenedToken{*view, payload->size()};
 }
 
 Result<record::CallerView> open_caller(Lookup &lookup) {

@@ -6,6 +6,7 @@
 #include "ngx_module/lookup.h"
 #include "ngx_module/ngx/ngx.h"
 #include "shared/record/caller_record.h"
+#include "shared/record/token_record.h"
 #include "shared/result.h"
 
 namespace nexus::edge {
@@ -14,6 +15,15 @@ namespace nexus::edge {
 /// request.
 /// errors kUnknownKey, kSealBroken, kMalformedRecord, kInternal (out of memory)
 Result<std::string_view> open_record(Lookup &lookup);
+
+struct OpenedToken {
+    record::TokenView view;  // good until the request ends
+    size_t bytes = 0;        // of the record, opened
+};
+
+/// The token record that `lookup` found. One that is none is counted (nexus_records_refused_total).
+/// errors as open_record
+Result<OpenedToken> open_token(Lookup &lookup);
 
 /// The caller that `lookup` found; opened if this worker has not kept it from an earlier request. The view is
 /// good until the request ends. errors as open_record

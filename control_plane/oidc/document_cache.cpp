@@ -95,9 +95,10 @@ void DocumentCache::renew(std::unique_lock<std::mutex> &lock, Entry &entry, cons
     }
     const UnixMs now = clock_();
     const bool will_do = need_of(entry.state, use, wish, now) == DocumentNeed::kNone;
-    // A warm-up does not wait for another process that is asking: whoever has a use for the document does.
-    const bool has_waited = !use.is_warm_up || entry.state.parsed != nullptr;
-    entry.look_again_at = will_do || !has_waited ? 0 : now + kLookAgainMs;
+    // A warm-up leaves the asking to another process that has begun: whoever has a use for the document
+    // waits.
+    const bool is_left_to_users = use.is_warm_up && !entry.state.parsed;
+    entry.look_again_at = will_do || is_left_to_users ? 0 : now + kLookAgainMs;
     entry.is_renewing = false;
     entry.renewed.notify_all();
 }

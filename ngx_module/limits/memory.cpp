@@ -39,7 +39,7 @@ struct alignas(128) MemoryHeader {
     crypto::SipKey key;
     uint64_t set_count;
     uint64_t lease_count;
-    std::atomic<Micros> owed_until;
+    std::atomic<Micros> owed_until;  // by charge_debt: the last time at which anybody owes
     std::atomic<Micros> swept_at;
     std::atomic<uint64_t> sweep;  // where the next one begins
     std::array<TallyRow, kRows> rows;
@@ -174,15 +174,23 @@ ArrivalTable Memory::table() const noexcept {
     return header_->table();
 }
 
-Micros Memory::owed_until() const noexcept {
-    return header_->owed_until.load(std::memory_order_relaxed);
+ratelimit::Decision Memory::look_for_debt(std::string_view key, uint64_t salt,
+                                          const ratelimit::Limit &limit) const noexcept {
+    const Micros at = now();
+    return header_->owed_until.load(std::memory_order_relaxed) <= at
+               ? ratelimit::decide(limit, 0, at, 0)
+               : table().look(hash(key, salt), limit, at, 0);
 }
 
-void Memory::note_debt(Micros until) noexcept {
-    Micros before = owed_until();
+ratelimit::Decision Memory::charge_debt(std::string_view key, uint64_t salt, const ratelimit::Limit &limit,
+                                        int64_t cost) noexcept {
+    const ratelimit::Decision decision = table().charge(hash(key, salt), limit, now(), cost).decision;
+    const Micros until = decision.theoretical_arrival_time;
+    Micros before = header_->owed_until.load(std::memory_order_relaxed);
     while (before < until &&
            !header_->owed_until.compare_exchange_weak(before, until, std::memory_order_relaxed)) {
     }
+    return decision;
 }
 
 ratelimit::LeaseTable Memory::leases() const noexcept {

@@ -45,10 +45,12 @@ public:
     uint64_t hash(std::string_view key, uint64_t salt) const noexcept;
     ratelimit::ArrivalTable table() const noexcept;
 
-    /// For tables that hold debts, in which nobody owes anything nearly always: until when somebody may, as
-    /// far as `note_debt` was told. Before then a key need be neither hashed nor looked for.
-    ratelimit::Micros owed_until() const noexcept;
-    void note_debt(ratelimit::Micros until) noexcept;
+    /// For zones in which nearly always nobody owes anything: while that is so, `look_for_debt` hashes no key
+    /// and looks for none. All charges of such a zone are made by `charge_debt`.
+    ratelimit::Decision look_for_debt(std::string_view key, uint64_t salt,
+                                      const ratelimit::Limit &limit) const noexcept;
+    ratelimit::Decision charge_debt(std::string_view key, uint64_t salt, const ratelimit::Limit &limit,
+                                    int64_t cost = 1) noexcept;
 
     ratelimit::LeaseTable leases() const noexcept;
 

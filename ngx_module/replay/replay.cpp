@@ -155,18 +155,13 @@ bool take_refreshed(Replay &replay) {
         refresh.header.generation <= access.answer->header.generation) {
         return false;
     }
-    const Result<std::string_view> payload = open_record(refresh);
-    if (!payload) {
-        return false;
-    }
-    const Result<record::TokenView> token = record::TokenView::parse(refresh.header, *payload);
-    if (!token) {
-        metrics::count(Counter::kRecordsRefused);
+    const Result<OpenedToken> opened = open_token(refresh);
+    if (!opened) {
         return false;
     }
     access.answer = &refresh;
-    access.token.emplace(*token);
-    access.token_bytes = payload->size();
+    access.token.emplace(opened->view);
+    access.token_bytes = opened->bytes;
     return true;
 }
 
