@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "ngx_module/cors_conf.h"
+#include "ngx_module/cors/conf.h"
 #include "ngx_module/limits/conf.h"
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/sign/sigv4_conf.h"
@@ -18,12 +18,12 @@ namespace nexus::edge {
 
 struct CacheConf;            // cache/zone.h
 struct RedisConf;            // redis/conf.h
-struct KeyringConf;          // cache_key.h
-struct ControlPlaneConf;     // control_plane.h
-struct ControlPlaneKeyConf;  // control_plane.h
-struct HostRules;            // egress.h
-struct PrivateNetworks;      // egress.h
-struct AuthFailuresConf;     // auth_failures.h
+struct KeyringConf;          // record/cache_key.h
+struct ControlPlaneConf;     // control_plane/control_plane.h
+struct ControlPlaneKeyConf;  // control_plane/control_plane.h
+struct HostRules;            // inject/egress.h
+struct PrivateNetworks;      // inject/egress.h
+struct AuthFailuresConf;     // caller/auth_failures.h
 
 struct ReplayConf;  // replay/replay.h
 struct ScrubConf;   // scrub/scrub.h
@@ -39,11 +39,11 @@ struct MainConf {
 
     ngx_array_t *limit_zones;         // of limits::Zone *; nullptr = none
     ngx_flag_t limit_headers_used;    // nexus_limit_headers is on somewhere
-    limits::Memory *failed_attempts;  // auth_failures.cpp's
-    limits::Memory *provider_pauses;  // provider_pause.cpp's
+    limits::Memory *failed_attempts;  // caller/auth_failures.cpp's
+    limits::Memory *provider_pauses;  // upstream/provider_pause.cpp's
 
     ngx_int_t request_id_index;  // of $request_id
-    ngx_array_t *error_logs;     // error_log.cpp's own, while the configuration is read
+    ngx_array_t *error_logs;     // logs/error_log.cpp's own, while the configuration is read
 };
 
 struct SrvConf {

@@ -2,16 +2,16 @@
 // belongs to; defaults live in `merge` (conf.cpp).
 #include "ngx_module/directives.h"
 
-#include "ngx_module/auth_failures.h"
 #include "ngx_module/cache/zone.h"
-#include "ngx_module/cache_key.h"
+#include "ngx_module/caller/auth_failures.h"
 #include "ngx_module/conf.h"
-#include "ngx_module/control_plane.h"
+#include "ngx_module/control_plane/control_plane.h"
 #include "ngx_module/guard_directives.h"
+#include "ngx_module/record/cache_key.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/scrub/scrub.h"
-#include "ngx_module/trace.h"
+#include "ngx_module/trace/trace.h"
 #include "ngx_module/tunnel/tunnel_conf.h"
 
 namespace nexus::edge {

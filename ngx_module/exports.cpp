@@ -1,7 +1,7 @@
 // What nginx asks a dynamic module for. A build inside an nginx source tree makes these three by itself
 // (./config).
 #include "ngx_module/conf.h"
-#include "ngx_module/cors.h"
+#include "ngx_module/cors/cors.h"
 
 extern "C" {
 

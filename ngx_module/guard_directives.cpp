@@ -1,24 +1,25 @@
-// Parsing and merging; what the values do is access.cpp's, gateway_api.cpp's and inject.cpp's business.
+// Parsing and merging; what the values do is access/access.cpp's, answer/gateway_api.cpp's and
+// inject/inject.cpp's business.
 #include "ngx_module/guard_directives.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "ngx_module/access.h"
-#include "ngx_module/auth_failures.h"
-#include "ngx_module/egress.h"
-#include "ngx_module/error_log.h"
-#include "ngx_module/errors.h"
-#include "ngx_module/gateway_api.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/access/access.h"
+#include "ngx_module/answer/errors.h"
+#include "ngx_module/answer/gateway_api.h"
+#include "ngx_module/caller/auth_failures.h"
+#include "ngx_module/inject/egress.h"
+#include "ngx_module/logs/error_log.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
-#include "ngx_module/trace.h"
+#include "ngx_module/trace/trace.h"
 #include "ngx_module/tunnel/tunnel_conf.h"
-#include "ngx_module/upstream_checks.h"
+#include "ngx_module/upstream/checks.h"
 
 // Weak: an nginx that was built without TLS for HTTP has no such module.
 extern "C" {

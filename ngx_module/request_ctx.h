@@ -5,9 +5,9 @@
 
 #include <string_view>
 
-#include "ngx_module/lookup.h"
+#include "ngx_module/lookup/lookup.h"
 #include "ngx_module/ngx/ngx.h"
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/upstream/wrap.h"
 
 namespace nexus::crypto {
 class RunningSha256;
@@ -15,8 +15,8 @@ class RunningSha256;
 
 namespace nexus::edge {
 
-struct Access;        // access.h
-struct CorsRequest;   // cors_request.h
+struct Access;        // access/access.h
+struct CorsRequest;   // cors/request.h
 struct Replay;        // replay/replay.cpp
 struct Scrubbing;     // scrub/state.h
 struct StreamedBody;  // sign/streamed_body.h
@@ -26,18 +26,18 @@ struct Asked;  // limits/ask.h
 }
 
 struct RequestCtx {
-    UpstreamWrap upstream;                       // upstream_wrap.cpp
-    Access *access = nullptr;                    // access.cpp: set on main requests of guarded locations
+    UpstreamWrap upstream;     // upstream/wrap.cpp
+    Access *access = nullptr;  // access/access.cpp: set on main requests of guarded locations
     crypto::RunningSha256 *body_hash = nullptr;  // sign/body_hash.cpp: set where the body is signed
     StreamedBody *streamed_body = nullptr;       // sign/streamed_body.cpp: set where it is signed in chunks
     Replay *replay = nullptr;                    // replay/replay.cpp: set where a 401 is not the end
     Tunnel *tunnel = nullptr;         // tunnel/tunnel.cpp: set when a watched connection was upgraded
-    Scrubbing *scrubbing = nullptr;              // scrub/scrub.cpp: set where the answer is scrubbed
-    CorsRequest *cors = nullptr;      // cors_request.cpp: set on main requests where nexus_cors is on
+    Scrubbing *scrubbing = nullptr;   // scrub/scrub.cpp: set where the answer is scrubbed
+    CorsRequest *cors = nullptr;      // cors/request.cpp: set on main requests where nexus_cors is on
     limits::Asked *limits = nullptr;  // limits/ask.cpp: set on main requests that were limited
     unsigned limit_stages = 0;        // limits/ask.cpp: bits of those that are done, in this location
     std::string_view dpop_origin;     // sign/dpop_answer.cpp: set where a proof of ours was sent
-    std::string_view error;           // errors.cpp: the code of the refusal that was sent; static text
+    std::string_view error;           // answer/errors.cpp: the code of the refusal that was sent; static text
 };
 
 /// nullptr if the request has none (yet).

@@ -1,5 +1,5 @@
 // What a location may do with nexus: the values of nexus_auth, nexus_api and nexus_inject, as numbers or bits
-// that nginx's enum slots fill in. What follows from them is access.cpp's business.
+// that nginx's enum slots fill in. What follows from them is access/access.cpp's business.
 #pragma once
 
 #include "ngx_module/ngx/ngx.h"
@@ -16,6 +16,17 @@ inline constexpr ngx_uint_t kAuthDefault = auth_bit(caller::Method::kApiKey);
 
 enum class ApiMode : ngx_uint_t { kOff, kToken, kRefresh, kCheck, kPass };
 
-enum class InjectMode : ngx_uint_t { kOff, kAuto, kOauth2, kHeader, kQueryParam, kBasicAuth, kCookie, kHmacPayload, kAwsSigv4, kOauth1 };
+enum class InjectMode : ngx_uint_t {
+    kOff,
+    kAuto,
+    kOauth2,
+    kHeader,
+    kQueryParam,
+    kBasicAuth,
+    kCookie,
+    kHmacPayload,
+    kAwsSigv4,
+    kOauth1
+};
 
 }  // namespace nexus::edge

@@ -5,16 +5,16 @@
 #include <charconv>
 #include <string>
 
-#include "ngx_module/access.h"
-#include "ngx_module/cors.h"
-#include "ngx_module/egress.h"
+#include "ngx_module/access/access.h"
+#include "ngx_module/cors/cors.h"
+#include "ngx_module/inject/egress.h"
 #include "ngx_module/limits/ask.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
-#include "ngx_module/trace.h"
-#include "ngx_module/trace_parent.h"
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/trace/trace.h"
+#include "ngx_module/trace/trace_parent.h"
+#include "ngx_module/upstream/wrap.h"
 #include "shared/connection/state.h"
 
 namespace nexus::edge {

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "ngx_module/cache/wake.h"
-#include "ngx_module/cache_key.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/record/cache_key.h"
 
 namespace nexus::edge {
 namespace {

@@ -1,6 +1,6 @@
 // What one worker process holds while it runs: its Redis connections, its fetches, its slot for wake-ups,
 // what it knows of issuers and their tokens.
-// Started and stopped by module.cpp's hooks; used by lookup.cpp.
+// Started and stopped by module.cpp's hooks; used by lookup/lookup.cpp.
 #pragma once
 
 #include <memory>
@@ -8,17 +8,17 @@
 
 #include "ngx_module/cache/flights.h"
 #include "ngx_module/cache/records.h"
-#include "ngx_module/fetches.h"
-#include "ngx_module/key_digests.h"
-#include "ngx_module/known_records.h"
+#include "ngx_module/caller/key_digests.h"
+#include "ngx_module/caller/opened_callers.h"
+#include "ngx_module/caller/trusted_issuers.h"
+#include "ngx_module/caller/verified_tokens.h"
 #include "ngx_module/limits/leases.h"
-#include "ngx_module/opened_callers.h"
+#include "ngx_module/lookup/fetches.h"
+#include "ngx_module/record/known_records.h"
 #include "ngx_module/redis/client.h"
 #include "ngx_module/redis/subscriber.h"
 #include "ngx_module/sign/dpop_keys.h"
 #include "ngx_module/sign/signing_keys.h"
-#include "ngx_module/trusted_issuers.h"
-#include "ngx_module/verified_tokens.h"
 
 namespace nexus::edge {
 

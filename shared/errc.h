@@ -1,6 +1,6 @@
 // Every expected failure of the product, with what callers see of it: HTTP status and the `error` code of the
 // body (DESIGN 4). One table, so that the edge and the control plane cannot disagree. How gRPC callers
-// are told: ngx_module/grpc_answer.cpp.
+// are told: ngx_module/answer/grpc_answer.cpp.
 #pragma once
 
 #include <span>

@@ -1,6 +1,6 @@
 // The table of fetches under way, in the shared zone: one fetch per key for all workers. A worker claims a
 // key, or learns that another one is at it and is woken when that one has finished. What is fetched, and how,
-// is lookup.cpp's business.
+// is lookup/lookup.cpp's business.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ngx_module/cache/entry.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/metrics/metrics.h"
 
 namespace nexus::edge::cache {
 namespace {
@@ -15,8 +15,8 @@ uint64_t generation_of(std::string_view sealed) noexcept {
     return header ? header->generation : 0;
 }
 
-/// What an event demands holds for as long as a revoke may take to be noticed without events. Later, a control plane that
-/// knows of nothing newer is right: its database may have been restored from a backup.
+/// What an event demands holds for as long as a revoke may take to be noticed without events. Later, a
+/// control plane that knows of nothing newer is right: its database may have been restored from a backup.
 bool is_recent(const Entry &tombstone) noexcept {
     constexpr uint64_t kDemandMs = 30 * 1000;
     return monotonic_ms() - tombstone.fetched_at.load(kRelaxed) < kDemandMs;

@@ -1,5 +1,5 @@
 // L1: sealed records in the shared zone. Reading takes no lock; writing takes the slab mutex. Knows how old
-// an entry is and whether it may be served, but not where a better one comes from: that is lookup.cpp.
+// an entry is and whether it may be served, but not where a better one comes from: that is lookup/lookup.cpp.
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <span>
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/ngx/str.h"
 
 namespace nexus::edge::limits {

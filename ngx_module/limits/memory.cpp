@@ -7,7 +7,7 @@
 #include <string>
 
 #include "ngx_module/conf.h"
-#include "ngx_module/histograms.h"
+#include "ngx_module/metrics/histograms.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/kept_zone.h"
 #include "ngx_module/ngx/pool_ptr.h"

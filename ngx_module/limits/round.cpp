@@ -7,9 +7,9 @@
 #include <optional>
 #include <type_traits>
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
+#include "ngx_module/answer/errors.h"
 #include "ngx_module/conf.h"
-#include "ngx_module/errors.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/worker.h"
 

@@ -2,8 +2,8 @@
 #include <optional>
 #include <string>
 
-#include "ngx_module/access.h"
-#include "ngx_module/access_steps.h"
+#include "ngx_module/access/access.h"
+#include "ngx_module/access/steps.h"
 #include "ngx_module/conf.h"
 #include "ngx_module/limits/conf.h"
 #include "ngx_module/ngx/conf_args.h"

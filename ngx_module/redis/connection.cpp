@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "ngx_module/metrics.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/redis/encode.h"

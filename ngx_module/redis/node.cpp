@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "ngx_module/histograms.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/metrics/histograms.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/redis/encode.h"

@@ -3,7 +3,7 @@
 // that are sent again.
 #include <utility>
 
-#include "ngx_module/metrics.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/redis/node.h"
 
 namespace nexus::edge::redis {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "ngx_module/metrics.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/record_kind.h"
+#include "ngx_module/record/kind.h"
 #include "ngx_module/redis/host_port.h"
 #include "shared/redis/keys.h"
 

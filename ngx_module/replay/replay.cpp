@@ -8,14 +8,14 @@
 //                else the answer that was held goes out, byte for byte
 #include "ngx_module/replay/replay.h"
 
-#include "ngx_module/errors.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/answer/errors.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
-#include "ngx_module/record_access.h"
+#include "ngx_module/record/open_record.h"
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/sign/dpop_answer.h"
 #include "shared/connection/state.h"

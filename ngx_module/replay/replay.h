@@ -3,7 +3,7 @@
 // new one. If it only wants its nonce in the DPoP proof, the request is sent once more with that.
 #pragma once
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/ngx/ngx.h"
 
 namespace nexus::edge {

@@ -1,14 +1,14 @@
 // The secrets of a request, and the answer's head.
 #include "ngx_module/scrub/scrub.h"
 
-#include "ngx_module/errors.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/answer/errors.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/str.h"
+#include "ngx_module/ngx/strip.h"
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/scrub/state.h"
-#include "ngx_module/strip.h"
 #include "shared/http1/syntax.h"
 
 namespace nexus::edge {

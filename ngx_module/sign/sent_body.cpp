@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/upstream/wrap.h"
 
 namespace nexus::edge {
 

@@ -9,7 +9,7 @@
 #include "ngx_module/sign/signature.h"
 #include "ngx_module/sign/sigv4_conf.h"
 #include "ngx_module/sign/streamed_body.h"
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/upstream/wrap.h"
 #include "shared/encoding/hex.h"
 #include "shared/sigv4/canonical.h"
 #include "shared/sigv4/sign.h"

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/ngx/ngx.h"
 
 namespace nexus::edge {

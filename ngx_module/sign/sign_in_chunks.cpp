@@ -6,7 +6,7 @@
 #include "ngx_module/sign/chunk_filter.h"
 #include "ngx_module/sign/signature.h"
 #include "ngx_module/sign/streamed_body.h"
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/upstream/wrap.h"
 #include "shared/http1/header_block.h"
 #include "shared/http1/syntax.h"
 

@@ -1,7 +1,7 @@
 // nexus_sigv4 payload=stream: the head announces chunks, and each is signed when it leaves (chunk_filter.h).
 #pragma once
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/sign/sent_body.h"
 
 namespace nexus::edge {

@@ -3,11 +3,11 @@
 
 #include <array>
 
-#include "ngx_module/inject.h"
+#include "ngx_module/inject/inject.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/scrub/scrub.h"
 #include "ngx_module/sign/sigv4_conf.h"
-#include "ngx_module/upstream_wrap.h"
+#include "ngx_module/upstream/wrap.h"
 #include "ngx_module/worker.h"
 #include "shared/crypto/random.h"
 #include "shared/encoding/hex.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/sign/sent_body.h"
 #include "shared/strategy/signing.h"
 

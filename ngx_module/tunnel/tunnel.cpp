@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "ngx_module/access.h"
-#include "ngx_module/metrics.h"
+#include "ngx_module/access/access.h"
+#include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/header_lines.h"

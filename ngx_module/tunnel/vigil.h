@@ -6,9 +6,9 @@
 #include <optional>
 #include <string_view>
 
-#include "ngx_module/access.h"
+#include "ngx_module/access/access.h"
 #include "ngx_module/cache/records.h"
-#include "ngx_module/lookup.h"
+#include "ngx_module/lookup/lookup.h"
 
 namespace nexus::edge {
 

@@ -1,6 +1,6 @@
 // CORS as the Fetch standard has it (https://fetch.spec.whatwg.org/#http-cors-protocol), seen from the
 // server: what a request asks for, whether a browser will let its page have it, and the header lines that
-// tell the browser so. Pure; where requests come from and lines go to is ngx_module/cors.cpp's business.
+// tell the browser so. Pure; where requests come from and lines go to is ngx_module/cors/cors.cpp's business.
 #pragma once
 
 #include <array>

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "ngx_module/json_text.h"
+#include "ngx_module/answer/json_text.h"
 #include "shared/encoding/utf8.h"
 #include "tests/fuzz/fuzz.h"
 

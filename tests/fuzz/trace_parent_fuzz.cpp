@@ -1,5 +1,5 @@
 // `traceparent` as anybody may send it.
-#include "ngx_module/trace_parent.h"
+#include "ngx_module/trace/trace_parent.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

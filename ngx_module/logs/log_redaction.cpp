@@ -1,0 +1,113 @@
+// Finding the places; the line keeps its length.
+#include "ngx_module/logs/log_redaction.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace nexus::edge {
+
+namespace {
+
+constexpr std::string_view kKeyPrefix = "nxa_";
+constexpr std::string_view kUriFields[] = {"request: \"", "upstream: \"", "referrer: \"", "[uri \""};
+constexpr std::string_view kLinkPath = "/connect/";
+constexpr std::string_view kTicketEnds = " /?\"";
+
+/// What ModSecurity found, in a field of its own or as the variable that it looked at.
+struct Quoted {
+    std::string_view begin;
+    std::string_view end;
+};
+constexpr std::string_view kModSecurity = "ModSecurity: ";
+constexpr Quoted kFindings[] = {{"[data \"", "\"] ["}, {"(Value: `", "' )"}};
+
+bool is_key_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+std::string_view view(std::span<char> line) {
+    return {line.data(), line.size()};
+}
+
+void redact_keys(std::span<char> line) {
+    size_t at = 0;
+    while ((at = view(line).find(kKeyPrefix, at)) != std::string_view::npos) {
+        at += kKeyPrefix.size();
+        while (at < line.size() && is_key_character(line[at]) && line[at] != '_') {
+            ++at;  // the id may be known
+        }
+        for (; at < line.size() && is_key_character(line[at]); ++at) {
+            line[at] = '*';
+        }
+    }
+}
+
+/// Does the field's closing quote stand here? A quote inside of a URI is not followed by nginx's own
+/// punctuation.
+bool is_end_of_field(std::span<char> line, size_t at) {
+    return line[at] == '"' && (at + 1 >= line.size() || line[at + 1] == ',' || line[at + 1] == '\n');
+}
+
+void redact_query(std::span<char> line, size_t at) {
+    while (at < line.size() && line[at] != '?' && !is_end_of_field(line, at)) {
+        ++at;
+    }
+    bool in_value = false;
+    for (; at < line.size() && line[at] != ' ' && !is_end_of_field(line, at); ++at) {
+        if (line[at] == '&' || line[at] == '?') {
+            in_value = false;
+        } else if (in_value) {
+            line[at] = '*';
+        } else if (line[at] == '=') {
+            in_value = true;
+        }
+    }
+}
+
+/// A link for a person is a secret as long as it is good. `at`: where the field begins
+void redact_link(std::span<char> line, size_t at) {
+    size_t end = at;
+    while (end < line.size() && line[end] != '?' && !is_end_of_field(line, end)) {
+        ++end;
+    }
+    at = view(line).substr(0, end).find(kLinkPath, at);
+    if (at == std::string_view::npos) {
+        return;
+    }
+    for (at += kLinkPath.size(); at < end && kTicketEnds.find(line[at]) == std::string_view::npos; ++at) {
+        line[at] = '*';
+    }
+}
+
+void redact_findings(std::span<char> line) {
+    for (const auto &[begin, end] : kFindings) {
+        size_t at = 0;
+        while ((at = view(line).find(begin, at)) != std::string_view::npos) {
+            at += begin.size();
+            // nginx cuts long lines: then the rest is the value.
+            const size_t stop = std::min(view(line).find(end, at), line.size());
+            for (; at < stop; ++at) {
+                line[at] = line[at] == '\n' ? '\n' : '*';
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void redact_log_line(std::span<char> line) noexcept {
+    redact_keys(line);
+    for (const std::string_view field : kUriFields) {
+        size_t at = 0;
+        while ((at = view(line).find(field, at)) != std::string_view::npos) {
+            at += field.size();
+            redact_link(line, at);
+            redact_query(line, at);
+        }
+    }
+    if (view(line).find(kModSecurity) != std::string_view::npos) {
+        redact_findings(line);
+    }
+}
+
+}  // namespace nexus::edge

@@ -1,0 +1,15 @@
+// What an error log line must not show: nginx appends the request line to its messages, with `state`, `code`
+// and whatever else travels in queries, and quotes header lines that it could not parse. Pure text work.
+#pragma once
+
+#include <span>
+
+namespace nexus::edge {
+
+/// Overwrites with '*', in place: the secret part of agents' keys (nxa_<id>_<secret>) anywhere, and the
+/// values of query parameters in what nginx appends as `request: "`, `upstream: "` and `referrer: "`, and the
+/// ticket of a link for a person (/connect/<ticket>) there; in lines of ModSecurity, what it quotes from a
+/// request.
+void redact_log_line(std::span<char> line) noexcept;
+
+}  // namespace nexus::edge
