@@ -64,7 +64,8 @@ struct LocConf {
     const AuthFailuresConf *auth_failures;  // nexus_auth_failures; nullptr = off
     const ReplayConf *replay;               // nexus_retry_unauthorized; nullptr = off
     ngx_flag_t provider_pause;              // nexus_provider_pause
-    ngx_msec_t ws_max_age;                  // nexus_ws_max_age: tunnel/tunnel_conf.h
+    ngx_msec_t ws_max_age;                  // nexus_ws_max_age: long_lived/tunnel_conf.h
+    ngx_flag_t end_withdrawn;               // nexus_end_withdrawn
     const ScrubConf *scrub;                 // nexus_scrub_response; nullptr = off
     const Sigv4Conf *sigv4;                 // nexus_sigv4
     CorsConf cors;                          // nexus_cors and its siblings

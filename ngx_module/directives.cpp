@@ -12,7 +12,7 @@
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/scrub/scrub.h"
 #include "ngx_module/trace/trace.h"
-#include "ngx_module/tunnel/tunnel_conf.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
 
 namespace nexus::edge {
 
@@ -127,6 +127,14 @@ ngx_command_t commands[] = {
       on_nexus_ws_max_age,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      nullptr },
+
+    // nexus_end_withdrawn on | off;   default: on;   http, server, location
+    { ngx_string("nexus_end_withdrawn"),
+      kEverywhere|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, end_withdrawn),
       nullptr },
 
     // nexus_scrub_response off | on [body=SIZE] [set_cookie=pass|drop];   default: off;   http, server, location

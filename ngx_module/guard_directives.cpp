@@ -18,7 +18,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace/trace.h"
-#include "ngx_module/tunnel/tunnel_conf.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
 #include "ngx_module/upstream/checks.h"
 
 // Weak: an nginx that was built without TLS for HTTP has no such module.
@@ -291,6 +291,7 @@ void init_guard_conf(LocConf &conf) noexcept {
     conf.replay = static_cast<const ReplayConf *>(NGX_CONF_UNSET_PTR);
     conf.provider_pause = NGX_CONF_UNSET;
     conf.ws_max_age = NGX_CONF_UNSET_MSEC;
+    conf.end_withdrawn = NGX_CONF_UNSET;
     conf.scrub = static_cast<const ScrubConf *>(NGX_CONF_UNSET_PTR);
     conf.sigv4 = static_cast<Sigv4Conf *>(NGX_CONF_UNSET_PTR);
 }
@@ -319,6 +320,7 @@ char *merge_guard_conf(ngx_conf_t *cf, LocConf &prev, LocConf &conf) noexcept {
     ngx_conf_merge_ptr_value(conf.auth_failures, prev.auth_failures, default_auth_failures());
     ngx_conf_merge_value(conf.provider_pause, prev.provider_pause, 0);
     ngx_conf_merge_msec_value(conf.ws_max_age, prev.ws_max_age, kTunnelsAsCredential);
+    ngx_conf_merge_value(conf.end_withdrawn, prev.end_withdrawn, 1);
     ngx_conf_merge_ptr_value(conf.replay, prev.replay, nullptr);
     ngx_conf_merge_ptr_value(conf.scrub, prev.scrub, nullptr);
     ngx_conf_merge_ptr_value(conf.sigv4, prev.sigv4, &default_sigv4());

@@ -19,7 +19,8 @@
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/sign/dpop_answer.h"
 #include "ngx_module/sign/streamed_body.h"
-#include "ngx_module/tunnel/tunnel.h"
+#include "ngx_module/long_lived/tunnel.h"
+#include "ngx_module/long_lived/withdrawal.h"
 #include "ngx_module/upstream/provider_pause.h"
 #include "ngx_module/variables.h"
 #include "ngx_module/worker.h"
@@ -39,6 +40,7 @@ ngx_int_t on_postconfiguration(ngx_conf_t *cf) noexcept {
     init_body_hash();
     init_body_check();
     provider_pause::init();
+    init_withdrawals();
     init_scrubbing();  // sees what is left of answers when a 401 was held back
     init_replay();
     init_dpop_answer();  // before it in the chain

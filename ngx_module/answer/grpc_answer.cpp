@@ -56,12 +56,26 @@ std::string encode_message(std::string_view text) {
 }
 
 /// Metadata of an answer; nothing where there is nothing to say. false: out of memory
-bool add(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
+///
+/// lines  r->headers_out's headers or trailers
+bool add(ngx_http_request_t *r, ngx_list_t &lines, std::string_view name, std::string_view value) noexcept {
     if (value.empty() || !http1::is_field_value(value)) {
         return true;
     }
     const ngx_str_t copy = copy_to_pool(r->pool, value);
-    return copy.data != nullptr && add_line(r, name, to_view(copy)) == NGX_OK;
+    return copy.data != nullptr && add_line(lines, name, to_view(copy)) == NGX_OK;
+}
+
+bool add(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
+    return add(r, r->headers_out.headers, name, value);
+}
+
+bool add_status(ngx_http_request_t *r, ngx_list_t &lines, GrpcStatus status,
+                std::string_view message) noexcept {
+    char digits[8];
+    const auto end = std::to_chars(std::begin(digits), std::end(digits), static_cast<int>(status)).ptr;
+    return add(r, lines, "grpc-status", {digits, static_cast<size_t>(end - digits)}) &&
+           add(r, lines, "grpc-message", encode_message(message));
 }
 
 }  // namespace
@@ -79,8 +93,6 @@ bool is_grpc_call(const ngx_http_request_t *r) noexcept {
 }
 
 bool set_grpc_answer(ngx_http_request_t *r, GrpcStatus status, std::string_view message) noexcept {
-    char digits[8];
-    const auto end = std::to_chars(std::begin(digits), std::end(digits), static_cast<int>(status)).ptr;
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.status_line.len = 0;
     r->headers_out.content_length_n = -1;
@@ -89,8 +101,12 @@ bool set_grpc_answer(ngx_http_request_t *r, GrpcStatus status, std::string_view 
     r->headers_out.content_type_lowcase = nullptr;
     r->disable_not_modified = 1;
     r->header_only = 1;
-    return add(r, "grpc-status", {digits, static_cast<size_t>(end - digits)}) &&
-           add(r, "grpc-message", encode_message(message));
+    return add_status(r, r->headers_out.headers, status, message);
+}
+
+ngx_int_t send_grpc_end(ngx_http_request_t *r, GrpcStatus status, std::string_view message) noexcept {
+    return add_status(r, r->headers_out.trailers, status, message) ? ngx_http_send_special(r, NGX_HTTP_LAST)
+                                                                   : NGX_ERROR;
 }
 
 ngx_int_t send_grpc_refusal(ngx_http_request_t *r, const Refusal &refusal, std::string_view message,

@@ -31,6 +31,9 @@ enum class GrpcStatus : uint8_t {
 /// Makes of r->headers_out a Trailers-Only answer without a body. false: out of memory
 bool set_grpc_answer(ngx_http_request_t *r, GrpcStatus status, std::string_view message) noexcept;
 
+/// Ends an answer that has begun, by trailers. returns what ngx_http_finalize_request takes
+ngx_int_t send_grpc_end(ngx_http_request_t *r, GrpcStatus status, std::string_view message) noexcept;
+
 /// Sends 200 with `grpc-status` and `grpc-message` as the only answer; the error's code, reason, reconnect
 /// URL and request id go along as metadata of our own. What `refusal` gives besides (Retry-After) is there
 /// already. returns what ngx_http_finalize_request takes

@@ -8,6 +8,7 @@
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/inject/inject_grpc.h"
 #include "ngx_module/inject/send_guard.h"
+#include "ngx_module/long_lived/withdrawal.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/wiped_area.h"
@@ -261,7 +262,7 @@ ngx_int_t put_on(ngx_http_request_t *r, const Access &access, const Sent &sent, 
 
     count_ok(*access.conf);
     count_injected(access.token->strategy());
-    return NGX_OK;
+    return watch_sending(r, access);
 }
 
 ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {

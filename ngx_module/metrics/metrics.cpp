@@ -148,6 +148,9 @@ constexpr std::array<Name, kCounters> kNames = {{
     {Counter::kTunnelsTooOld, kTunnels, R"(reason="too_old")", ""},
     {Counter::kTunnelsWithdrawn, kTunnels, R"(reason="withdrawn")", ""},
 
+    {Counter::kRequestsWithdrawn, "nexus_requests_withdrawn_total", "",
+     "Requests under way that were ended because their credential was withdrawn."},
+
     {Counter::kScrubbed, "nexus_scrubbed_total", "",
      "Providers' answers in which the credential was covered."},
 

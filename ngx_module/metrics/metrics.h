@@ -108,6 +108,8 @@ enum class Counter : uint16_t {
     kTunnelsTooOld,
     kTunnelsWithdrawn,
 
+    kRequestsWithdrawn,  // requests under way that were ended (nexus_end_withdrawn)
+
     kScrubbed,  // answers of providers in which a credential was covered (nexus_scrub_response)
 
     // requests of pages (with an Origin header), by what nexus_cors makes of them

@@ -19,9 +19,10 @@ void for_each_line(ngx_list_t &lines, Visit visit) {
     }
 }
 
-/// Adds a line to an answer. name, value: live as long as the request. returns NGX_OK or NGX_ERROR
-inline ngx_int_t add_line(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
-    auto *line = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_out.headers));
+/// Adds a line to an answer's head or trailers. name, value: live as long as the request. returns NGX_OK or
+/// NGX_ERROR
+inline ngx_int_t add_line(ngx_list_t &lines, std::string_view name, std::string_view value) noexcept {
+    auto *line = static_cast<ngx_table_elt_t *>(ngx_list_push(&lines));
     if (line == nullptr) {
         return NGX_ERROR;
     }
@@ -30,6 +31,9 @@ inline ngx_int_t add_line(ngx_http_request_t *r, std::string_view name, std::str
     line->key = to_ngx_str(name);
     line->value = to_ngx_str(value);
     return NGX_OK;
+}
+inline ngx_int_t add_line(ngx_http_request_t *r, std::string_view name, std::string_view value) noexcept {
+    return add_line(r->headers_out.headers, name, value);
 }
 
 }  // namespace nexus::edge

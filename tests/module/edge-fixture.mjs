@@ -7,7 +7,7 @@ import { request, serve } from '../support/http.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { startNginx } from '../support/nginx.mjs';
 import { findPort } from '../support/ports.mjs';
-import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
+import { callerKey, keyHash, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
 import { startRedis } from '../support/redis.mjs';
 
 /**
@@ -81,9 +81,30 @@ http {
       return id;
     },
 
+    /** What nexusd does at a revoke, a reconnect that is needed, or a refresh. */
+    async rewriteConnection(id, fields) {
+      const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+        connection_id: id, credentials: { access_token: `at-${id}` }, generation: 2, ...fields,
+      });
+      await redis.set(name, sealed, options);
+      await redis.publish('nexus:events', { kind: 'token', id, generation: 2 });
+    },
+
+    async revokeAgent(key) {
+      await redis.set(callerKey(key), await sealCaller(keys.CACHE_KEY, key, { state: 'revoked', generation: 2 }));
+      await redis.publish('nexus:events', { kind: 'agent', id: keyHash(key), generation: 2 });
+    },
+
     get: (path, options) => request(`${nginx.url}${path}`, options),
   };
   return edge;
+}
+
+/** An agent and a connection that it may use, made of these fields. headers: what a request of it carries */
+export async function caller(edge, connection = {}, agent = {}) {
+  const key = await edge.addAgent(agent);
+  const id = await edge.addConnection(connection);
+  return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
 }
 
 /** An upstream that remembers each request: method, url, headers (raw pairs too), body. It answers 200 with its words. */

@@ -11,18 +11,12 @@ import { makeCa } from '../support/certificates.mjs';
 import { startDns } from '../support/dns.mjs';
 import { grpcClient, metadata, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { findPort } from '../support/ports.mjs';
-import { errorBody, startEdge } from './edge-fixture.mjs';
+import { caller, errorBody, startEdge } from './edge-fixture.mjs';
 import { h2Call, h2Session, startFieldServer } from './grpc-fixture.mjs';
 
 const REQUESTS = Number(process.env.NEXUS_GRPC_REQUESTS ?? 200);
 const { status } = grpc;
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
-
-async function caller(edge, connection = {}, agent = {}) {
-  const key = await edge.addAgent(agent);
-  const id = await edge.addConnection(connection);
-  return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
-}
 
 test('calls and streams in either direction carry the credential', async (t) => {
   const server = await startGrpcServer(t);

@@ -11,16 +11,10 @@ import { mustRun } from '../support/process.mjs';
 import { makeWorkdir } from '../support/workdir.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { startDns } from '../support/dns.mjs';
-import { errorBody, startEdge } from './edge-fixture.mjs';
+import { caller, errorBody, startEdge } from './edge-fixture.mjs';
 
 const unnamed = 'nexus_inject auto; nexus_connection $http_x_nexus_connection;';
 const inject = `${unnamed} nexus_allow_private 127.0.0.0/8;`;
-
-async function caller(edge, connection = {}) {
-  const key = await edge.addAgent();
-  const id = await edge.addConnection(connection);
-  return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
-}
 
 test('a name that resolves to a private address gets no credential, and no request', async (t) => {
   const dns = await startDns(t, { 'api.provider.test': '127.0.0.1' });

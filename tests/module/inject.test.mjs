@@ -5,16 +5,11 @@ import http2 from 'node:http2';
 import { test } from 'node:test';
 import { request } from '../support/http.mjs';
 import { waitFor } from '../support/wait.mjs';
-import { errorBody, startEdge } from './edge-fixture.mjs';
+import { caller, errorBody, startEdge } from './edge-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 
 /** Headers of a caller of its own with one connection. */
-async function caller(edge, connection = {}, agent = {}) {
-  const key = await edge.addAgent(agent);
-  const id = await edge.addConnection(connection);
-  return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
-}
 
 function countOf(upstream, name) {
   return upstream.last().raw.filter((word, i) => i % 2 === 0 && word.toLowerCase() === name).length;

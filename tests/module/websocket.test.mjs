@@ -6,9 +6,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { findPort } from '../support/ports.mjs';
-import { callerKey, keyHash, sealCaller, sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
-import { startEdge } from './edge-fixture.mjs';
+import { caller, startEdge } from './edge-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;'
   + ' proxy_http_version 1.1; proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade;';
@@ -31,12 +30,6 @@ async function startServer(t, options = {}) {
   return { port, handshakes, server };
 }
 
-async function caller(edge, connection = {}) {
-  const key = await edge.addAgent();
-  const id = await edge.addConnection(connection);
-  return { id, key, headers: { 'x-nexus-key': key, 'x-nexus-connection': id } };
-}
-
 /** An open WebSocket: {socket, say(text): its echo, closed: promise of [code, reason]}. */
 async function open(t, edge, headers, path = '/', tls = false) {
   const socket = new WebSocket(`${tls ? 'wss' : 'ws'}://127.0.0.1:${edge.port}${path}`, { headers, rejectUnauthorized: false });
@@ -55,15 +48,6 @@ async function open(t, edge, headers, path = '/', tls = false) {
     socket.send(text);
   });
   return { socket, say, closed };
-}
-
-/** What nexusd does at a revoke, a reconnect that is needed, or a refresh. */
-async function write(edge, id, fields) {
-  const [name, sealed, options] = await sealToken(edge.keys.CACHE_KEY, {
-    connection_id: id, credentials: { access_token: `at-${id}` }, generation: 2, ...fields,
-  });
-  await edge.redis.set(name, sealed, options);
-  await edge.redis.publish('nexus:events', { kind: 'token', id, generation: 2 });
 }
 
 const startWith = async (t, options = {}) => {
@@ -108,11 +92,10 @@ describe('tunnels', { concurrency: 7 }, () => {
       tunnels[name] = await open(t, edge, headers);
       assert.equal(await tunnels[name].say(name), name);
     }
-    await write(edge, refreshed.id, {});
-    await write(edge, revoked.id, { state: 'revoked', expires_at: 0 });
-    await write(edge, attention.id, { state: 'attention', expires_at: 0, attention_reason: 'invalid_grant' });
-    await edge.redis.set(callerKey(fired.key), await sealCaller(edge.keys.CACHE_KEY, fired.key, { state: 'revoked', generation: 2 }));
-    await edge.redis.publish('nexus:events', { kind: 'agent', id: keyHash(fired.key), generation: 2 });
+    await edge.rewriteConnection(refreshed.id, {});
+    await edge.rewriteConnection(revoked.id, { state: 'revoked', expires_at: 0 });
+    await edge.rewriteConnection(attention.id, { state: 'attention', expires_at: 0, attention_reason: 'invalid_grant' });
+    await edge.revokeAgent(fired.key);
     for (const name of ['revoked', 'attention', 'fired']) {
       assert.deepEqual(await tunnels[name].closed, [1012, 'the credential was withdrawn'], name);
     }
@@ -184,7 +167,7 @@ describe('tunnels', { concurrency: 7 }, () => {
     const reloaded = edge.nginx.reload({ timeout: 20000 });
     await waitFor('new workers', () => edge.nginx.workers().some((pid) => !before.includes(pid)));
     assert.equal(await kept.say('over it'), 'over it');
-    await write(edge, second.id, { state: 'revoked', expires_at: 0 });
+    await edge.rewriteConnection(second.id, { state: 'revoked', expires_at: 0 });
     assert.deepEqual(await gone.closed, [1012, 'the credential was withdrawn']);
     assert.equal((await kept.closed)[0], 1006);   // worker_shutdown_timeout: nginx's own end
     await reloaded;

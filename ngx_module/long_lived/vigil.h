@@ -1,6 +1,6 @@
-// Watches the records that a tunnel lives on, its connection's and its caller's, for as long as it lives: a
-// tunnel asks for nothing any more, so nobody else would notice a revoke on its behalf. It looks into L1,
-// which events keep up to date, and has a record fetched where L1 has none that counts.
+// Watches the records that a tunnel or a request lives on, its connection's and its caller's, for as long as
+// it lives: it asks for nothing any more, so nobody else would notice a revoke on its behalf. It looks into
+// L1, which events keep up to date, and has a record fetched where L1 has none that counts.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,8 @@ public:
     Vigil &operator=(const Vigil &) = delete;
 
     /// Looks, as far as it can without waiting; what has to be fetched shows when it is called again.
-    /// false: one of the records is known not to be usable any more. A record that cannot be had is not
+    /// false: one of the records is known to be taken back, or to need a person. One that cannot be had is
+    /// not
     bool look() noexcept;
 
 private:

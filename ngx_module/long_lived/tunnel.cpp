@@ -1,11 +1,13 @@
 // After the 101, nginx carries bytes past all filters, by the client connection's `send`. That is wrapped, to
 // know where frames end: a close frame goes between two of them (background/upstream-signing-notes.md,
 // section 9).
-#include "ngx_module/tunnel/tunnel.h"
+#include "ngx_module/long_lived/tunnel.h"
 
 #include <algorithm>
 
 #include "ngx_module/access/access.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
+#include "ngx_module/long_lived/vigil.h"
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
@@ -13,8 +15,6 @@
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
-#include "ngx_module/tunnel/tunnel_conf.h"
-#include "ngx_module/tunnel/vigil.h"
 #include "shared/http1/syntax.h"
 #include "shared/websocket/frame_tracker.h"
 

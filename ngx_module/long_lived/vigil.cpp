@@ -1,9 +1,10 @@
 // A look into L1 copies nothing as long as the record is the one that was seen last.
-#include "ngx_module/tunnel/vigil.h"
+#include "ngx_module/long_lived/vigil.h"
 
 #include "ngx_module/conf.h"
 #include "ngx_module/ngx/own_request.h"
 #include "ngx_module/worker.h"
+#include "shared/connection/state.h"
 
 namespace nexus::edge {
 
@@ -12,12 +13,14 @@ namespace {
 constexpr size_t kPoolBytes = 1024;
 constexpr ngx_msec_t kQuietMs = 5000;
 
+/// A token that has expired, replaced or not, was not taken back: what that means for those who use it is not
+/// ours to say.
 bool is_usable(const record::Header &header) noexcept {
-    if (!cache::is_active(header.kind, header.state)) {
-        return false;
+    if (header.kind == record::Kind::kToken) {
+        return cache::is_active(header.kind, header.state) ||
+               header.state == static_cast<uint8_t>(connection::State::kExpired);
     }
-    // A token that has expired is replaced by a refresh; how long this one's tunnels live is not ours to say.
-    return header.kind == record::Kind::kToken || !header.is_expired(now_ms());
+    return cache::is_active(header.kind, header.state) && !header.is_expired(now_ms());
 }
 
 }  // namespace

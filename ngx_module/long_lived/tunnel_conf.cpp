@@ -1,5 +1,5 @@
 // Parsing of nexus_ws_max_age.
-#include "ngx_module/tunnel/tunnel_conf.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
 
 #include "ngx_module/conf.h"
 #include "ngx_module/ngx/conf_args.h"
