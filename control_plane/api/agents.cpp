@@ -33,6 +33,7 @@ json::Value agent_json(const store::Agent &agent) {
         .set("state", agent.revoked_at != 0 ? "revoked"
                       : agent.is_suspended  ? "suspended"
                                             : "active")
+        .set("generation", agent.generation)
         .set("created_at", to_rfc3339(agent.created_at));
     if (json::Value aliases = aliases_json(agent.aliases); aliases.size() != 0) {
         out.set("aliases", std::move(aliases));
@@ -135,6 +136,7 @@ Result<Response> update(ApiContext &context, const Request &request, const Calle
     wish.providers = reader.optional_strings("providers", 256, 255);
     const bool has_aliases = reader.has("aliases");
     Result<Aliases> aliases = read_aliases(reader.object_or_null("aliases"));
+    wish.if_generation = read_if_generation(reader);
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }

@@ -113,7 +113,7 @@ Result<Response> identity(ApiContext &context, const Request &request, const Cal
     return Response::json(200, out);
 }
 
-// {"labels": {name: value or null}, "request_rules": ["GET /repos/*"]}: what is absent stays
+// {"labels": {name: value or null}, "request_rules": ["GET /repos/*"], "if_generation": 7}: what is absent stays
 Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
     Result<json::Value> body = request.json_body();
     if (!body) {
@@ -125,6 +125,7 @@ Result<Response> patch(ApiContext &context, const Request &request, const Caller
     if (!reader.has("request_rules") || reader.has("labels")) {
         wish.labels = reader.required_object("labels");
     }
+    wish.if_generation = read_if_generation(reader);
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());
     }

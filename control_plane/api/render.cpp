@@ -2,6 +2,7 @@
 #include "control_plane/api/render.h"
 
 #include <charconv>
+#include <limits>
 
 #include "control_plane/services/time_text.h"
 #include "shared/encoding/hex.h"
@@ -80,6 +81,12 @@ std::string optional_workspace(json::ObjectReader &reader) {
         reader.refuse("workspace_id", "must not be empty");
     }
     return workspace.value_or("");
+}
+
+std::optional<int64_t> read_if_generation(json::ObjectReader &reader) {
+    const bool is_given = reader.has("if_generation");
+    const int64_t generation = reader.integer_or("if_generation", 0, 0, std::numeric_limits<int64_t>::max());
+    return is_given ? std::optional{generation} : std::nullopt;
 }
 
 Result<std::string> required_query(const Request &request, std::string_view name) {

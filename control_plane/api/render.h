@@ -28,6 +28,9 @@ std::string read_workspace(json::ObjectReader &reader, const Caller &caller);
 /// narrow.
 std::string optional_workspace(json::ObjectReader &reader);
 
+/// The member if_generation: what is changed must still be of this generation.
+std::optional<int64_t> read_if_generation(json::ObjectReader &reader);
+
 /// A query parameter that must be there and not empty. errors kMissingFields, kInvalidRequest
 Result<std::string> required_query(const Request &request, std::string_view name);
 

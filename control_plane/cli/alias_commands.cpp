@@ -1,7 +1,8 @@
 // nexusctl agent alias: an agent's own names of connections. The control plane knows the whole set only, so
-// add and remove read it, and write it back changed.
+// add and remove read it, and write it back changed (edit.h).
 #include "control_plane/cli/admin_lines.h"
 #include "control_plane/cli/aliases.h"
+#include "control_plane/cli/edit.h"
 #include "control_plane/cli/print.h"
 #include "shared/encoding/hex.h"
 #include "shared/record/caller_record.h"
@@ -10,20 +11,22 @@ namespace nexus::control::cli {
 
 namespace {
 
-/// The agent's {name: id}; nullopt = told already.
-std::optional<json::Value> fetch_aliases(const Client &client, const AdminOptions &options) {
-    const std::optional<json::Value> agent = expect(client.call("GET", agent_path(options)));
-    if (!agent) {
-        return std::nullopt;
-    }
-    return agent->contains("aliases") ? agent->get("aliases") : json::Value::object();
+/// {name: id}
+json::Value aliases_of(const json::Value &agent) {
+    return agent.contains("aliases") ? agent.get("aliases") : json::Value::object();
 }
 
-int store_aliases(const Client &client, const Output &output, const AdminOptions &options,
-                  json::Value aliases) {
-    json::Value body = json::Value::object();
-    body.set("aliases", std::move(aliases));
-    const std::optional<json::Value> agent = expect(client.call("PATCH", agent_path(options), &body));
+/// change  takes {name: id} and says whether to write it; false = told already
+int change_aliases(const Client &client, const Output &output, const AdminOptions &options,
+                   const std::function<bool(json::Value &aliases)> &change) {
+    const auto agent = edit(client, agent_path(options), [&](const json::Value &before) {
+        std::optional<json::Value> body;
+        if (json::Value aliases = aliases_of(before); change(aliases)) {
+            body = json::Value::object();
+            body->set("aliases", std::move(aliases));
+        }
+        return body;
+    });
     if (!agent) {
         return 1;
     }
@@ -75,42 +78,40 @@ int agent_alias_add(const Client &client, const Output &output, const AdminOptio
     if (!added) {
         return 2;
     }
-    std::optional<json::Value> aliases = fetch_aliases(client, options);
-    if (!aliases) {
-        return 1;
-    }
-    for (const std::string &name : added->names()) {
-        const std::string id = text(*added, name), before = text(*aliases, name);
-        if (!before.empty() && before != id && !options.replace) {
-            return problem("alias " + name + " leads to " + before +
-                           " already; --replace takes it elsewhere");
+    return change_aliases(client, output, options, [&](json::Value &aliases) {
+        for (const std::string &name : added->names()) {
+            const std::string id = text(*added, name), before = text(aliases, name);
+            if (!before.empty() && before != id && !options.replace) {
+                problem("alias " + name + " leads to " + before + " already; --replace takes it elsewhere");
+                return false;
+            }
+            aliases.set(name, id);
         }
-        aliases->set(name, id);
-    }
-    return store_aliases(client, output, options, std::move(*aliases));
+        return true;
+    });
 }
 
 int agent_alias_list(const Client &client, const Output &output, const AdminOptions &options) {
-    const std::optional<json::Value> aliases = fetch_aliases(client, options);
-    if (!aliases) {
+    const std::optional<json::Value> agent = expect(client.call("GET", agent_path(options)));
+    if (!agent) {
         return 1;
     }
-    output.json ? print_json(*aliases) : print_aliases(*aliases, "NAME");
+    const json::Value aliases = aliases_of(*agent);
+    output.json ? print_json(aliases) : print_aliases(aliases, "NAME");
     return 0;
 }
 
 int agent_alias_remove(const Client &client, const Output &output, const AdminOptions &options) {
-    std::optional<json::Value> aliases = fetch_aliases(client, options);
-    if (!aliases) {
-        return 1;
-    }
-    for (const std::string &name : options.aliases) {
-        if (!aliases->contains(name)) {
-            return problem("the agent has no alias \"" + name + "\"");
+    return change_aliases(client, output, options, [&](json::Value &aliases) {
+        for (const std::string &name : options.aliases) {
+            if (!aliases.contains(name)) {
+                problem("the agent has no alias \"" + name + "\"");
+                return false;
+            }
+            aliases.erase(name);
         }
-        aliases->erase(name);
-    }
-    return store_aliases(client, output, options, std::move(*aliases));
+        return true;
+    });
 }
 
 }  // namespace nexus::control::cli

@@ -164,6 +164,9 @@ Result<AgentDetails> AgentService::get(const Caller &caller, const std::string &
 Result<store::Agent> AgentService::update(const Caller &caller, const std::string &id,
                                           const AgentUpdate &update) {
     const auto write = [&](store::Transaction &sql, const store::Agent &before) -> Result<store::Agent> {
+        if (update.if_generation && *update.if_generation != before.generation) {
+            return fail(Errc::kConflict, "the agent was changed meanwhile", "if_generation");
+        }
         store::Agent after = before;
         if (Result<void> applied = apply(update, after); !applied) {
             return fail(applied.error());

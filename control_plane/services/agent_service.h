@@ -34,6 +34,7 @@ struct AgentUpdate {
     std::optional<std::vector<std::string>> connections;
     std::optional<std::vector<std::string>> providers;
     std::optional<Aliases> aliases;
+    std::optional<int64_t> if_generation = std::nullopt;  // of what was read before
 };
 
 struct NewAgent {

@@ -130,6 +130,9 @@ Result<ConnectionView> ConnectionService::patch(const Caller &caller, const std:
         change.labels = std::move(*merged);
         change.request_rules = wish.request_rules;
         const store::Connection &before = view->connection;
+        if (wish.if_generation && *wish.if_generation != before.generation) {
+            return fail(Errc::kConflict, "the connection was changed meanwhile", "if_generation");
+        }
         Result<store::Connection> row = database_.transact([&](store::Transaction &sql) {
             return store::change_connection(sql, before.id, before.generation, change,
                                             caller.event(wish.request_rules ? audit::kConnectionRestricted : audit::kConnectionLabelled), clock_());

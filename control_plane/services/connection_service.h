@@ -48,6 +48,7 @@ struct AccountIdentity {
 struct ConnectionPatch {
     json::Value labels;  // {name: value or null}, merged into those that are there; null = none
     std::optional<std::vector<std::string>> request_rules;  // in place of those that are there
+    std::optional<int64_t> if_generation = std::nullopt;    // of what was read before
 };
 
 class ConnectionService {

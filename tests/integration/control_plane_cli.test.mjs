@@ -137,6 +137,12 @@ test('rules of connections', async (t) => {
   }
   assert.equal((await rules('remove', id, '--all')).stdout, none);
   assert.deepEqual(await shown(), []);
+
+  const several = Array.from({ length: 6 }, (_, i) => `GET /${i}`);
+  await rules('set', id, 'GET /stays', ...several);
+  const removed = await Promise.all(several.map((rule) => rules('remove', id, rule)));
+  assert.deepEqual(removed.map(({ code, stderr }) => code || stderr), several.map(() => ''), 'at once: none undoes what another does');
+  assert.deepEqual(await shown(), ['GET /stays']);
   const nobody = await rules('set', '6611360c-1fab-46ae-ab77-70e90c37a081', 'GET /x');
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /404 connection_not_found/);
@@ -181,6 +187,14 @@ test('aliases of agents', async (t) => {
   assert.equal((await alias('remove', id, 'github', '0')).stdout, table(['git-hub.2', two]));
   assert.equal(JSON.parse((await alias('remove', id, 'git-hub.2', '--json')).stdout).aliases, undefined);
   assert.equal((await alias('list', id, '--json')).stdout, '{}\n');
+
+  const names = Array.from({ length: 6 }, (_, i) => `name-${i}`);
+  await Promise.all(names.map((name) => alias('add', id, `${name}=${one}`)));
+  assert.deepEqual(Object.keys(JSON.parse((await alias('list', id, '--json')).stdout)).sort(), names, 'at once: none undoes what another does');
+  await run(['agent', 'revoke', id]);
+  const late = await alias('add', id, `late=${one}`);
+  assert.equal(late.code, 1);
+  assert.match(late.stderr, /409 conflict/);
   for (const args of [['add', id], ['remove', id], ['list'], []]) {
     assert.equal((await alias(...args)).code, 2, args.join(' '));
   }

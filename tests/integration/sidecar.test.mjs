@@ -29,6 +29,10 @@ for (const database of ['sqlite', 'postgres']) {
     for (const bad of [['get /x'], ['GET x'], ['GET /a?b'], ['GET /../x'], [''], [1], 'GET /x', Array.from({ length: 65 }, (_, i) => `GET /${i}`), [`GET /${'x'.repeat(600)}`]]) {
       assertError(await patch({ request_rules: bad }), 400, 'invalid_request');
     }
+    const { generation } = expectStatus(200, await patch({ labels: { team: 'blue' } })).json;
+    assertError(await patch({ request_rules: ['GET /late'], if_generation: generation - 1 }), 409, 'conflict');
+    assertError(await patch({ request_rules: ['GET /late'], if_generation: 'x' }), 400, 'invalid_request');
+    assert.deepEqual(expectStatus(200, await patch({ request_rules: rules, if_generation: generation })).json.request_rules, rules);
     expectStatus(200, await line.refresh(agent, id));   // a new token, the old rules
     assertError(await line.call(agent, id, '/other'), 403, 'access_denied');
     const events = (await line.admin('GET', `/audit?connection_id=${id}`)).json;
@@ -39,6 +43,8 @@ for (const database of ['sqlite', 'postgres']) {
     const aliases = { 'my-api': id, other: randomUUID() };
     const named = expectStatus(200, await line.admin('PATCH', `/admin/agents/${agent.id}`, { aliases })).json;
     assert.deepEqual(named.aliases, aliases);
+    assertError(await line.admin('PATCH', `/admin/agents/${agent.id}`, { aliases: {}, if_generation: named.generation - 1 }), 409, 'conflict');
+    expectStatus(200, await line.admin('PATCH', `/admin/agents/${agent.id}`, { aliases, if_generation: named.generation }));
     expectStatus(200, await line.call(agent, 'my-api', '/hello'));
     expectStatus(200, await request(`${line.site.sidecar}/my-api/hello`, { headers: { 'x-nexus-key': agent.key } }));
     assertError(await line.call(agent, 'other', '/hello'), 404, 'connection_not_found');

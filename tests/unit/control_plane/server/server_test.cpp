@@ -376,14 +376,14 @@ TEST_F(ServerTest, TooManyConnectionsAreRefused) {
 TEST_F(ServerTest, ARequestThatWaitedTooLongIsRefused) {
     ServerOptions options;
     options.workers.threads = 1;
-    options.request_timeout = 200ms;
+    options.request_timeout = 1s;
     start(options);
     Client working(server_->port()), queued(server_->port());
     working.send("GET /wait HTTP/1.1\r\n\r\n");
     wait_until_waiting(1);
     queued.send("GET /hello HTTP/1.1\r\n\r\n");
     wait_until_in_flight(2);
-    std::this_thread::sleep_for(300ms);
+    std::this_thread::sleep_for(1100ms);
     release();
     EXPECT_THAT(working.receive(), HasSubstr("waited"));
     EXPECT_THAT(queued.receive(), testing::AllOf(HasSubstr("503 "), HasSubstr("overloaded")));
