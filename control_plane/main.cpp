@@ -17,7 +17,7 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/server/server.h"
-#include "control_plane/services/audit_key.h"
+#include "control_plane/services/audit/audit_key.h"
 #include "control_plane/version.h"
 
 namespace nexus::control {

@@ -3,7 +3,7 @@
 
 #include "control_plane/config/config.h"
 #include "control_plane/server/message.h"
-#include "control_plane/services/flow_end.h"
+#include "control_plane/services/consents/flow_end.h"
 #include "control_plane/web/page.h"
 
 namespace nexus::control {

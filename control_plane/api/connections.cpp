@@ -1,7 +1,7 @@
 // Routes of connections as operators see them.
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
-#include "control_plane/services/connection_labels.h"
+#include "control_plane/services/connections/connection_labels.h"
 #include "control_plane/services/time_text.h"
 #include "shared/http1/request_rules.h"
 
@@ -113,7 +113,8 @@ Result<Response> identity(ApiContext &context, const Request &request, const Cal
     return Response::json(200, out);
 }
 
-// {"labels": {name: value or null}, "request_rules": ["GET /repos/*"], "if_generation": 7}: what is absent stays
+// {"labels": {name: value or null}, "request_rules": ["GET /repos/*"], "if_generation": 7}: what is absent
+// stays
 Result<Response> patch(ApiContext &context, const Request &request, const Caller &caller) {
     Result<json::Value> body = request.json_body();
     if (!body) {
@@ -121,7 +122,8 @@ Result<Response> patch(ApiContext &context, const Request &request, const Caller
     }
     json::ObjectReader reader(*body);
     ConnectionPatch wish;
-    wish.request_rules = reader.optional_strings("request_rules", http1::kMaxRequestRules, http1::kMaxRequestRuleBytes);
+    wish.request_rules =
+        reader.optional_strings("request_rules", http1::kMaxRequestRules, http1::kMaxRequestRuleBytes);
     if (!reader.has("request_rules") || reader.has("labels")) {
         wish.labels = reader.required_object("labels");
     }

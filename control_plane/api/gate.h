@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "control_plane/server/router.h"
-#include "control_plane/services/authenticator.h"
-#include "control_plane/services/refusal_audit.h"
+#include "control_plane/services/access/authenticator.h"
+#include "control_plane/services/audit/refusal_audit.h"
 
 namespace nexus::control {
 

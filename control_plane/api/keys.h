@@ -4,7 +4,7 @@
 
 #include "control_plane/json/json.h"
 #include "control_plane/server/message.h"
-#include "control_plane/services/agent_service.h"
+#include "control_plane/services/agents/agent_service.h"
 
 namespace nexus::control {
 

@@ -5,10 +5,10 @@
 
 #include "control_plane/json/json.h"
 #include "control_plane/server/message.h"
-#include "control_plane/services/capture_service.h"
-#include "control_plane/services/connection_service.h"
-#include "control_plane/services/consent_service.h"
-#include "control_plane/services/reconnect_link.h"
+#include "control_plane/services/connections/connection_service.h"
+#include "control_plane/services/consents/capture_service.h"
+#include "control_plane/services/consents/consent_service.h"
+#include "control_plane/services/consents/reconnect_link.h"
 #include "shared/clock.h"
 #include "shared/record/token_record.h"
 

@@ -7,7 +7,7 @@
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/oidc/document_keeper.h"
 #include "control_plane/refresh/scheduler.h"
-#include "control_plane/services/issuer_keeper.h"
+#include "control_plane/services/issuers/issuer_keeper.h"
 #include "control_plane/services/janitor.h"
 #include "shared/forward_clock.h"
 

@@ -1,5 +1,5 @@
 // The device grant (RFC 8628): begun here, and asked for until the person has agreed elsewhere. When to ask
-// again is services/device_flow.cpp's business.
+// again is services/consents/device_flow.cpp's business.
 #include "control_plane/oauth/authorization_url.h"
 #include "control_plane/oauth/token_endpoint.h"
 #include "control_plane/oauth/token_request.h"

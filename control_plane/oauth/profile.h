@@ -95,7 +95,7 @@ struct OAuthProfile {
     bool pkce = true;                    // S256
     std::vector<std::string> resources;  // RFC 8707: where the tokens are to be used
     PushedRequests par = PushedRequests::kAuto;
-    bool own_redirect_uri = false;  // services/redirect_uri.h
+    bool own_redirect_uri = false;  // services/consents/redirect_uri.h
     bool dpop = false;              // RFC 9449: tokens are bound to a key of the connection's own
 
     NamedTexts authorization_params;             // values are templates

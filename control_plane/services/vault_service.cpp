@@ -10,7 +10,7 @@
 #include "control_plane/oauth/code_verifier_box.h"
 #include "control_plane/oauth/credential_alarm.h"
 #include "control_plane/oauth/stored_credentials.h"
-#include "control_plane/services/audit_key.h"
+#include "control_plane/services/audit/audit_key.h"
 #include "control_plane/store/audit_repository.h"
 #include "shared/encoding/hex.h"
 

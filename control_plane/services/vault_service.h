@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "control_plane/services/caller.h"
+#include "control_plane/services/access/caller.h"
 #include "control_plane/store/vault_rows.h"
 #include "control_plane/vault/vault.h"
 #include "shared/clock.h"

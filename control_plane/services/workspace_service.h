@@ -7,7 +7,7 @@
 #include <string>
 
 #include "control_plane/cache/outbox_drainer.h"
-#include "control_plane/services/caller.h"
+#include "control_plane/services/access/caller.h"
 #include "control_plane/store/workspace_repository.h"
 
 namespace nexus::control {

@@ -50,7 +50,7 @@ struct Pending {
     UnixMs at = 0;
 };
 
-/// errors kInternal: the chain has a key, and this process has not loaded it (services/audit_key.h)
+/// errors kInternal: the chain has a key, and this process has not loaded it (services/audit/audit_key.h)
 Result<void> append(Transaction &sql, const audit::Event &event, UnixMs now);
 /// Many at once, in their order: a few statements for all of them.
 Result<void> append_all(Transaction &sql, std::span<const Pending> events);

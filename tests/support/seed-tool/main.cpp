@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "control_plane/config/urls.h"
-#include "control_plane/services/activation.h"
-#include "control_plane/services/audit_key.h"
+#include "control_plane/services/connections/activation.h"
+#include "control_plane/services/audit/audit_key.h"
 #include "control_plane/store/provider_repository.h"
 #include "shared/crypto/random.h"
 

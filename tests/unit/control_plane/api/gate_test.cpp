@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "control_plane/services/agent_service.h"
+#include "control_plane/services/agents/agent_service.h"
 #include "control_plane/store/agent_repository.h"
 #include "control_plane/store/control_key_repository.h"
 #include "shared/crypto/digest.h"

@@ -8,7 +8,7 @@
 
 #include "control_plane/cache/outbox_drainer.h"
 #include "control_plane/json/json.h"
-#include "control_plane/services/caller.h"
+#include "control_plane/services/access/caller.h"
 #include "control_plane/store/database.h"
 #include "control_plane/vault/vault.h"
 #include "tests/unit/control_plane/support/temp_dir.h"

@@ -1,0 +1,47 @@
+// See provider_egress.h.
+#include "control_plane/services/providers/provider_egress.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control_plane/json/json.h"
+#include "control_plane/oauth/url_template.h"
+#include "control_plane/oidc/settings.h"
+
+namespace nexus::control {
+
+Result<void> check_provider_egress(const store::Provider &provider, const EgressGuard &guard) {
+    const Result<json::Value> oauth = json::parse_object(provider.oauth);
+    const auto oauth_url = [&](std::string_view name) {
+        return oauth ? std::string{oauth->get(name).as_string()} : std::string{};
+    };
+    std::vector<std::pair<std::string, std::string>> asked{
+        {"token_url", provider.token_url},
+        {"issuer", provider.issuer},
+        {"user_info_endpoint", provider.user_info_endpoint},
+        {"oauth.refresh_url", oauth_url("refresh_url")},
+        {"oauth.revocation_url", oauth_url("revocation_url")},
+    };
+    if (const Result<OidcSettings> oidc = stored_oidc_settings(provider.oidc); oidc) {
+        asked.emplace_back("well_known_url", oidc->well_known_url);
+        for (const auto &[name, url] : oidc->endpoint_overrides) {
+            if (name != "authorization_endpoint") {  // the browser's, not ours
+                asked.emplace_back("endpoint_overrides." + name, url);
+            }
+        }
+    }
+    for (const auto &[name, url] : asked) {
+        const std::string member = "profile." + name;
+        if (url.empty() || is_template(url)) {
+            continue;
+        }
+        if (const Result<Url> checked = guard.check_url(url, member); !checked) {
+            return fail(Errc::kInvalidRequest, "member " + checked.error().message, member);
+        }
+    }
+    return {};
+}
+
+}  // namespace nexus::control
