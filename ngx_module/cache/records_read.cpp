@@ -91,7 +91,7 @@ Found Records::read(const Key &key, ngx_pool_t *pool, const KeptRecord *kept) co
         return found;
     }
 
-    if (entry.is_kept) {
+    if (kept != nullptr && entry.is_kept) {
         found.header = kept->header;
     } else if (const auto header = record::parse_header({entry.sealed.data(), entry.sealed.size()})) {
         found.header = *header;

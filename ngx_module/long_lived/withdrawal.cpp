@@ -132,7 +132,8 @@ void WithdrawalWatch::end() noexcept {
         "the credential was withdrawn while the request was under way";
     ngx_http_request_t *r = request_;
     metrics::count(metrics::Counter::kRequestsWithdrawn);
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "nexus: %s", kMessage.data());
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "nexus: a request is ended: its credential was withdrawn");
     if (!r->header_sent) {
         end_with(r,
                  [&] { return send_refusal(r, {.errc = Errc::kConnectionNotActive, .message = kMessage}); });

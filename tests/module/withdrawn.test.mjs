@@ -21,8 +21,10 @@ const DOWNLOAD = 5_000_000;
 
 /** A provider: /events go on for ever, /download takes its time, anything else waits for the end of its body. */
 async function startProvider(t) {
-  const cut = [];   // paths of requests that have lost their connection
+  const begun = [];   // paths of requests
+  const cut = [];     // of those that have lost their connection
   const server = http.createServer((incoming, response) => {
+    begun.push(incoming.url);
     response.on('close', () => response.writableFinished || cut.push(incoming.url));
     incoming.on('error', () => {});
     if (incoming.url.endsWith('/events')) {
@@ -37,7 +39,7 @@ async function startProvider(t) {
     }
   });
   const port = await listen(t, server);
-  return { port, cut };
+  return { port, begun, cut };
 }
 
 async function startWith(t, options = {}) {
@@ -147,7 +149,7 @@ describe('requests that last', { concurrency: 7 }, () => {
     cleanup(t, () => outgoing.destroy());
     const timer = setInterval(() => outgoing.write(Buffer.alloc(1000)), 50);
     cleanup(t, () => clearInterval(timer));
-    await delay(300);
+    await waitFor('the upload to begin', () => provider.begun.length > 0);
     await edge.rewriteConnection(id, REVOKED);
     const [response] = await once(outgoing, 'response');
     assert.equal(response.statusCode, 403);
