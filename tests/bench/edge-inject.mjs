@@ -3,8 +3,8 @@
 // the same length. Same nginx, same worker, same upstream, the same bytes in from the client and out to the upstream: the
 // agent's own headers are sent to both locations, and neither passes them on. The worker's CPU time per request is the
 // figure, as requests per second swing with the machine.
-import { mustAnswerAll, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
-import { alternate, load, median, report } from './measure.mjs';
+import { compareSides, mustAnswerAll, newToken, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { median, report } from './measure.mjs';
 
 /** The edge that answers. under: as startMeasuredEdge takes it. returns {edge, sides: {plain, inject}}, each {url, headers} */
 export async function start(t, { under } = {}) {
@@ -19,17 +19,7 @@ export async function start(t, { under } = {}) {
 }
 
 export async function run({ t, json, rounds = 10, seconds = 2, log }) {
-  const { edge, sides } = await start(t);
-  const [worker] = edge.workers();   // after an answer: the master listens before it has workers
-
-  const sample = (side) => load({ ...side, pid: worker, seconds, cpu: OTHER_CPU });
-  const pairs = await alternate({
-    rounds,
-    first: () => sample(sides.plain),
-    second: () => sample(sides.inject),
-    progress: (round, { first, second }) => log(`round ${round}/${rounds}: plain ${first.cpuUs.toFixed(2)} us, `
-      + `inject ${second.cpuUs.toFixed(2)} us; ${Math.round(first.rps)} and ${Math.round(second.rps)} requests/s`),
-  });
+  const pairs = await compareSides({ start: () => start(t), first: 'plain', second: 'inject', rounds, seconds, log });
 
   const baseline = 'proxy_pass with a static header';
   report({

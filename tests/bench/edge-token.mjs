@@ -5,8 +5,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { startNginx } from '../support/nginx.mjs';
-import { mustAnswer, newToken, OTHER_CPU, startMeasuredEdge, startRecords } from './hot-edge.mjs';
-import { alternate, load, median, report } from './measure.mjs';
+import { compareSides, mustAnswer, newToken, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { median, report } from './measure.mjs';
 
 const MODULES = '/usr/lib/nginx/modules';
 const PEERS_NEED = {
@@ -51,18 +51,8 @@ export async function run({ t, json, peers = false, rounds = 10, seconds = 2, lo
   if (peers) {
     checkPeers();
   }
-  const { edge, sides } = await start(t, { peers });
-  const [worker] = edge.workers();   // after an answer: the master listens before it has workers
-
-  const sample = (name) => load({ ...sides[name], pid: worker, seconds, cpu: OTHER_CPU });
   const compare = async (name, figure, baseline) => {
-    const pairs = await alternate({
-      rounds,
-      first: () => sample(name),
-      second: () => sample('token'),
-      progress: (round, { first, second }) => log(`round ${round}/${rounds}: ${name} ${first.cpuUs.toFixed(2)} us, token `
-        + `${second.cpuUs.toFixed(2)} us; ${Math.round(first.rps)} and ${Math.round(second.rps)} requests/s`),
-    });
+    const pairs = await compareSides({ start: () => start(t, { peers }), first: name, second: 'token', rounds, seconds, log });
     report({
       json, name: `edge-token.${figure}`, unit: 'ratio',
       value: median(pairs.map(({ first, second }) => second.cpuUs / first.cpuUs)),

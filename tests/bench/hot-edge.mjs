@@ -7,8 +7,10 @@ import { startNginx } from '../support/nginx.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { callerKey, newAgentKey, sealCaller, sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
+import { alternate, load } from './measure.mjs';
 
 export const OTHER_CPU = 1;  // load generator, upstream, Redis; the worker that is measured has processor 0 for itself
+const STARTS = 5;
 const TOKEN_BYTES = 900;  // as long as a signed access token usually is
 
 export const newToken = () => crypto.randomBytes(TOKEN_BYTES).toString('base64url').slice(0, TOKEN_BYTES);
@@ -82,6 +84,32 @@ export async function mustAnswerAll(sides) {
   for (const { url, headers } of Object.values(sides)) {
     await mustAnswer(url, headers);
   }
+}
+
+/**
+ * Requests to two sides of an edge, in turn, each round's pair as load() returns it: {first, second}. The rounds are spread
+ * over several starts of the edge: where its code and memory lie differs from start to start, and what a request costs with it.
+ *
+ * start: makes {edge, sides: {name: {url, headers}}}; first, second: names of sides
+ */
+export async function compareSides({ start, first, second, rounds, seconds, log }) {
+  const pairs = [];
+  const starts = Math.min(STARTS, rounds);
+  for (let i = 0; i < starts; i++) {
+    const { edge, sides } = await start();
+    const [worker] = edge.workers();   // after an answer: the master listens before it has workers
+    const sample = (name) => load({ ...sides[name], pid: worker, seconds, cpu: OTHER_CPU });
+    const before = pairs.length;
+    pairs.push(...await alternate({
+      rounds: Math.ceil((rounds - before) / (starts - i)),
+      first: () => sample(first),
+      second: () => sample(second),
+      progress: (round, pair) => log(`round ${before + round}/${rounds}: ${first} ${pair.first.cpuUs.toFixed(2)} us, `
+        + `${second} ${pair.second.cpuUs.toFixed(2)} us; ${Math.round(pair.first.rps)} and ${Math.round(pair.second.rps)} requests/s`),
+    }));
+    await edge.stop();
+  }
+  return pairs;
 }
 
 /** An upstream on the other processor that answers 200 only to what it knows (lines of a map of Authorization): a benchmark

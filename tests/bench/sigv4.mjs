@@ -1,8 +1,8 @@
 // What signing a request costs (AWS Signature Version 4), beside putting a header on: the same nginx, worker, upstream and
 // GET, two connections of one agent. The worker's CPU time per request is the figure. Then uploads (sigv4-stream.mjs).
 import { sealToken } from '../support/records.mjs';
-import { mustAnswerAll, newToken, OTHER_CPU, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
-import { alternate, load, median, report } from './measure.mjs';
+import { compareSides, mustAnswerAll, newToken, startCheckingUpstream, startMeasuredEdge, startRecords } from './hot-edge.mjs';
+import { median, report } from './measure.mjs';
 import { run as runStream } from './sigv4-stream.mjs';
 
 /** The edge that answers. under: as startMeasuredEdge takes it. returns {edge, sides: {header, signed}}, each {url, headers} */
@@ -22,15 +22,7 @@ export async function start(t, { under } = {}) {
 }
 
 export async function run({ t, json, rounds = 10, seconds = 2, log }) {
-  const { edge, sides } = await start(t);
-  const [worker] = edge.workers();
-  const sample = (side) => load({ ...side, pid: worker, seconds, cpu: OTHER_CPU });
-  const pairs = await alternate({
-    rounds,
-    first: () => sample(sides.header),
-    second: () => sample(sides.signed),
-    progress: (round, { first, second }) => log(`round ${round}/${rounds}: header ${first.cpuUs.toFixed(2)} us, signed ${second.cpuUs.toFixed(2)} us`),
-  });
+  const pairs = await compareSides({ start: () => start(t), first: 'header', second: 'signed', rounds, seconds, log });
   report({
     json, name: 'sigv4.added_cpu_us', unit: 'us', value: median(pairs.map(({ first, second }) => second.cpuUs - first.cpuUs)),
     baseline: 'a header put on, cpu_us', baseline_value: median(pairs.map(({ first }) => first.cpuUs)), rounds,
