@@ -4,6 +4,7 @@
 
 #include "ngx_module/access/access.h"
 #include "ngx_module/answer/grpc_answer.h"
+#include "ngx_module/upstream/live.h"
 
 namespace nexus::edge {
 
@@ -38,8 +39,7 @@ ngx_http_output_header_filter_pt g_next_header_filter;
 /// A page that nginx has made because of an error: not what an upstream has answered, nor what an
 /// error_page of this location has brought.
 bool is_error_page(const ngx_http_request_t *r) noexcept {
-    const bool is_upstream_live = r->upstream != nullptr && r->upstream->cleanup != nullptr;
-    return r->err_status >= NGX_HTTP_SPECIAL_RESPONSE && !is_upstream_live;
+    return r->err_status >= NGX_HTTP_SPECIAL_RESPONSE && !is_upstream_live(r);
 }
 
 const GrpcError &error_of(const ngx_http_request_t *r) noexcept {

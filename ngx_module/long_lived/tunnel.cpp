@@ -15,6 +15,7 @@
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
+#include "ngx_module/upstream/live.h"
 #include "shared/http1/syntax.h"
 #include "shared/websocket/frame_tracker.h"
 
@@ -55,7 +56,6 @@ namespace {
 
 using metrics::Counter;
 
-constexpr ngx_msec_t kWatchMs = 1000;
 constexpr ngx_msec_t kCloseWithinMs = 2000;  // of a frame that does not end, or a client that does not read
 constexpr ngx_msec_t kCloseAgainMs = 10;
 
@@ -118,7 +118,7 @@ Tunnel::Tunnel(ngx_http_request_t *r, const Access &access) noexcept
       vigil_(access),
       timer_(r->connection->log, this, [](void *self) noexcept { static_cast<Tunnel *>(self)->on_timer(); }) {
     timer_.set_cancelable(true);  // a worker that leaves does so when the connection itself lets it
-    timer_.arm(kWatchMs);
+    timer_.arm(Vigil::kEveryMs);
 }
 
 Tunnel::~Tunnel() {
@@ -153,7 +153,7 @@ ssize_t Tunnel::send(u_char *bytes, size_t size) noexcept {
 }
 
 void Tunnel::on_timer() noexcept {
-    if (request_->upstream->cleanup == nullptr) {
+    if (!is_upstream_live(request_)) {
         return;  // it is over, and the client is being waited for
     }
     ngx_connection_t *c = client_;  // the request, and we with it, may be gone afterwards
@@ -182,7 +182,7 @@ void Tunnel::watch() noexcept {
         return;
     }
 
-    ngx_msec_t next = kWatchMs;
+    ngx_msec_t next = Vigil::kEveryMs;
     if (credential.expires_at != 0) {
         next = std::min(next, static_cast<ngx_msec_t>(credential.expires_at - now));
     }
@@ -219,13 +219,10 @@ bool Tunnel::send_close_frame() noexcept {
     return next_send_(client_, reinterpret_cast<u_char *>(frame.bytes.data()), frame.size) != NGX_AGAIN;
 }
 
-// By the upstream's own clean-up, which gives its count back: ngx_http_finalize_request with an error would
-// do so twice.
 void Tunnel::end() noexcept {
     client_->send = next_send_;
-    request_->lingering_close =
-        1;  // what the client has sent meanwhile must not become a reset, and the frame with it lost
-    const ngx_http_cleanup_pt end_upstream = *request_->upstream->cleanup;
+    // What the client has sent meanwhile must not become a reset, and the frame with it lost.
+    request_->lingering_close = 1;
     end_upstream(request_);
 }
 

@@ -14,6 +14,8 @@ namespace nexus::edge {
 
 class Vigil {
 public:
+    static constexpr ngx_msec_t kEveryMs = 1000;  // how often to look
+
     explicit Vigil(const Access &access) noexcept;
     ~Vigil();
     Vigil(const Vigil &) = delete;

@@ -11,6 +11,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/request_ctx.h"
+#include "ngx_module/upstream/live.h"
 
 namespace nexus::edge {
 
@@ -34,13 +35,7 @@ private:
 
 namespace {
 
-constexpr ngx_msec_t kWatchMs = 1000;
-
 ngx_http_output_header_filter_pt g_next_header_filter;
-
-bool is_live(const ngx_http_upstream_t *u) noexcept {
-    return u != nullptr && u->cleanup != nullptr;
-}
 
 /// Has the upstream sent all of it, so that the request ends as fast as its caller reads?
 bool is_whole(const ngx_http_upstream_t &u) noexcept {
@@ -70,7 +65,7 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
     const ngx_int_t rc = g_next_header_filter(r);
     const bool is_over =
         rc == NGX_ERROR || r->header_only || r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS;
-    if (is_over || r != r->main || !is_live(r->upstream) || is_whole(*r->upstream)) {
+    if (is_over || r != r->main || !is_upstream_live(r) || is_whole(*r->upstream)) {
         return rc;
     }
     const Access *access = access_of(r);
@@ -85,7 +80,6 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
 /// or less than its Content-Length said; HTTP/2 resets the stream.
 void cut(ngx_http_request_t *r) noexcept {
     r->keepalive = 0;
-    const ngx_http_cleanup_pt end_upstream = *r->upstream->cleanup;
     end_upstream(r);  // and the request with it
 }
 
@@ -95,8 +89,7 @@ void cut(ngx_http_request_t *r) noexcept {
 template <typename Say>
 void end_with(ngx_http_request_t *r, Say &&say) noexcept {
     ++r->main->count;
-    const ngx_http_cleanup_pt end_upstream = *r->upstream->cleanup;
-    end_upstream(r);  // gives its count back; ours keeps the request
+    end_upstream(r);  // our count keeps the request
     r->keepalive = 0;
     ngx_http_finalize_request(r, guarded(r, say));
 }
@@ -110,17 +103,17 @@ WithdrawalWatch::WithdrawalWatch(ngx_http_request_t *r, const Access &access) no
       timer_(r->connection->log, this,
              [](void *self) noexcept { static_cast<WithdrawalWatch *>(self)->on_timer(); }) {
     timer_.set_cancelable(true);  // a worker that leaves does so when the connection itself lets it
-    timer_.arm(kWatchMs);
+    timer_.arm(Vigil::kEveryMs);
 }
 
 void WithdrawalWatch::on_timer() noexcept {
-    if (request_->upstream != upstream_ || !is_live(upstream_)) {
+    if (request_->upstream != upstream_ || !is_upstream_live(request_)) {
         return;  // nothing is asked of the provider any more
     }
     ngx_connection_t *c = request_->connection;  // the request, and we with it, may be gone afterwards
     ngx_http_set_log_request(c->log, request_);
     if (vigil_.look()) {
-        timer_.arm(kWatchMs);
+        timer_.arm(Vigil::kEveryMs);
     } else {
         end();
     }

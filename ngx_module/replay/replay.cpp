@@ -18,6 +18,7 @@
 #include "ngx_module/record/open_record.h"
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/sign/dpop_answer.h"
+#include "ngx_module/upstream/live.h"
 #include "shared/connection/state.h"
 #include "shared/strategy/signing.h"
 
@@ -79,8 +80,8 @@ bool is_repeatable(const ngx_http_request_t *r, const ReplayConf &conf) noexcept
 }
 
 bool is_unauthorized(const ngx_http_request_t *r, const Replay &replay) noexcept {
-    return replay.step == Replay::Step::kWatching && r == r->main && r->upstream != nullptr &&
-           r->upstream->cleanup != nullptr && r->headers_out.status == NGX_HTTP_UNAUTHORIZED &&
+    return replay.step == Replay::Step::kWatching && r == r->main && is_upstream_live(r) &&
+           r->headers_out.status == NGX_HTTP_UNAUTHORIZED &&
            (replay.access.token->refreshable() || asks_for_dpop_nonce(r)) &&
            r->headers_out.content_length_n <= static_cast<off_t>(kMaxHeldBody) &&
            is_repeatable(r, *replay.access.conf->replay);
@@ -252,7 +253,7 @@ void Replay::on_turn(void *owner) noexcept {
         return;
     }
     ngx_http_set_log_request(c->log, r);
-    const bool is_live = r->upstream != nullptr && r->upstream->cleanup != nullptr;
+    const bool is_live = is_upstream_live(r);
     if (!replay.is_refreshed || (is_live && !replay.is_waited_for)) {
         if (!replay.turn.is_armed()) {  // this was the time: from here on the refresh alone is waited for
             replay.is_waited_for = true;
@@ -265,8 +266,7 @@ void Replay::on_turn(void *owner) noexcept {
     replay.turn.cancel();
     replay.step = Step::kOver;
     if (is_live) {
-        const ngx_http_cleanup_pt end_upstream = *r->upstream->cleanup;
-        end_upstream(r);  // gives its count back; ours keeps the request
+        end_upstream(r);  // our count keeps the request
     }
     r->done = 0;
     r->request_complete = 0;

@@ -42,18 +42,17 @@ async function startProvider(t) {
   return { port, begun, cut };
 }
 
-async function startWith(t, options = {}) {
+async function startWith(t, { main } = {}) {
   const provider = await startProvider(t);
   const edge = await startEdge(t, {
-    workers: 2,
-    ...options,
+    workers: 2, main,
     locations: `
         location = /metrics { nexus_metrics; }
         location / { ${inject} proxy_pass http://127.0.0.1:${provider.port}; }
         location /as-it-comes/ { ${inject} proxy_buffering off; proxy_request_buffering off; proxy_pass http://127.0.0.1:${provider.port}; }
         location /unwatched/ { ${inject} nexus_end_withdrawn off; proxy_buffering off; proxy_pass http://127.0.0.1:${provider.port}; }`,
   });
-  await edge.redis.subscribers('nexus:events', options.workers ?? 1);
+  await edge.redis.subscribers('nexus:events');
   return { provider, edge };
 }
 
@@ -78,8 +77,7 @@ describe('requests that last', { concurrency: 7 }, () => {
   test('a revoke, a connection that needs a person, a caller that is gone: each ends its answers; a refresh and an expiry do not', async (t) => {
     const { provider, edge } = await startWith(t);
     const names = ['revoked', 'attention', 'fired', 'refreshed', 'expired', 'unwatched'];
-    const callers = Object.fromEntries(await Promise.all(names.map(async (name) =>
-      [name, await caller(edge)])));
+    const callers = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await caller(edge)])));
     const answers = {};
     for (const name of names) {
       answers[name] = await open(t, edge, name === 'unwatched' ? '/unwatched/events' : `/as-it-comes/${name}/events`, callers[name].headers);
@@ -117,18 +115,18 @@ describe('requests that last', { concurrency: 7 }, () => {
   });
 
   test('an answer that is there as a whole reaches a slow caller', async (t) => {
+    let isSent = false;
     const edge = await startEdge(t, {
-      upstream: (incoming, response) => response.end(Buffer.alloc(20_000_000)),   // more than sockets hold
-      locations: `
+      upstream: (incoming, response) => response.end(Buffer.alloc(20_000_000), () => { isSent = true; }),   // more than sockets hold
+      locations: ({ upstream }) => `
         location = /metrics { nexus_metrics; }
-        location / { ${inject} proxy_buffers 64 256k; proxy_max_temp_file_size 64m; proxy_pass http://UPSTREAM/; }`.replace('UPSTREAM', '$up'),
-      http: ({ upstream }) => `map $host $up { default ${upstream}; }`,
+        location / { ${inject} proxy_buffers 64 256k; proxy_max_temp_file_size 64m; proxy_pass http://${upstream}; }`,
     });
-    await edge.redis.subscribers('nexus:events', 1);
+    await edge.redis.subscribers('nexus:events');
     const { id, headers } = await caller(edge);
     const size = await new Promise((resolve, reject) => {
       http.get(`${edge.url}/`, { headers, agent: false }, async (response) => {
-        await delay(500);   // the edge has all of it by now
+        await waitFor('the edge to take all of it', () => isSent);
         await edge.rewriteConnection(id, REVOKED);
         await delay(2500);
         let bytes = 0;
@@ -179,7 +177,7 @@ describe('requests that last', { concurrency: 7 }, () => {
     const edge = await startEdge(t, {
       locations: `location = /metrics { nexus_metrics; } location / { ${inject} grpc_pass 127.0.0.1:${server.port}; }`,
     });
-    await edge.redis.subscribers('nexus:events', 1);
+    await edge.redis.subscribers('nexus:events');
     const client = grpcClient(t, edge.h2);
     const [talking, silent] = [await caller(edge), await caller(edge)];
     const status = (call) => new Promise((resolve) => { call.on('status', resolve); });
