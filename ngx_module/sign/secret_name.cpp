@@ -3,24 +3,23 @@
 
 #include <string>
 
-#include "shared/secret.h"
+#include "shared/wiped_scratch.h"
 
 namespace nexus::edge {
 
 crypto::SecretTag secret_name(std::initializer_list<std::string_view> parts) {
     static const crypto::SecretTagger tagger;
+    WipedScratch<512> scratch;
     size_t size = 0;
     for (const std::string_view part : parts) {
         size += part.size() + 1;
     }
-    std::string text;
-    text.reserve(size);
+    std::pmr::string text(size, '\0', &scratch);
+    char *at = text.data();
     for (const std::string_view part : parts) {
-        text.append(part).append(1, '\0');
+        at += part.copy(at, part.size()) + 1;
     }
-    const crypto::SecretTag tag = tagger.tag(text);
-    wipe(text);
-    return tag;
+    return tagger.tag(text);
 }
 
 }  // namespace nexus::edge

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <string>
 
-#include "ngx_module/upstream/wrap.h"
-
 namespace nexus::edge {
 
 namespace {
@@ -38,11 +36,11 @@ uint64_t SentBody::size() const {
     return size;
 }
 
-SentBody sent_body(const ngx_http_request_t *r) {
+SentBody sent_body(const ngx_http_request_t *r, std::string_view head) {
     const ngx_chain_t *first = r->upstream->request_bufs;
     const std::string_view block{reinterpret_cast<const char *>(first->buf->pos),
                                  static_cast<size_t>(first->buf->last - first->buf->pos)};
-    return {block.substr(request_head(r).size()), first->next};
+    return {block.substr(head.size()), first->next};
 }
 
 bool read_body(const SentBody &body, const Take &take) {

@@ -18,7 +18,8 @@ struct SentBody {
     uint64_t size() const;
 };
 
-SentBody sent_body(const ngx_http_request_t *r);
+/// head  request_head
+SentBody sent_body(const ngx_http_request_t *r, std::string_view head);
 
 /// Feeds its bytes, in order. returns false: they could not be read
 bool read_body(const SentBody &body, const std::function<void(std::string_view)> &take);

@@ -1,6 +1,8 @@
 // What is signed is what is sent: the head as it is serialised, and the body in the buffers that follow it.
 #include "ngx_module/sign/sign.h"
 
+#include <optional>
+
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/sign/body_hash.h"
 #include "ngx_module/sign/dpop_answer.h"
@@ -10,7 +12,6 @@
 #include "ngx_module/sign/sigv4_conf.h"
 #include "ngx_module/sign/streamed_body.h"
 #include "ngx_module/upstream/wrap.h"
-#include "shared/encoding/hex.h"
 #include "shared/sigv4/canonical.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/signing.h"
@@ -31,20 +32,38 @@ ngx_int_t refuse_unsigned(ngx_http_request_t *r, const Access &access, const Err
     return refuse_to_sign(r, access, error.message.c_str());
 }
 
-/// "" if it cannot be had.
-std::string payload_hash(const ngx_http_request_t *r, const SentBody &body) {
-    const uint64_t size = body.size();
-    if (size == 0) {
-        return std::string{sigv4::kHashOfNothing};
-    }
-    if (const std::optional<crypto::Sha256> hash = take_body_hash(r, size); hash && body.text.empty()) {
-        return encoding::hex_encode(crypto::as_view(*hash));
+/// nullopt: it cannot be had.
+std::optional<crypto::Sha256> hash_of(const ngx_http_request_t *r, const SentBody &body) {
+    if (const std::optional<crypto::Sha256> hash = take_body_hash(r, body.size());
+        hash && body.text.empty()) {
+        return hash;
     }
     crypto::RunningSha256 hash;  // none came, or something else is sent than came
-    return read_body(body, [&](std::string_view bytes) { hash.update(bytes); })
-               ? encoding::hex_encode(crypto::as_view(hash.finish()))
-               : std::string{};
+    return read_body(body, [&](std::string_view bytes) { hash.update(bytes); }) ? std::optional(hash.finish())
+                                                                                : std::nullopt;
 }
+
+/// A body's x-amz-content-sha256.
+class PayloadHash {
+public:
+    void set_unsigned() { text_ = sigv4::kUnsignedPayload; }
+
+    void set_hash_of(const ngx_http_request_t *r, const SentBody &body) {
+        if (body.size() == 0) {
+            text_ = sigv4::kHashOfNothing;
+        } else if (const std::optional<crypto::Sha256> hash = hash_of(r, body)) {
+            digits_ = crypto::hex_of(*hash);
+            text_ = crypto::as_view(digits_);
+        }
+    }
+
+    /// "" if it cannot be had.
+    std::string_view view() const { return text_; }
+
+private:
+    crypto::Sha256Hex digits_;
+    std::string_view text_;
+};
 
 /// What the strategy wants to know of the body.
 enum class Payload : uint8_t {
@@ -90,8 +109,8 @@ bool is_for_s3(const Access &access) {
 }
 
 /// In the framing of aws-chunked, by what the caller says.
-bool is_framed(const ngx_http_request_t *r) {
-    return http1::find_header(request_head(r), "X-Amz-Content-Sha256").starts_with("STREAMING-");
+bool is_framed(std::string_view head) {
+    return http1::find_header(head, "X-Amz-Content-Sha256").starts_with("STREAMING-");
 }
 
 }  // namespace
@@ -119,8 +138,9 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
         return refuse_to_sign(r, access,
                               {Errc::kAccessDenied, "this region or service is not signed for here"});
     }
-    const SentBody body = sent_body(r);
-    Payload payload = payload_of(access, request_head(r));
+    const std::string_view head = request_head(r);
+    const SentBody body = sent_body(r, head);
+    Payload payload = payload_of(access, head);
     if (payload == Payload::kStreamed) {
         if (is_streamed(r, body)) {
             return sign_in_chunks(r, access, body);
@@ -136,17 +156,21 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
                               "a body that is signed must be there first (proxy_request_buffering on)");
     }
     const bool is_for_aws = payload == Payload::kHashed || payload == Payload::kUnsigned;
-    if (is_for_aws && body.size() != 0 && is_framed(r)) {
+    if (is_for_aws && body.size() != 0 && is_framed(head)) {
         return refuse_to_sign(
             r, access,
             {Errc::kInvalidRequest, "a body in aws-chunked framing is signed by payload=stream only"});
     }
 
-    std::string hash;
-    if (is_for_aws) {
-        hash = payload == Payload::kUnsigned ? std::string{sigv4::kUnsignedPayload} : payload_hash(r, body);
+    PayloadHash hash;
+    if (payload == Payload::kUnsigned) {
+        hash.set_unsigned();
+    } else if (is_for_aws) {
+        hash.set_hash_of(r, body);
     }
-    const Result<strategy::Signature> signature = make_signature(r, access, body, hash);
+    SigningScratch scratch;
+    const Result<strategy::Signature> signature =
+        make_signature(r, access, {head, body, hash.view(), &scratch});
     if (!signature) {
         return refuse_unsigned(r, access, signature.error());
     }

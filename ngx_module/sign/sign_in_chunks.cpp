@@ -91,9 +91,12 @@ ngx_int_t sign_in_chunks(ngx_http_request_t *r, const Access &access, const Sent
     if (rc != NGX_OK) {
         return rc;
     }
+    SigningScratch scratch;
     Result<strategy::Signature> signature = make_signature(
-        r, access, body,
-        sigv4::has_trailer(plan.framing) ? sigv4::kStreamingPayloadTrailer : sigv4::kStreamingPayload);
+        r, access,
+        {request_head(r), body,
+         sigv4::has_trailer(plan.framing) ? sigv4::kStreamingPayloadTrailer : sigv4::kStreamingPayload,
+         &scratch});
     if (!signature) {
         return refuse_to_sign(r, access, signature.error().message.c_str());
     }

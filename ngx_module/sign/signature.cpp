@@ -6,6 +6,7 @@
 #include "ngx_module/inject/inject.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/scrub/scrub.h"
+#include "ngx_module/scrub/state.h"
 #include "ngx_module/sign/sigv4_conf.h"
 #include "ngx_module/upstream/wrap.h"
 #include "ngx_module/worker.h"
@@ -22,6 +23,14 @@ std::string unique_of(const Access &access) {
     constexpr size_t kBytes = 16;
     const bool wants_one = access.token->strategy() == "oauth1" || strategy::is_dpop_bound(*access.token);
     return wants_one ? encoding::hex_encode(crypto::random_bytes(kBytes)) : std::string{};
+}
+
+/// Whole, and without what names it, as providers' complaints quote it.
+void look_for_signature(ngx_http_request_t *r, std::string_view line) {
+    if (find_scrubbing(r) != nullptr) {
+        look_for(r, line);
+        look_for(r, line.substr(line.rfind('=') + 1));
+    }
 }
 
 }  // namespace
@@ -54,17 +63,20 @@ strategy::SigningChoice choice_of(const Access &access) {
 }
 
 Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Access &access,
-                                           const SentBody &body, std::string_view payload_hash) {
+                                           const ToSend &sent) {
     strategy::RequestToSign request;
-    request.head = request_head(r);
-    request.body = [&](const std::function<void(std::string_view)> &take) { return read_body(body, take); };
-    request.body_bytes = body.size();
+    request.head = sent.head;
+    request.body = [&](const std::function<void(std::string_view)> &take) {
+        return read_body(sent.body, take);
+    };
+    request.body_bytes = sent.body.size();
     request.now = now_ms();
     request.is_tls = r->upstream->ssl;
     const std::string unique = unique_of(access);
     request.unique = unique;
     request.dpop_nonce = worker()->dpop_nonces().of(dpop_origin(r, access));
-    request.payload_hash = payload_hash;
+    request.payload_hash = sent.payload_hash;
+    request.scratch = sent.scratch;
     return strategy::sign_request(
         *access.token, request, choice_of(access),
         [](std::string_view secret_key, std::string_view date, const sigv4::Scope &scope) {
@@ -74,15 +86,12 @@ Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Ac
 }
 
 ngx_int_t put_on_signature(ngx_http_request_t *r, const strategy::Signature &signature) {
-    const std::string_view made = signature.set.front().value.view();
-    look_for(r, made);
-    look_for(r,
-             made.substr(made.rfind('=') + 1));  // without what names it, as providers' complaints quote it
+    look_for_signature(r, signature.set.front().value);
     std::array<http1::HeaderLine, 8> lines;
     std::array<std::string_view, 8> remove;
     size_t set = 0, removed = 0;
     for (const strategy::SignedLine &line : signature.set) {
-        lines.at(set++) = {line.name, line.value.view()};
+        lines.at(set++) = {line.name, line.value};
     }
     for (const std::string_view name : kOwnHeaders) {
         remove.at(removed++) = name;

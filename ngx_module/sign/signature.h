@@ -7,6 +7,7 @@
 #include "ngx_module/access/access.h"
 #include "ngx_module/sign/sent_body.h"
 #include "shared/strategy/signing.h"
+#include "shared/wiped_scratch.h"
 
 namespace nexus::edge {
 
@@ -27,9 +28,19 @@ strategy::SigningChoice choice_of(const Access &access);
 /// Whose DPoP nonces they are; "" where no proof is made.
 std::string dpop_origin(const ngx_http_request_t *r, const Access &access);
 
-/// payload_hash  for aws_sigv4: x-amz-content-sha256
+/// For heads of the usual size, in their own and in their canonical form.
+using SigningScratch = WipedScratch<4096>;
+
+/// What is sent, but for what signing adds.
+struct ToSend {
+    std::string_view head;  // request_head
+    const SentBody &body;
+    std::string_view payload_hash;  // for aws_sigv4: x-amz-content-sha256
+    SigningScratch *scratch;        // outlives the signature
+};
+
 Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Access &access,
-                                           const SentBody &body, std::string_view payload_hash);
+                                           const ToSend &sent);
 
 /// returns NGX_OK, or the result of refuse_upstream
 ngx_int_t put_on_signature(ngx_http_request_t *r, const strategy::Signature &signature);

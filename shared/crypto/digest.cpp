@@ -36,6 +36,12 @@ std::string sha256_hex(std::string_view bytes) {
     return encoding::hex_encode(as_view(sha256(bytes)));
 }
 
+Sha256Hex hex_of(const Sha256 &digest) noexcept {
+    Sha256Hex digits;
+    encoding::write_hex(as_view(digest), digits.data());
+    return digits;
+}
+
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
     return HmacSha256Key(key).code_of(bytes);
 }

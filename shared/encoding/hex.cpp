@@ -1,6 +1,8 @@
 // ASCII only, no locale.
 #include "shared/encoding/hex.h"
 
+#include "shared/encoding/hex_word.h"
+
 namespace nexus::encoding {
 
 int hex_digit_value(char c) noexcept {
@@ -16,15 +18,21 @@ int hex_digit_value(char c) noexcept {
     return -1;
 }
 
-std::string hex_encode(std::string_view bytes) {
+void write_hex(std::string_view bytes, char *digits) noexcept {
+    for (; bytes.size() >= 8; bytes.remove_prefix(8), digits += 16) {
+        write_hex_word(bytes.data(), digits);
+    }
     static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text(bytes.size() * 2, '\0');
-    char *out = text.data();
     for (const char c : bytes) {
         const auto byte = static_cast<unsigned char>(c);
-        *out++ = kDigits[byte >> 4];
-        *out++ = kDigits[byte & 0x0f];
+        *digits++ = kDigits[byte >> 4];
+        *digits++ = kDigits[byte & 0x0f];
     }
+}
+
+std::string hex_encode(std::string_view bytes) {
+    std::string text(bytes.size() * 2, '\0');
+    write_hex(bytes, text.data());
     return text;
 }
 

@@ -12,6 +12,8 @@ namespace nexus::encoding {
 int hex_digit_value(char c) noexcept;
 
 std::string hex_encode(std::string_view bytes);
+/// digits  has room for two of each byte
+void write_hex(std::string_view bytes, char *digits) noexcept;
 /// Accepts both cases. errors kInvalidRequest
 Result<std::string> hex_decode(std::string_view text);
 

@@ -220,13 +220,15 @@ Result<size_t> head_size(std::string_view block) {
     }
 }
 
-Result<Head> parse_head(std::string_view block) {
+Result<Head> parse_head(std::string_view block, std::pmr::memory_resource *scratch) {
+    constexpr size_t kUsualLines = 16;
     Result<RequestLine> request = take_request_line(block);
     if (!request) {
         return tl::unexpected(std::move(request).error());
     }
 
-    Head head{*request, {}};
+    Head head{*request, std::pmr::vector<HeaderLine>{scratch}};
+    head.lines.reserve(kUsualLines);
     while (true) {
         const Field field = take_field(block);
         if (field.fault != nullptr) {

@@ -3,6 +3,7 @@
 // nginx's own structures. Pure text work: fuzzed alone.
 #pragma once
 
+#include <memory_resource>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -38,9 +39,11 @@ struct RequestLine {
 /// A head's parts, as views. errors kInvalidRequest, as head_size
 struct Head {
     RequestLine request;
-    std::vector<HeaderLine> lines;  // values without the blanks around them
+    std::pmr::vector<HeaderLine> lines;  // values without the blanks around them
 };
-Result<Head> parse_head(std::string_view block);
+/// scratch  outlives the head
+Result<Head> parse_head(std::string_view block,
+                        std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 /// Value of the first line of that name, "" if there is none.
 std::string_view find_header(std::string_view block, std::string_view name);

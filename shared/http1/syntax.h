@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "shared/encoding/sixteen_bytes.h"
@@ -113,6 +114,19 @@ inline bool equal_eight(const char *a, const char *b) noexcept {
 }
 
 }  // namespace detail
+
+/// Changes A to Z, and nothing else.
+inline void to_lower(std::span<char> text) noexcept {
+    size_t i = 0;
+    for (uint64_t word = 0; i + sizeof(word) <= text.size(); i += sizeof(word)) {
+        std::memcpy(&word, text.data() + i, sizeof(word));
+        word = detail::lower(word);
+        std::memcpy(text.data() + i, &word, sizeof(word));
+    }
+    for (; i < text.size(); ++i) {
+        text[i] = static_cast<char>(detail::lower(static_cast<unsigned char>(text[i])));
+    }
+}
 
 /// Names are compared with every header line of every request: most have another length, which is seen where
 /// the comparison stands.

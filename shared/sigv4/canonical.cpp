@@ -5,13 +5,22 @@
 #include <utility>
 #include <vector>
 
+#include "shared/encoding/character_set.h"
 #include "shared/encoding/form.h"
-#include "shared/encoding/hex.h"
 #include "shared/encoding/percent.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::sigv4 {
 
 namespace {
+
+/// A path that is its own canonical form, whatever the service: most of them are.
+bool is_plain(std::string_view path) noexcept {
+    static constexpr encoding::CharacterSet kCharacters{
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"};
+    return path.starts_with('/') && kCharacters.covers(path) && path.find("//") == std::string_view::npos &&
+           path.find("/.") == std::string_view::npos;
+}
 
 /// Percent-encoded but for its slashes.
 std::string encode_path(std::string_view path) {
@@ -64,7 +73,7 @@ bool is_trimmed(std::string_view value) {
             value.find('\t') == std::string_view::npos && value.find("  ") == std::string_view::npos);
 }
 
-void append_trimmed(std::string &out, std::string_view value) {
+void append_trimmed(std::pmr::string &out, std::string_view value) {
     if (is_trimmed(value)) {
         out.append(value);
         return;
@@ -81,6 +90,16 @@ void append_trimmed(std::string &out, std::string_view value) {
     }
 }
 
+struct Line {
+    std::string_view name;  // all of them one behind the other, in the order in which they are sent
+    std::string_view value;
+};
+
+bool comes_before(const Line &one, const Line &other) noexcept {
+    const int order = one.name.compare(other.name);
+    return order != 0 ? order < 0 : one.name.data() < other.name.data();
+}
+
 }  // namespace
 
 PathStyle path_style_of(std::string_view service) noexcept {
@@ -90,11 +109,16 @@ PathStyle path_style_of(std::string_view service) noexcept {
                : PathStyle::kOther;
 }
 
-std::string canonical_path(std::string_view path, PathStyle style) {
+std::pmr::string canonical_path(std::string_view path, PathStyle style, std::pmr::memory_resource *scratch) {
     if (path.empty()) {
-        return "/";
+        path = "/";
     }
-    return encode_path(style == PathStyle::kS3 ? encoding::decode_leniently(path, false) : normalised(path));
+    if (is_plain(path)) {
+        return std::pmr::string{path, scratch};
+    }
+    const std::string encoded =
+        encode_path(style == PathStyle::kS3 ? encoding::decode_leniently(path, false) : normalised(path));
+    return {encoded.begin(), encoded.end(), scratch};
 }
 
 std::string canonical_query(std::string_view query) {
@@ -112,34 +136,38 @@ std::string canonical_query(std::string_view query) {
     return out;
 }
 
-CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines) {
-    std::string names;
-    size_t values_size = 0;
+CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines,
+                                   std::pmr::memory_resource *scratch) {
+    size_t names_size = 0, values_size = 0;
     for (const http1::HeaderLine &line : lines) {
-        names.append(line.name);
+        names_size += line.name.size();
         values_size += line.value.size();
     }
-    names = encoding::to_lower_ascii(names);
-
-    std::vector<http1::HeaderLine> sorted;
+    std::pmr::string names{scratch};
+    names.reserve(names_size);
+    std::pmr::vector<Line> sorted{scratch};
     sorted.reserve(lines.size());
-    size_t at = 0;
     for (const http1::HeaderLine &line : lines) {
-        sorted.push_back({std::string_view{names}.substr(at, line.name.size()), line.value});
-        at += line.name.size();
+        const size_t at = names.size();
+        names.append(line.name);
+        sorted.push_back({std::string_view{names}.substr(at), line.value});
     }
-    std::ranges::stable_sort(sorted, {}, &http1::HeaderLine::name);
+    http1::to_lower(names);
+    std::ranges::sort(sorted, comes_before);
 
-    CanonicalHeaders out;
+    CanonicalHeaders out{std::pmr::string{scratch}, std::pmr::string{scratch}};
     out.lines.reserve(names.size() + values_size + 2 * lines.size());
     out.names.reserve(names.size() + lines.size());
     for (size_t i = 0; i < sorted.size(); ++i) {
-        const http1::HeaderLine &line = sorted[i];
+        const Line &line = sorted[i];
         if (i > 0 && sorted[i - 1].name == line.name) {
             out.lines.back() = ',';  // in place of the line's end
         } else {
-            out.lines.append(line.name).append(":");
-            out.names.append(out.names.empty() ? "" : ";").append(line.name);
+            out.lines.append(line.name).append(1, ':');
+            if (i > 0) {
+                out.names.append(1, ';');
+            }
+            out.names.append(line.name);
         }
         append_trimmed(out.lines, line.value);
         out.lines += '\n';

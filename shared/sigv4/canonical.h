@@ -3,6 +3,7 @@
 // AWS API request" (AWS IAM user guide), step 1.
 #pragma once
 
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +20,8 @@ enum class PathStyle : uint8_t { kS3, kOther };
 PathStyle path_style_of(std::string_view service) noexcept;
 
 /// path  as it is sent, percent-encoded, without its query; "" counts as "/"
-std::string canonical_path(std::string_view path, PathStyle style);
+std::pmr::string canonical_path(std::string_view path, PathStyle style,
+                                std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 /// query  as it is sent, without the "?". Parameters are decoded ("+" is a blank), encoded anew and sorted by
 /// name, then
@@ -29,9 +31,10 @@ std::string canonical_query(std::string_view query);
 /// Header lines as they are signed: names in lower case, sorted; values trimmed, runs of blanks as one; lines
 /// of one name joined by commas in the order in which they are sent.
 struct CanonicalHeaders {
-    std::string lines;  // "name:value\n" each
-    std::string names;  // "host;x-amz-date"
+    std::pmr::string lines;  // "name:value\n" each
+    std::pmr::string names;  // "host;x-amz-date"
 };
-CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines);
+CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines,
+                                   std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 }  // namespace nexus::sigv4

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "shared/crypto/digest.h"
-#include "shared/encoding/hex.h"
 #include "shared/sigv4/sign.h"
 
 namespace nexus::sigv4 {
@@ -34,12 +33,12 @@ void ChunkSigner::restart() {
 std::string_view ChunkSigner::sign(std::string_view algorithm, std::string_view hashes) {
     std::string text;
     for (const std::string_view line :
-         {algorithm, std::string_view{seed_.date}, std::string_view{seed_.scope}, std::string_view{last_}}) {
+         {algorithm, seed_.date.view(), std::string_view{seed_.scope}, crypto::as_view(last_)}) {
         text.append(line).append("\n");
     }
     text.append(hashes);
-    last_ = encoding::hex_encode(crypto::as_view(seed_.key->code_of(text)));
-    return last_;
+    last_ = crypto::hex_of(seed_.key->code_of(text));
+    return crypto::as_view(last_);
 }
 
 }  // namespace nexus::sigv4

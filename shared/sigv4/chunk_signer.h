@@ -11,9 +11,9 @@ namespace nexus::sigv4 {
 
 /// What the head's signature leaves to those of the chunks.
 struct ChunkSeed {
-    std::string date;       // amz_date
-    std::string scope;      // credential_scope
-    std::string signature;  // 64 hexadecimal digits
+    AmzDate date;
+    std::string scope;  // credential_scope
+    crypto::Sha256Hex signature;
     SigningKey key;
 };
 
@@ -32,7 +32,7 @@ private:
     std::string_view sign(std::string_view algorithm, std::string_view hashes);
 
     ChunkSeed seed_;
-    std::string last_;
+    crypto::Sha256Hex last_;
 };
 
 }  // namespace nexus::sigv4

@@ -1,10 +1,12 @@
 // AWS Signature Version 4 in a header (AWS4-HMAC-SHA256). Pure: no clock, no network, no state.
 #pragma once
 
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "shared/crypto/digest.h"
 #include "shared/http1/header_block.h"
 #include "shared/sigv4/signing_key.h"
 
@@ -23,19 +25,22 @@ struct Request {
 };
 
 struct Signature {
-    std::string scope;           // credential_scope
-    std::string signed_headers;  // "host;x-amz-date"
-    std::string hex;             // of the signature: 64 digits
+    std::pmr::string scope;           // credential_scope
+    std::pmr::string signed_headers;  // "host;x-amz-date"
+    crypto::Sha256Hex hex;            // of the signature
 };
 
 /// The canonical request (step 1): shown to whoever has to find out why a signature is refused.
 std::string canonical_request(const Request &request, const Scope &scope);
 
-/// key   make_signing_key for that day and scope
-/// date  amz_date; the request's x-amz-date, which is among its headers
-Signature sign(const Request &request, const Scope &scope, std::string_view date, const SigningKey &key);
+/// date     amz_date; the request's x-amz-date, which is among its headers
+/// key      make_signing_key for that day and scope
+/// scratch  outlives the signature
+Signature sign(const Request &request, const Scope &scope, std::string_view date, const SigningKey &key,
+               std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 /// The value of the Authorization line.
-std::string authorization(std::string_view access_key, const Signature &signature);
+std::pmr::string authorization(std::string_view access_key, const Signature &signature,
+                               std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 }  // namespace nexus::sigv4

@@ -2,10 +2,11 @@
 #include "shared/sigv4/signing_key.h"
 
 #include <openssl/crypto.h>
-#include <algorithm>
 #include <chrono>
 
 #include "shared/crypto/digest.h"
+#include "shared/encoding/character_set.h"
+#include "shared/join.h"
 
 namespace nexus::sigv4 {
 
@@ -13,20 +14,18 @@ namespace {
 
 constexpr std::string_view kTerminator = "aws4_request";
 
-void append_number(std::string &out, unsigned number, size_t digits) {
-    const size_t at = out.size();
-    out.resize(at + digits);
-    for (size_t i = digits; i-- > 0; number /= 10) {
-        out[at + i] = static_cast<char>('0' + number % 10);
-    }
+/// number  below 100
+char *put_two_digits(char *out, unsigned number) noexcept {
+    *out++ = static_cast<char>('0' + number / 10);
+    *out++ = static_cast<char>('0' + number % 10);
+    return out;
 }
 
 }  // namespace
 
 bool is_scope_name(std::string_view text) noexcept {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-    });
+    static constexpr encoding::CharacterSet kCharacters{"abcdefghijklmnopqrstuvwxyz0123456789-"};
+    return !text.empty() && kCharacters.covers(text);
 }
 
 std::optional<Scope> hinted_scope(std::string_view authorization) noexcept {
@@ -50,36 +49,29 @@ std::optional<Scope> hinted_scope(std::string_view authorization) noexcept {
     return is_one ? std::optional(Scope{region, service}) : std::nullopt;
 }
 
-std::string amz_date(UnixMs time) {
+AmzDate amz_date(UnixMs time) noexcept {
     using namespace std::chrono;
     const auto instant = floor<seconds>(sys_time<milliseconds>{milliseconds{time}});
     const auto day = floor<days>(instant);
     const year_month_day date{day};
     const hh_mm_ss clock{instant - day};
-    std::string out;
-    out.reserve(16);
-    append_number(out, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    append_number(out, static_cast<unsigned>(date.month()), 2);
-    append_number(out, static_cast<unsigned>(date.day()), 2);
-    out += 'T';
-    append_number(out, static_cast<unsigned>(clock.hours().count()), 2);
-    append_number(out, static_cast<unsigned>(clock.minutes().count()), 2);
-    append_number(out, static_cast<unsigned>(clock.seconds().count()), 2);
-    out += 'Z';
-    return out;
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    AmzDate made;
+    char *out = put_two_digits(made.text.data(), year / 100);
+    out = put_two_digits(out, year % 100);
+    out = put_two_digits(out, static_cast<unsigned>(date.month()));
+    out = put_two_digits(out, static_cast<unsigned>(date.day()));
+    *out++ = 'T';
+    out = put_two_digits(out, static_cast<unsigned>(clock.hours().count()));
+    out = put_two_digits(out, static_cast<unsigned>(clock.minutes().count()));
+    out = put_two_digits(out, static_cast<unsigned>(clock.seconds().count()));
+    *out = 'Z';
+    return made;
 }
 
-std::string credential_scope(std::string_view date, const Scope &scope) {
-    std::string out;
-    out.reserve(date.size() + scope.region.size() + scope.service.size() + kTerminator.size() + 3);
-    out.append(date)
-        .append("/")
-        .append(scope.region)
-        .append("/")
-        .append(scope.service)
-        .append("/")
-        .append(kTerminator);
-    return out;
+std::pmr::string credential_scope(std::string_view day, const Scope &scope,
+                                  std::pmr::memory_resource *scratch) {
+    return join({day, "/", scope.region, "/", scope.service, "/", kTerminator}, scratch);
 }
 
 Secret derive_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope) {

@@ -2,7 +2,9 @@
 // request", step 4). It signs for that day only, and is worth keeping: deriving takes four HMACs.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,10 +29,17 @@ bool is_scope_name(std::string_view text) noexcept;
 std::optional<Scope> hinted_scope(std::string_view authorization) noexcept;
 
 /// "20150830T123600Z", UTC.
-std::string amz_date(UnixMs time);
+struct AmzDate {
+    std::array<char, 16> text;
 
-/// "20150830/us-east-1/iam/aws4_request". date: the first eight characters of amz_date.
-std::string credential_scope(std::string_view date, const Scope &scope);
+    std::string_view view() const noexcept { return {text.data(), text.size()}; }
+    std::string_view day() const noexcept { return view().substr(0, 8); }
+};
+AmzDate amz_date(UnixMs time) noexcept;
+
+/// "20150830/us-east-1/iam/aws4_request".
+std::pmr::string credential_scope(std::string_view day, const Scope &scope,
+                                  std::pmr::memory_resource *scratch = std::pmr::get_default_resource());
 
 /// 32 bytes.
 Secret derive_signing_key(std::string_view secret_key, std::string_view date, const Scope &scope);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shared/http1/syntax.h"
+#include "shared/join.h"
 #include "shared/sigv4/aws_chunked.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/parts.h"
@@ -66,33 +67,34 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
         return failed("the request's body cannot be signed");
     }
 
-    const std::string date = sigv4::amz_date(request.whole.now);
-    std::vector<HeaderLine> to_sign;
+    std::pmr::memory_resource *const scratch = request.whole.scratch;
+    const sigv4::AmzDate date = sigv4::amz_date(request.whole.now);
+    std::pmr::vector<HeaderLine> to_sign{scratch};
     to_sign.reserve(request.head.lines.size() + 3);
     std::ranges::copy_if(request.head.lines, std::back_inserter(to_sign),
                          [](const HeaderLine &line) { return is_signed(line.name); });
-    to_sign.push_back({kDate, date});
+    to_sign.push_back({kDate, date.view()});
     to_sign.push_back({kContentHash, request.whole.payload_hash});
     if (!session_token.empty()) {
         to_sign.push_back({kSecurityToken, session_token});
     }
 
-    sigv4::SigningKey key = keys(*secret_key, std::string_view{date}.substr(0, 8), scope);
-    sigv4::Signature made = sigv4::sign(
+    sigv4::SigningKey key = keys(*secret_key, date.day(), scope);
+    const sigv4::Signature made = sigv4::sign(
         {request.head.request.method, request.head.request.target, to_sign, request.whole.payload_hash},
-        scope, date, key);
-    Signature signature;
+        scope, date.view(), key, scratch);
+    Signature signature{std::pmr::vector<SignedLine>{scratch}};
     signature.set.reserve(4);
-    signature.set.push_back({"Authorization", Secret{sigv4::authorization(*access_key, made)}});
-    signature.set.push_back({std::string{kDate}, Secret{std::string_view{date}}});
-    signature.set.push_back({std::string{kContentHash}, Secret{request.whole.payload_hash}});
+    signature.set.push_back({"Authorization", sigv4::authorization(*access_key, made, scratch)});
+    signature.set.push_back({kDate, join({date.view()}, scratch)});
+    signature.set.push_back({kContentHash, join({request.whole.payload_hash}, scratch)});
     if (session_token.empty()) {
-        signature.remove.push_back(kSecurityToken);  // the caller's would make the signature another one
+        signature.remove = {&kSecurityToken, 1};  // the caller's would make the signature another one
     } else {
-        signature.set.push_back({std::string{kSecurityToken}, Secret{session_token}});
+        signature.set.push_back({kSecurityToken, join({session_token}, scratch)});
     }
     if (request.whole.payload_hash.starts_with(sigv4::kStreamingPayload)) {
-        signature.seed = {date, std::move(made.scope), std::move(made.hex), std::move(key)};
+        signature.seed = {date, std::string{made.scope}, made.hex, std::move(key)};
     }
     return signature;
 }

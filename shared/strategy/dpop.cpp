@@ -2,6 +2,7 @@
 // request.
 #include "shared/http1/syntax.h"
 #include "shared/http1/target_uri.h"
+#include "shared/join.h"
 #include "shared/strategy/parts.h"
 #include "shared/strategy/signing_strategies.h"
 
@@ -34,13 +35,10 @@ Result<Signature> dpop(const record::TokenView &record, const ReadRequest &reque
         return failed(proof.error().message);
     }
 
-    constexpr std::string_view kScheme = "DPoP ";
-    Secret authorization = Secret::zeroed(kScheme.size() + token->size());
-    kScheme.copy(authorization.data(), kScheme.size());
-    token->copy(authorization.data() + kScheme.size(), token->size());
-    Signature signature;
-    signature.set.push_back({"Authorization", std::move(authorization)});
-    signature.set.push_back({"DPoP", Secret{std::move(*proof)}});
+    std::pmr::memory_resource *const scratch = request.whole.scratch;
+    Signature signature{std::pmr::vector<SignedLine>{scratch}};
+    signature.set.push_back({"Authorization", join({"DPoP ", *token}, scratch)});
+    signature.set.push_back({"DPoP", join({*proof}, scratch)});
     return signature;
 }
 

@@ -8,6 +8,7 @@
 #include "shared/encoding/base64.h"
 #include "shared/encoding/hex.h"
 #include "shared/http1/syntax.h"
+#include "shared/join.h"
 #include "shared/strategy/parts.h"
 #include "shared/strategy/signing_strategies.h"
 
@@ -111,13 +112,13 @@ Result<Signature> hmac_payload(const TokenView &record, const ReadRequest &reque
         return tl::unexpected(fed.error());
     }
 
-    Signature signature;
-    signature.set.push_back({std::string{name}, Secret{std::string{prefix} + encode(mac.finish())}});
+    std::pmr::memory_resource *const scratch = request.whole.scratch;
+    Signature signature{std::pmr::vector<SignedLine>{scratch}};
+    signature.set.push_back({name, join({prefix, encode(mac.finish())}, scratch)});
     if (!timestamp_name.empty()) {
         const bool is_ms =
             record.strategy_config("template").find("{timestamp_ms}") != std::string_view::npos;
-        signature.set.push_back(
-            {std::string{timestamp_name}, Secret{std::string{is_ms ? timestamp_ms : timestamp}}});
+        signature.set.push_back({timestamp_name, join({is_ms ? timestamp_ms : timestamp}, scratch)});
     }
     return signature;
 }

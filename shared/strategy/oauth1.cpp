@@ -133,7 +133,7 @@ Result<Signature> oauth1(const TokenView &record, const ReadRequest &request) {
     ours.emplace_back("oauth_signature", oauth1::sign(*hash, base_string, credentials->consumer_secret,
                                                       credentials->token_secret));
 
-    std::string line = "OAuth ";
+    std::pmr::string line{"OAuth ", request.whole.scratch};
     if (!realm.empty()) {
         line.append("realm=\"").append(realm).append("\", ");
     }
@@ -141,8 +141,8 @@ Result<Signature> oauth1(const TokenView &record, const ReadRequest &request) {
         line.append(line.ends_with(' ') ? "" : ", ");
         line.append(name).append("=\"").append(encoding::percent_encode(value)).append("\"");
     }
-    Signature signature;
-    signature.set.push_back({"Authorization", Secret{std::move(line)}});
+    Signature signature{std::pmr::vector<SignedLine>{request.whole.scratch}};
+    signature.set.push_back({"Authorization", std::move(line)});
     return signature;
 }
 

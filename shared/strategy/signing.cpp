@@ -31,7 +31,7 @@ Result<Signature> sign_request(const record::TokenView &record, const RequestToS
     if (record.state() != connection::State::kActive) {
         return failed("the connection is not active");
     }
-    const Result<http1::Head> head = http1::parse_head(request.head);
+    const Result<http1::Head> head = http1::parse_head(request.head, request.scratch);
     if (!head || !head->request.target.starts_with('/')) {
         return failed("the request's head cannot be signed");
     }

@@ -5,7 +5,9 @@
 
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +16,6 @@
 #include "shared/jose/dpop_key.h"
 #include "shared/record/token_record.h"
 #include "shared/result.h"
-#include "shared/secret.h"
 #include "shared/sigv4/chunk_signer.h"
 #include "shared/sigv4/signing_key.h"
 
@@ -46,6 +47,9 @@ struct RequestToSign {
     bool is_tls = false;
     std::string_view unique = {};      // for oauth1 (nonce) and DPoP (jti): hexadecimal, in no request before
     std::string_view dpop_nonce = {};  // the server's newest; "" = none known
+    /// For the signature, which it outlives, and for what is made on the way: where a secret must not stay,
+    /// WipedScratch.
+    std::pmr::memory_resource *scratch = std::pmr::get_default_resource();
 };
 
 /// What a location says beside the record: it goes before the record's own.
@@ -55,15 +59,16 @@ struct SigningChoice {
 };
 
 struct SignedLine {
-    std::string name;
-    Secret value;
+    std::string_view name;  // static text, or the record's
+    std::pmr::string value;
 };
 
 /// What makes a request a signed one.
 struct Signature {
-    std::vector<SignedLine> set;           // in place of any line of that name; the first is the signature
-    std::vector<std::string_view> remove;  // names of lines that must not be there; static text
-    std::optional<sigv4::ChunkSeed> seed;  // of a payload_hash that says that the body's chunks are signed
+    std::pmr::vector<SignedLine> set;  // in place of any line of that name; the first is the signature
+    std::span<const std::string_view> remove = {};  // names of lines that must not be there; static text
+    std::optional<sigv4::ChunkSeed> seed =
+        {};  // of a payload_hash that says that the body's chunks are signed
 };
 
 /// A record of oauth2 must be is_dpop_bound.

@@ -15,8 +15,8 @@ using sigv4::BodyPlan;
 using sigv4::Framing;
 
 sigv4::ChunkSeed seed() {
-    return {"20130524T000000Z", "20130524/us-east-1/s3/aws4_request", std::string(64, '0'),
-            std::make_shared<crypto::HmacSha256Key>("key")};
+    return {sigv4::amz_date(1'369'353'600'000), "20130524/us-east-1/s3/aws4_request",
+            crypto::hex_of(crypto::Sha256{}), std::make_shared<crypto::HmacSha256Key>("key")};
 }
 
 struct Sent {

@@ -58,7 +58,7 @@ void sign(const char *strategy, std::string_view text, std::string_view session_
     require(size.has_value());
     std::vector<http1::HeaderLine> lines;
     for (const strategy::SignedLine &line : signature->set) {
-        lines.push_back({line.name, line.value.view()});
+        lines.push_back({line.name, line.value});
     }
     const http1::BlockEdit edit{.set = lines, .remove = signature->remove, .query = {}, .query_name = {}};
     std::string out(http1::edited_size_bound(block, edit), '\0');

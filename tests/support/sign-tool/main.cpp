@@ -58,7 +58,7 @@ Result<JsonPtr> sign_line(const std::string &line) {
     const sigv4::Scope scope{region, service};
     const sigv4::SigningKey key =
         sigv4::make_signing_key(secret_key.view(), std::string_view{date}.substr(0, 8), scope);
-    const std::string authorization =
+    const std::pmr::string authorization =
         sigv4::authorization(access_key, sigv4::sign(request, scope, date, key));
     JsonPtr out{json_object()};
     json_object_set_new(out.get(), "authorization", to_json(authorization).release());

@@ -11,6 +11,25 @@ TEST(Hex, BothWays) {
     EXPECT_EQ(hex_decode("").value(), "");
 }
 
+// Eight bytes at once and what is left: every byte, at every place of either.
+TEST(Hex, EveryByteAtEveryPlace) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    for (int byte = 0; byte < 256; ++byte) {
+        for (size_t place = 0; place < 11; ++place) {
+            std::string bytes(11, '\x5e');
+            bytes[place] = static_cast<char>(byte);
+            std::string expected;
+            for (size_t i = 0; i < bytes.size(); ++i) {
+                expected += "5e";
+            }
+            expected[2 * place] = kDigits[static_cast<size_t>(byte) / 16];
+            expected[2 * place + 1] = kDigits[static_cast<size_t>(byte) % 16];
+            ASSERT_EQ(hex_encode(bytes), expected);
+            ASSERT_EQ(hex_decode(expected).value(), bytes);
+        }
+    }
+}
+
 TEST(Hex, RefusesOddLengthAndOtherDigits) {
     for (const char *text : {"0", "000", "0g", "0x", " 0", "0 "}) {
         EXPECT_FALSE(hex_decode(text)) << text;

@@ -14,27 +14,27 @@ namespace {
 
 using http1::HeaderLine;
 
-constexpr std::string_view kDate = "20130524T000000Z";
+const AmzDate kDate = amz_date(1'369'353'600'000);  // 20130524T000000Z
 constexpr Scope kScope{"us-east-1", "s3"};
 constexpr size_t kSize = 65 * 1024;
 
 SigningKey key() {
-    return make_signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", kDate.substr(0, 8), kScope);
+    return make_signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", kDate.day(), kScope);
 }
 
 ChunkSeed seed_of(std::vector<HeaderLine> headers, std::string_view payload_hash) {
     for (const HeaderLine &line :
          std::initializer_list<HeaderLine>{{"Host", "s3.amazonaws.com"},
                                            {"Content-Encoding", "aws-chunked"},
-                                           {"x-amz-date", kDate},
+                                           {"x-amz-date", kDate.view()},
                                            {"x-amz-storage-class", "REDUCED_REDUNDANCY"},
                                            {"x-amz-decoded-content-length", "66560"},
                                            {"x-amz-content-sha256", payload_hash}}) {
         headers.push_back(line);
     }
-    Signature signature =
-        sign({"PUT", "/examplebucket/chunkObject.txt", headers, payload_hash}, kScope, kDate, key());
-    return {std::string{kDate}, std::move(signature.scope), std::move(signature.hex), key()};
+    const Signature signature =
+        sign({"PUT", "/examplebucket/chunkObject.txt", headers, payload_hash}, kScope, kDate.view(), key());
+    return {kDate, std::string{signature.scope}, signature.hex, key()};
 }
 
 ChunkSeed plain_seed() {
@@ -79,8 +79,8 @@ const std::string kTrailer =
     "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n";
 
 TEST(Reframer, TheSeedsOfTheExamples) {
-    EXPECT_EQ(plain_seed().signature, "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9");
-    EXPECT_EQ(trailer_seed().signature, "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
+    EXPECT_EQ(crypto::as_view(plain_seed().signature), "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9");
+    EXPECT_EQ(crypto::as_view(trailer_seed().signature), "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e");
 }
 
 TEST(Reframer, TheExampleFromAPlainBody) {

@@ -21,7 +21,8 @@ constexpr std::string_view kEmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e
 
 std::string signature_of(const Request &request, const Scope &scope, std::string_view date,
                          std::string_view secret) {
-    return sign(request, scope, date, make_signing_key(secret, date.substr(0, 8), scope)).hex;
+    const Signature made = sign(request, scope, date, make_signing_key(secret, date.substr(0, 8), scope));
+    return std::string{crypto::as_view(made.hex)};
 }
 
 TEST(SigningKey, OfTheIamExample) {
@@ -30,9 +31,9 @@ TEST(SigningKey, OfTheIamExample) {
 }
 
 TEST(SigningKey, DatesAreUtc) {
-    EXPECT_EQ(amz_date(1'440'938'160'999), "20150830T123600Z");
-    EXPECT_EQ(amz_date(951'782'399'000), "20000228T235959Z");
-    EXPECT_EQ(amz_date(951'782'400'000), "20000229T000000Z");
+    EXPECT_EQ(amz_date(1'440'938'160'999).view(), "20150830T123600Z");
+    EXPECT_EQ(amz_date(951'782'399'000).view(), "20000228T235959Z");
+    EXPECT_EQ(amz_date(951'782'400'000).view(), "20000229T000000Z");
     EXPECT_EQ(credential_scope("20150830", {"us-east-1", "iam"}), "20150830/us-east-1/iam/aws4_request");
 }
 

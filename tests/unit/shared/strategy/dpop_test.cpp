@@ -35,9 +35,9 @@ TEST(DpopStrategy, TheTokenGoesWithAProof) {
     ASSERT_TRUE(signature) << signature.error().message;
     ASSERT_EQ(signature->set.size(), 2U);
     EXPECT_EQ(signature->set[0].name, "Authorization");
-    EXPECT_EQ(signature->set[0].value.view(), "DPoP hunter2");
+    EXPECT_EQ(signature->set[0].value, "DPoP hunter2");
     EXPECT_EQ(signature->set[1].name, "DPoP");
-    EXPECT_THAT(signature->set[1].value.view(),
+    EXPECT_THAT(std::string{signature->set[1].value},
                 testing::StartsWith("eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2Ii"));
 }
 

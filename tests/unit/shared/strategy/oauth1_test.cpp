@@ -57,7 +57,7 @@ std::string line_with(std::string_view uri, encoding::FormPairs more) {
 }
 
 std::string line_of(const Result<Signature> &signature) {
-    return signature ? std::string{signature->set.at(0).value.view()} : signature.error().message;
+    return signature ? std::string{signature->set.at(0).value} : signature.error().message;
 }
 
 constexpr const char *kForm = "content-type: Application/X-WWW-Form-Urlencoded ; charset=utf-8\r\n";

@@ -22,7 +22,7 @@ Body body_of(std::string_view text) {
 std::string value_of(const Signature &signature, std::string_view name) {
     for (const SignedLine &line : signature.set) {
         if (line.name == name) {
-            return std::string{line.value.view()};
+            return std::string{line.value};
         }
     }
     return "(none)";
