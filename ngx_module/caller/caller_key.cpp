@@ -2,8 +2,10 @@
 #include "ngx_module/caller/caller_key.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
+#include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/strip.h"
 #include "ngx_module/ngx/wiped_area.h"
@@ -36,7 +38,7 @@ enum class Header : uint8_t {
 /// Every request's every header passes here: its length leaves at most one name to compare.
 Header header_of(const ngx_table_elt_t &line) {
     const auto if_named = [&](std::string_view name, Header header) {
-        return http1::equal_ignoring_case(to_view(line.key), name) ? header : Header::kOther;
+        return is_request_line_of(line, name) ? header : Header::kOther;
     };
     switch (line.key.len) {
         case std::string_view{"trailer"}.size():
@@ -48,8 +50,8 @@ Header header_of(const ngx_table_elt_t &line) {
         case std::string_view{"authorization"}.size():
             static_assert(std::string_view{"authorization"}.size() ==
                           std::string_view{"x-nexus-agent"}.size());
-            return line.key.data[0] == 'x' || line.key.data[0] == 'X'
-                       ? if_named("x-nexus-agent", Header::kNexusOther)
+            return is_request_line_of(line, "x-nexus-agent")
+                       ? Header::kNexusOther
                        : if_named("authorization", Header::kAuthorization);
         case std::string_view{"proxy-connection"}.size():
             return if_named("proxy-connection", Header::kThisHop);
@@ -150,13 +152,17 @@ bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, s
     return true;
 }
 
-KeyDigests::Hex digest_of(std::string_view key) {
-    if (Worker *w = worker()) {
-        return w->key_digests().of(key);
+/// SHA-256 of an agent's key; nullopt: it is none.
+std::optional<crypto::Sha256Hex> digest_of_key(std::string_view text) {
+    Worker *w = worker();
+    if (const crypto::Sha256Hex *known = w != nullptr ? w->key_digests().find(text) : nullptr) {
+        return *known;
     }
-    KeyDigests::Hex hex;  // nothing is looked up here, but what is presented is judged all the same
-    std::ranges::copy(crypto::sha256_hex(key), hex.begin());
-    return hex;
+    if (!record::is_agent_key(text)) {
+        return std::nullopt;
+    }
+    // Where nothing is looked up, what is presented is judged all the same.
+    return w != nullptr ? w->key_digests().add(text) : crypto::hex_of(crypto::sha256(text));
 }
 
 /// returns false: out of memory
@@ -167,8 +173,8 @@ bool read_presented(ngx_http_request_t *r, const CallerHeaders &headers, Present
     if (!is_one || text.empty()) {
         return true;
     }
-    if (headers.takes_keys && record::is_agent_key(text)) {
-        out.sha256_hex = digest_of(text);
+    if (const auto digest = headers.takes_keys ? digest_of_key(text) : std::nullopt) {
+        out.sha256_hex = *digest;
         out.kind = PresentedKey::Kind::kKey;
     } else if (headers.takes_tokens && text.size() <= jose::kMaxAccessTokenBytes &&
                jose::looks_like_jwt(text)) {

@@ -1,11 +1,12 @@
-// SHA-256 of the API keys that come again and again: an agent sends the same key with each request. Neither
-// the keys nor anything that they could be found from is kept (shared/crypto/secret_tag.h).
+// SHA-256 of the agents' keys that come again and again: an agent sends the same key with each request.
+// Neither the keys nor anything that they could be found from is kept (shared/crypto/secret_tag.h).
 #pragma once
 
 #include <array>
 #include <memory>
 #include <string_view>
 
+#include "shared/crypto/digest.h"
 #include "shared/crypto/secret_tag.h"
 
 namespace nexus::edge {
@@ -13,13 +14,13 @@ namespace nexus::edge {
 /// A table of fixed size; who comes last has the place.
 class KeyDigests {
 public:
-    using Hex = std::array<char, 64>;
-
     KeyDigests();
 
-    /// SHA-256 of `key` in lower-case hexadecimal; good until the next call. Throws if OpenSSL has no
-    /// SHA-256.
-    const Hex &of(std::string_view key);
+    /// What `add` has returned for this text; good until the next call. nullptr: nothing that is remembered
+    const crypto::Sha256Hex *find(std::string_view text) const noexcept;
+
+    /// SHA-256 of `key`, which is_agent_key. Throws if OpenSSL has no SHA-256.
+    const crypto::Sha256Hex &add(std::string_view key);
 
 private:
     static constexpr size_t kPlaces = 512;
@@ -27,7 +28,7 @@ private:
     struct Digest {
         crypto::SecretTag tag;
         bool is_set = false;
-        Hex hex;
+        crypto::Sha256Hex hex;
     };
 
     crypto::SecretTagger tagger_;

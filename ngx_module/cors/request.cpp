@@ -6,7 +6,6 @@
 #include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
-#include "shared/http1/syntax.h"
 
 namespace nexus::edge {
 
@@ -26,7 +25,7 @@ bool has_origin(ngx_http_request_t *r) {
     constexpr ngx_uint_t kHash = header_hash(kOrigin);
     bool found = false;
     for_each_line(r->headers_in.headers, [&](const ngx_table_elt_t &line) {
-        found = found || (line.hash == kHash && http1::equal_ignoring_case(to_view(line.key), kOrigin));
+        found = found || (line.hash == kHash && is_request_line_of(line, kOrigin));
     });
     return found;
 }
@@ -40,17 +39,16 @@ void note(cors::Request::Field &field, const ngx_table_elt_t &line) {
 cors::Request read_request(ngx_http_request_t *r) {
     cors::Request request{.method = to_view(r->method_name), .origin = {}};
     for_each_line(r->headers_in.headers, [&](const ngx_table_elt_t &line) {
-        const std::string_view name = to_view(line.key);
-        const auto is = [&](std::string_view wanted) { return http1::equal_ignoring_case(name, wanted); };
-        if (is("Origin")) {
+        const auto is = [&](std::string_view name) { return is_request_line_of(line, name); };
+        if (is("origin")) {
             note(request.origin, line);
-        } else if (is("Access-Control-Request-Method")) {
+        } else if (is("access-control-request-method")) {
             note(request.requested_method, line);
-        } else if (is("Access-Control-Request-Headers")) {
+        } else if (is("access-control-request-headers")) {
             note(request.requested_headers, line);
-        } else if (is("Access-Control-Request-Private-Network")) {
+        } else if (is("access-control-request-private-network")) {
             note(request.requested_private_network, line);
-        } else if (is("Sec-Fetch-Site")) {
+        } else if (is("sec-fetch-site")) {
             request.fetch_site = to_view(line.value);
         }
     });

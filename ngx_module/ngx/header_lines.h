@@ -1,10 +1,12 @@
 // Lists of header lines, of requests and of answers.
 #pragma once
 
+#include <cstring>
 #include <string_view>
 
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/ngx/str.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::edge {
 
@@ -17,6 +19,18 @@ void for_each_line(ngx_list_t &lines, Visit visit) {
             visit(line[i]);
         }
     }
+}
+
+/// Is it a request's line of that name? nginx has read each of them in lower case, too; a module that has
+/// added one may have left that out.
+///
+/// name  in lower case
+inline bool is_request_line_of(const ngx_table_elt_t &line, std::string_view name) noexcept {
+    if (line.key.len != name.size()) {
+        return false;
+    }
+    return line.lowcase_key != nullptr ? std::memcmp(line.lowcase_key, name.data(), name.size()) == 0
+                                       : http1::equal_ignoring_case(to_view(line.key), name);
 }
 
 /// Adds a line to an answer's head or trailers. name, value: live as long as the request. returns NGX_OK or

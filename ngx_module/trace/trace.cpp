@@ -7,10 +7,10 @@
 
 #include <openssl/rand.h>
 
+#include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/strip.h"
 #include "ngx_module/trace/trace_parent.h"
-#include "shared/http1/syntax.h"
 
 namespace nexus::edge {
 
@@ -18,10 +18,6 @@ namespace {
 
 constexpr std::string_view kTraceParent = "traceparent";
 constexpr std::string_view kTraceState = "tracestate";
-
-bool is_named(const ngx_table_elt_t &line, std::string_view name) noexcept {
-    return http1::equal_ignoring_case(to_view(line.key), name);
-}
 
 template <typename Visit>
 void each_line(const ngx_http_request_t *r, Visit &&visit) noexcept {
@@ -42,10 +38,10 @@ struct Found {
 Found find(const ngx_http_request_t *r) noexcept {
     Found found;
     each_line(r, [&](const ngx_table_elt_t &line) {
-        if (is_named(line, kTraceParent)) {
+        if (is_request_line_of(line, kTraceParent)) {
             ++found.parents;
             found.value = to_view(line.value);
-        } else if (is_named(line, kTraceState)) {
+        } else if (is_request_line_of(line, kTraceState)) {
             ++found.states;
         }
     });
@@ -53,7 +49,8 @@ Found find(const ngx_http_request_t *r) noexcept {
 }
 
 Strip drop_trace(const ngx_table_elt_t &line, const void *) {
-    return is_named(line, kTraceParent) || is_named(line, kTraceState) ? Strip::kRemove : Strip::kKeep;
+    return is_request_line_of(line, kTraceParent) || is_request_line_of(line, kTraceState) ? Strip::kRemove
+                                                                                           : Strip::kKeep;
 }
 
 /// Random bytes for one trace, out of a store that is filled for many at once. nullptr: there are none to be
@@ -71,7 +68,7 @@ const unsigned char *random_bytes() noexcept {
 }
 
 /// `lower`: the name, static text.
-ngx_int_t add_line(ngx_http_request_t *r, std::string_view lower, std::string_view value) noexcept {
+ngx_int_t add_request_line(ngx_http_request_t *r, std::string_view lower, std::string_view value) noexcept {
     const ngx_str_t copy = copy_to_pool(r->pool, value);
     auto *line = static_cast<ngx_table_elt_t *>(ngx_list_push(&r->headers_in.headers));
     if (copy.data == nullptr || line == nullptr) {
@@ -92,7 +89,7 @@ ngx_int_t begin_trace(ngx_http_request_t *r) noexcept {
     }
     const auto made =
         make_trace_parent(std::span<const unsigned char, kTraceRandomBytes>(random, kTraceRandomBytes));
-    return add_line(r, kTraceParent, {made.data(), made.size()});
+    return add_request_line(r, kTraceParent, {made.data(), made.size()});
 }
 
 }  // namespace
@@ -131,8 +128,8 @@ ngx_int_t copy_trace(const ngx_http_request_t *r, ngx_http_request_t *to) noexce
     ngx_int_t rc = NGX_OK;
     each_line(r, [&](const ngx_table_elt_t &line) {
         for (const std::string_view name : {kTraceParent, kTraceState}) {
-            if (rc == NGX_OK && is_named(line, name)) {
-                rc = add_line(to, name, to_view(line.value));
+            if (rc == NGX_OK && is_request_line_of(line, name)) {
+                rc = add_request_line(to, name, to_view(line.value));
             }
         }
     });

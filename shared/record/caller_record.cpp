@@ -208,8 +208,9 @@ bool is_alias(std::string_view text) noexcept {
 bool is_agent_key(std::string_view text) noexcept {
     constexpr size_t kIdAt = kAgentKeyPrefix.size();
     constexpr size_t kSecretAt = kIdAt + kAgentKeyIdChars + 1;
-    return text.size() == kSecretAt + kAgentKeySecretChars && text.starts_with(kAgentKeyPrefix) &&
-           text[kSecretAt - 1] == '_' && kLowerAndDigits.covers(text.substr(kIdAt, kAgentKeyIdChars)) &&
+    static_assert(kSecretAt + kAgentKeySecretChars == kAgentKeyChars);
+    return text.size() == kAgentKeyChars && text.starts_with(kAgentKeyPrefix) && text[kSecretAt - 1] == '_' &&
+           kLowerAndDigits.covers(text.substr(kIdAt, kAgentKeyIdChars)) &&
            kBase64Url.covers(text.substr(kSecretAt));
 }
 

@@ -39,8 +39,8 @@ struct CallerRecord {
     uint64_t generation = 0;
     UnixMs expires_at = 0;  // of the key; 0 = does not expire
     uint32_t grants = 0;
-    std::vector<std::string> connections;  // empty = all of the workspace
-    std::vector<std::string> providers;    // provider names; empty = all
+    std::vector<std::string> connections;                      // empty = all of the workspace
+    std::vector<std::string> providers;                        // provider names; empty = all
     std::vector<std::pair<std::string, std::string>> aliases;  // is_alias name -> connection id
 };
 
@@ -86,5 +86,6 @@ inline constexpr size_t kMaxAliases = 256;
 
 /// `nxa_<id>_<secret>`: id 16 lower-case letters and digits, secret 43 base64url characters (32 bytes).
 bool is_agent_key(std::string_view text) noexcept;
+inline constexpr size_t kAgentKeyChars = 64;
 
 }  // namespace nexus::record
