@@ -63,8 +63,8 @@ Result<std::string_view> open_record(Lookup &lookup) {
         return fail(Errc::kInternal, "out of memory");
     }
     const std::span<char> payload = area.subspan(record::kHeaderBytes);  // onto the ciphertext
-    const Result<size_t> size = record::open_into(cache_keyring(*main_conf(lookup.request)), redis_key,
-                                                  {area.data(), area.size()}, payload);
+    const Result<size_t> size = record::open_into(cache_keyring(*main_conf(lookup.request)), lookup.header,
+                                                  redis_key, {area.data(), area.size()}, payload);
     if (!size) {
         return tl::unexpected<Error>(size.error());
     }

@@ -178,34 +178,31 @@ Result<std::string> seal_with_nonce(const crypto::Keyring &keyring, Header heade
 }
 
 Result<Secret> open(const crypto::Keyring &keyring, std::string_view redis_key, std::string_view sealed) {
-    if (sealed.size() < kOverheadBytes || sealed.size() > kMaxRecordBytes) {
-        return malformed("a sealed record has 72 to 32768 bytes");
+    Result<Header> header = parse_header(sealed);
+    if (!header) {
+        return tl::unexpected(std::move(header).error());
     }
 
     Secret payload = Secret::zeroed(sealed.size() - kOverheadBytes);
-    Result<size_t> size = open_into(keyring, redis_key, sealed, {payload.data(), payload.size()});
+    Result<size_t> size = open_into(keyring, *header, redis_key, sealed, {payload.data(), payload.size()});
     if (!size) {
         return tl::unexpected(std::move(size).error());
     }
     return payload;
 }
 
-Result<size_t> open_into(const crypto::Keyring &keyring, std::string_view redis_key, std::string_view sealed,
-                         std::span<char> out) {
-    Result<Header> header = parse_header(sealed);
-    if (!header) {
-        return tl::unexpected(std::move(header).error());
-    }
+Result<size_t> open_into(const crypto::Keyring &keyring, const Header &header, std::string_view redis_key,
+                         std::string_view sealed, std::span<char> out) {
     if (redis_key.size() > kMaxRedisKeyBytes) {
         return malformed("the key of a record is longer than 256 bytes");
     }
-    const crypto::Keyring::Entry *entry = keyring.find(header->key_id);
+    const crypto::Keyring::Entry *entry = keyring.find(header.key_id);
     if (entry == nullptr) {
         return fail(Errc::kUnknownKey, "sealed with a key that is not on the keyring",
-                    crypto::to_hex(header->key_id));
+                    crypto::to_hex(header.key_id));
     }
     const AssociatedData ad{sealed.substr(0, kHeaderBytes), redis_key};
-    return entry->key.open_into(header->nonce, sealed.substr(kHeaderBytes), ad.view(), out);
+    return entry->key.open_into(header.nonce, sealed.substr(kHeaderBytes), ad.view(), out);
 }
 
 }  // namespace nexus::record

@@ -61,8 +61,9 @@ Result<std::string> seal_with_nonce(const crypto::Keyring &keyring, Header heade
                                     std::string_view payload);
 /// returns the payload. errors kMalformedRecord, kUnknownKey, kSealBroken (also: record of another key)
 Result<Secret> open(const crypto::Keyring &keyring, std::string_view redis_key, std::string_view sealed);
-/// As open, into `out` (at least sealed.size() - kOverheadBytes), for the edge. returns the payload's length.
-Result<size_t> open_into(const crypto::Keyring &keyring, std::string_view redis_key, std::string_view sealed,
-                         std::span<char> out);
+/// As open, into `out` (at least sealed.size() - kOverheadBytes), for the edge. header: parse_header's, of
+/// `sealed`. returns the payload's length.
+Result<size_t> open_into(const crypto::Keyring &keyring, const Header &header, std::string_view redis_key,
+                         std::string_view sealed, std::span<char> out);
 
 }  // namespace nexus::record

@@ -40,9 +40,10 @@ void open_into(benchmark::State &state) {
     const std::string key = redis::token_key(kConnectionId);
     const std::string sealed =
         record::seal_token(keyring, token_of(static_cast<size_t>(state.range(0)))).value();
+    const record::Header header = record::parse_header(sealed).value();
     std::vector<char> out(sealed.size());
     for (auto _ : state) {
-        benchmark::DoNotOptimize(record::open_into(keyring, key, sealed, out).value());
+        benchmark::DoNotOptimize(record::open_into(keyring, header, key, sealed, out).value());
     }
     state.SetBytesProcessed(static_cast<int64_t>(sealed.size()) * state.iterations());
 }
@@ -55,7 +56,7 @@ void open_parse_and_inject(benchmark::State &state) {
     const record::Header header = record::parse_header(sealed).value();
     std::vector<char> out(sealed.size());
     for (auto _ : state) {
-        const size_t size = record::open_into(keyring, key, sealed, out).value();
+        const size_t size = record::open_into(keyring, header, key, sealed, out).value();
         const auto view = record::TokenView::parse(header, {out.data(), size}).value();
         benchmark::DoNotOptimize(strategy::injection_for(view).value());
     }

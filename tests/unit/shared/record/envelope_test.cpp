@@ -32,21 +32,23 @@ TEST_F(Envelope, TheClearHeaderSaysWhatWasSealed) {
 TEST_F(Envelope, OpensToThePayload) {
     EXPECT_EQ(open(keyring_, kKey, sealed_).value().view(), "payload");
     std::string out(sealed_.size() - kOverheadBytes, '\0');
-    EXPECT_EQ(open_into(keyring_, kKey, sealed_, out).value(), 7u);
+    const Header header = parse_header(sealed_).value();
+    EXPECT_EQ(open_into(keyring_, header, kKey, sealed_, out).value(), 7u);
     EXPECT_EQ(out, "payload");
     out.pop_back();
-    EXPECT_FALSE(open_into(keyring_, kKey, sealed_, out));
+    EXPECT_FALSE(open_into(keyring_, header, kKey, sealed_, out));
 }
 
 TEST_F(Envelope, OpensInPlace) {
     std::string bytes = sealed_;
     const std::span<char> payload = std::span<char>(bytes).subspan(kHeaderBytes);
-    EXPECT_EQ(open_into(keyring_, kKey, bytes, payload).value(), 7u);
+    const Header header = parse_header(sealed_).value();
+    EXPECT_EQ(open_into(keyring_, header, kKey, bytes, payload).value(), 7u);
     EXPECT_EQ(bytes.substr(kHeaderBytes, 7), "payload");
 
     bytes = sealed_;
     bytes[kHeaderBytes] = static_cast<char>(bytes[kHeaderBytes] ^ 1);
-    EXPECT_FALSE(open_into(keyring_, kKey, bytes, payload));
+    EXPECT_FALSE(open_into(keyring_, header, kKey, bytes, payload));
     EXPECT_EQ(bytes.substr(kHeaderBytes, 7), std::string(7, '\0'));
 }
 
