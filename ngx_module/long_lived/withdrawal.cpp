@@ -76,10 +76,28 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
                                  [&] { return watch(r, *access) == NGX_OK ? rc : NGX_ERROR; });
 }
 
+/// Does only the end of the connection end the answer, as with callers of HTTP/1.0?
+bool ends_with_connection(const ngx_http_request_t *r) noexcept {
+    return r->stream == nullptr && !r->chunked && r->headers_out.content_length_n < 0;
+}
+
+/// The connection ends without the words that make an end of it: it is reset, and TLS is not closed.
+void end_abruptly(ngx_connection_t *c) noexcept {
+    c->timedout = 1;  // nginx's own sign for it, which resets by `reset_timedout_connection` only
+    const linger none = {1, 0};
+    if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, c->log, ngx_socket_errno, "nexus: setsockopt(SO_LINGER) failed");
+    }
+}
+
 /// The end of an answer whose head is with its caller already. What it lacks shows: there is no last chunk,
-/// or less than its Content-Length said; HTTP/2 resets the stream.
+/// or less than its Content-Length said; HTTP/2 resets the stream, and we what has no other end.
 void cut(ngx_http_request_t *r) noexcept {
     r->keepalive = 0;
+    if (ends_with_connection(r)) {
+        r->lingering_close = 0;
+        end_abruptly(r->connection);
+    }
     end_upstream(r);  // and the request with it
 }
 

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
 import grpc from '@grpc/grpc-js';
+import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { grpcClient, metadata, startGrpcServer } from '../support/grpc.mjs';
 import { listen } from '../support/listen.mjs';
@@ -42,10 +45,10 @@ async function startProvider(t) {
   return { port, begun, cut };
 }
 
-async function startWith(t, { main } = {}) {
+async function startWith(t, { main, listen: how, server } = {}) {
   const provider = await startProvider(t);
   const edge = await startEdge(t, {
-    workers: 2, main,
+    workers: 2, main, listen: how, server,
     locations: `
         location = /metrics { nexus_metrics; }
         location / { ${inject} proxy_pass http://127.0.0.1:${provider.port}; }
@@ -73,7 +76,7 @@ function open(t, edge, path, headers) {
 const withdrawn = async (edge) =>
   Number(/^nexus_requests_withdrawn_total (\d+)$/m.exec((await edge.get('/metrics')).text)[1]);
 
-describe('requests that last', { concurrency: 7 }, () => {
+describe('requests that last', { concurrency: 9 }, () => {
   test('a revoke, a connection that needs a person, a caller that is gone: each ends its answers; a refresh and an expiry do not', async (t) => {
     const { provider, edge } = await startWith(t);
     const names = ['revoked', 'attention', 'fired', 'refreshed', 'expired', 'unwatched'];
@@ -113,6 +116,25 @@ describe('requests that last', { concurrency: 7 }, () => {
     }
     assert.equal(await withdrawn(edge), 2);
   });
+
+  for (const isTls of [false, true]) {
+    test(`an answer to HTTP/1.0${isTls ? ' over TLS' : ''}, which only its connection ends, does not look whole`, async (t) => {
+      const { cert, key } = await (await makeCa(t)).issue('IP:127.0.0.1');
+      const { edge } = await startWith(t, isTls ? { listen: 'ssl', server: `ssl_certificate ${cert}; ssl_certificate_key ${key};` } : {});
+      const { id, headers } = await caller(edge);
+      const socket = isTls ? tls.connect(edge.port, '127.0.0.1', { rejectUnauthorized: false }) : net.connect(edge.port, '127.0.0.1');
+      cleanup(t, () => socket.destroy());
+      const ended = new Promise((resolve) => { socket.on('error', ({ code }) => resolve(code)).on('end', () => resolve('whole')); });
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      socket.write(`GET /as-it-comes/events HTTP/1.0\r\n${lines}\r\n`);
+      const [head] = await once(socket, 'data');
+      assert.match(String(head), /^HTTP\/1\.1 200 /);
+      assert.doesNotMatch(String(head), /content-length|chunked/i);
+      socket.resume();
+      await edge.rewriteConnection(id, REVOKED);
+      assert.equal(await ended, 'ECONNRESET');
+    });
+  }
 
   test('an answer that is there as a whole reaches a slow caller', async (t) => {
     let isSent = false;
