@@ -67,8 +67,7 @@ struct SignedLine {
 struct Signature {
     std::pmr::vector<SignedLine> set;  // in place of any line of that name; the first is the signature
     std::span<const std::string_view> remove = {};  // names of lines that must not be there; static text
-    std::optional<sigv4::ChunkSeed> seed =
-        {};  // of a payload_hash that says that the body's chunks are signed
+    std::optional<sigv4::ChunkSeed> seed = {};      // where payload_hash says that chunks are signed
 };
 
 /// A record of oauth2 must be is_dpop_bound.
