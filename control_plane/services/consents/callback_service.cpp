@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "control_plane/log/log.h"
 #include "control_plane/oauth/browser_binding.h"
@@ -56,16 +57,12 @@ std::string_view issuer_problem(const OAuthClient &client, const std::optional<s
 }  // namespace
 
 std::optional<std::string> CallbackInput::parameter(const std::string &name) const {
-    std::optional<std::string> found;
-    for (const auto &[given, value] : parameters) {
-        if (given == name) {
-            if (found) {
-                return std::nullopt;
-            }
-            found = value;
-        }
+    const auto is_it = [&](const auto &parameter) { return parameter.first == name; };
+    const auto found = std::ranges::find_if(parameters, is_it);
+    if (found == parameters.end() || std::any_of(std::next(found), parameters.end(), is_it)) {
+        return std::nullopt;
     }
-    return found;
+    return found->second;
 }
 
 CallbackService::CallbackService(store::Database &database, const Vault &vault, Discovery &discovery,
