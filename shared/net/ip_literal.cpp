@@ -8,10 +8,10 @@ namespace nexus::net {
 
 std::optional<IpLiteral> IpLiteral::parse(std::string_view text) noexcept {
     char buffer[INET6_ADDRSTRLEN];
-    if (text.size() >= sizeof(buffer) || text.find('\0') != std::string_view::npos) {
+    if (text.empty() || text.size() >= sizeof(buffer) || text.find('\0') != std::string_view::npos) {
         return std::nullopt;
     }
-    std::memcpy(buffer, text.data(), text.size());
+    text.copy(buffer, text.size());
     buffer[text.size()] = '\0';
 
     IpLiteral literal;
