@@ -3,7 +3,6 @@
 // inject/inject.cpp.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string_view>
 
@@ -50,10 +49,10 @@ struct Access {
     const CertificateNames *names = nullptr;
     size_t name = 0;  // of `names`: the one that is looked up
     std::string_view jwt;
-    crypto::Sha256 token_sha256;         // valid with `jwt`
-    std::array<char, 64> issuer_sha256;  // of issuer_lookup
-    std::array<char, 64> caller_sha256;  // of caller_lookup
-    std::string_view issuer_workspace;   // "" = any
+    crypto::Sha256 token_sha256;        // valid with `jwt`
+    crypto::Sha256Hex issuer_sha256;    // of issuer_lookup
+    crypto::Sha256Hex caller_sha256;    // of caller_lookup
+    std::string_view issuer_workspace;  // "" = any
     Lookup issuer_lookup;
     Lookup issuer_keys_lookup;  // after issuer_lookup, for a key that it lacks
     Lookup caller_lookup;

@@ -155,7 +155,7 @@ ngx_int_t find_caller(Access &access, std::string_view sha256_hex) {
     std::copy_n(sha256_hex.begin(), access.caller_sha256.size(), access.caller_sha256.begin());
     access.caller_lookup = Lookup{};
     access.caller_lookup.kind = record::Kind::kCaller;
-    access.caller_lookup.id = {access.caller_sha256.data(), access.caller_sha256.size()};
+    access.caller_lookup.id = crypto::as_view(access.caller_sha256);
     access.caller_lookup.only_cached = access.wait_s > 0;
     access.step = Access::Step::kCaller;
     return look_up(access, access.caller_lookup);

@@ -23,7 +23,7 @@ ngx_int_t refuse_token(Access &access, Refusal why) {
 ngx_int_t look_for_issuer(Access &access, std::string_view sha256_hex) {
     std::copy_n(sha256_hex.begin(), access.issuer_sha256.size(), access.issuer_sha256.begin());
     access.issuer_lookup.kind = record::Kind::kIssuer;
-    access.issuer_lookup.id = {access.issuer_sha256.data(), access.issuer_sha256.size()};
+    access.issuer_lookup.id = crypto::as_view(access.issuer_sha256);
     access.issuer_lookup.only_cached = access.wait_s > 0;
     access.step = Access::Step::kIssuer;
     return look_up(access, access.issuer_lookup);
@@ -117,7 +117,7 @@ ngx_int_t find_by_token(Access &access, std::string_view token) {
     access.jwt = token;
     access.token_sha256 = crypto::sha256(token);
     if (const VerifiedToken *known = worker()->verified_tokens().find(access.token_sha256, ngx_time())) {
-        return look_for_issuer(access, {known->issuer_sha256.data(), known->issuer_sha256.size()});
+        return look_for_issuer(access, crypto::as_view(known->issuer_sha256));
     }
     if (access.wait_s > 0) {
         return refuse_limited(access);
@@ -142,7 +142,7 @@ ngx_int_t judge_issuer(Access &access) {
     const VerifiedToken *known = worker()->verified_tokens().find(access.token_sha256, ngx_time());
     if (known != nullptr && known->issuer_generation == lookup.header.generation) {
         return keep_workspace(access, known->workspace_id) == NGX_OK
-                   ? find_caller(access, {known->caller_sha256.data(), known->caller_sha256.size()})
+                   ? find_caller(access, crypto::as_view(known->caller_sha256))
                    : NGX_ERROR;
     }
     if (access.wait_s > 0) {

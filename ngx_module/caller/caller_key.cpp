@@ -35,7 +35,7 @@ enum class Header : uint8_t {
     kThisHop,
 };
 
-/// Every request's every header passes here: its length leaves at most one name to compare.
+/// Every request's every header passes here: its length leaves at most two names to compare.
 Header header_of(const ngx_table_elt_t &line) {
     const auto if_named = [&](std::string_view name, Header header) {
         return is_request_line_of(line, name) ? header : Header::kOther;

@@ -2,10 +2,10 @@
 // authenticate.cpp and authenticate_token.cpp.
 #pragma once
 
-#include <array>
 #include <string_view>
 
 #include "ngx_module/ngx/ngx.h"
+#include "shared/crypto/digest.h"
 #include "shared/sigv4/signing_key.h"
 
 namespace nexus::edge {
@@ -14,11 +14,11 @@ namespace nexus::edge {
 /// context and find the key's header gone already: of a key only the digest is kept.
 struct PresentedKey {
     enum class Kind : uint8_t { kNone, kMalformed, kKey, kToken } kind = Kind::kNone;
-    std::array<char, 64> sha256_hex{};  // kKey
-    std::string_view token;             // kToken: in a wiped area of the request's pool
-    sigv4::Scope hint;                  // of an AWS signature in Authorization; "" = none
+    crypto::Sha256Hex sha256_hex{};  // kKey
+    std::string_view token;          // kToken: in a wiped area of the request's pool
+    sigv4::Scope hint;               // of an AWS signature in Authorization; "" = none
 
-    std::string_view id() const { return {sha256_hex.data(), sha256_hex.size()}; }
+    std::string_view id() const { return crypto::as_view(sha256_hex); }
 };
 
 /// What of the headers is the location's to read and to take off.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "ngx_module/ngx/ngx.h"
+#include "shared/crypto/digest.h"
 
 namespace nexus::edge {
 
@@ -14,10 +15,10 @@ namespace nexus::edge {
 struct CertificateNames {
     static constexpr size_t kMax = 8;  // further names of a certificate are not looked at
 
-    std::array<std::array<char, 64>, kMax> sha256_hex;
+    std::array<crypto::Sha256Hex, kMax> sha256_hex;
     size_t count = 0;
 
-    std::string_view at(size_t index) const { return {sha256_hex[index].data(), sha256_hex[index].size()}; }
+    std::string_view at(size_t index) const { return crypto::as_view(sha256_hex[index]); }
 };
 
 enum class CertificateStatus { kNone, kNotVerified, kVerified };

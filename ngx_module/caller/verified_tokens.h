@@ -3,7 +3,6 @@
 // one that verified it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,8 +14,8 @@ namespace nexus::edge {
 
 struct VerifiedToken {
     crypto::Sha256 token_sha256{};
-    std::array<char, 64> issuer_sha256{};  // hexadecimal, of the issuer record
-    std::array<char, 64> caller_sha256{};  // of the identity
+    crypto::Sha256Hex issuer_sha256{};  // of the issuer record
+    crypto::Sha256Hex caller_sha256{};  // of the identity
     uint64_t issuer_generation = 0;
     int64_t expires_at_s = 0;
     std::string workspace_id;  // of the issuer

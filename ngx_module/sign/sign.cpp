@@ -43,27 +43,18 @@ std::optional<crypto::Sha256> hash_of(const ngx_http_request_t *r, const SentBod
                                                                                 : std::nullopt;
 }
 
-/// A body's x-amz-content-sha256.
-class PayloadHash {
-public:
-    void set_unsigned() { text_ = sigv4::kUnsignedPayload; }
-
-    void set_hash_of(const ngx_http_request_t *r, const SentBody &body) {
-        if (body.size() == 0) {
-            text_ = sigv4::kHashOfNothing;
-        } else if (const std::optional<crypto::Sha256> hash = hash_of(r, body)) {
-            digits_ = crypto::hex_of(*hash);
-            text_ = crypto::as_view(digits_);
-        }
+/// x-amz-content-sha256, which may lie in `digits`; "" if it cannot be had.
+std::string_view payload_hash(const ngx_http_request_t *r, const SentBody &body, crypto::Sha256Hex &digits) {
+    if (body.size() == 0) {
+        return sigv4::kHashOfNothing;
     }
-
-    /// "" if it cannot be had.
-    std::string_view view() const { return text_; }
-
-private:
-    crypto::Sha256Hex digits_;
-    std::string_view text_;
-};
+    const std::optional<crypto::Sha256> hash = hash_of(r, body);
+    if (!hash) {
+        return {};
+    }
+    digits = crypto::hex_of(*hash);
+    return crypto::as_view(digits);
+}
 
 /// What the strategy wants to know of the body.
 enum class Payload : uint8_t {
@@ -162,15 +153,13 @@ ngx_int_t sign_upstream(ngx_http_request_t *r, const Access &access) {
             {Errc::kInvalidRequest, "a body in aws-chunked framing is signed by payload=stream only"});
     }
 
-    PayloadHash hash;
-    if (payload == Payload::kUnsigned) {
-        hash.set_unsigned();
-    } else if (is_for_aws) {
-        hash.set_hash_of(r, body);
+    crypto::Sha256Hex digits;
+    std::string_view hash;
+    if (is_for_aws) {
+        hash = payload == Payload::kUnsigned ? sigv4::kUnsignedPayload : payload_hash(r, body, digits);
     }
     SigningScratch scratch;
-    const Result<strategy::Signature> signature =
-        make_signature(r, access, {head, body, hash.view(), &scratch});
+    const Result<strategy::Signature> signature = make_signature(r, access, {head, body, hash, &scratch});
     if (!signature) {
         return refuse_unsigned(r, access, signature.error());
     }

@@ -2,6 +2,7 @@
 #include "shared/encoding/hex.h"
 
 #include "shared/encoding/hex_word.h"
+#include "shared/encoding/lower_case.h"
 
 namespace nexus::encoding {
 
@@ -69,11 +70,7 @@ bool is_uuid(std::string_view text) noexcept {
 
 std::string to_lower_ascii(std::string_view text) {
     std::string lower{text};
-    for (char &c : lower) {
-        if (c >= 'A' && c <= 'Z') {
-            c = static_cast<char>(c - 'A' + 'a');
-        }
-    }
+    to_lower_case(lower);
     return lower;
 }
 

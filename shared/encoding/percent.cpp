@@ -1,4 +1,4 @@
-// Byte by byte and without tables: targets are short.
+// Byte by byte: targets are short.
 #include "shared/encoding/percent.h"
 
 #include "shared/encoding/hex.h"
@@ -6,11 +6,6 @@
 namespace nexus::encoding {
 
 namespace {
-
-bool is_unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
 
 /// Takes the next decoded byte off the front of `text`, which is not empty.
 unsigned char next_byte(std::string_view &text) {
@@ -34,7 +29,7 @@ std::string percent_encode(std::string_view bytes) {
     std::string text;
     text.reserve(bytes.size() * 3);
     for (const char c : bytes) {
-        if (is_unreserved(c)) {
+        if (kUnreserved.contains(c)) {
             text.push_back(c);
             continue;
         }

@@ -4,11 +4,16 @@
 #include <string>
 #include <string_view>
 
+#include "shared/encoding/character_set.h"
 #include "shared/result.h"
 
 namespace nexus::encoding {
 
-/// Encodes every byte but the unreserved ones (section 2.3: letters, digits, "-._~"), with upper-case digits.
+/// What percent-encoding leaves as it is (section 2.3).
+inline constexpr CharacterSet kUnreserved{
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"};
+
+/// Encodes every byte but the unreserved ones, with upper-case digits.
 /// The result is allocated once, at its largest, so that no copy of a secret is left behind.
 std::string percent_encode(std::string_view bytes);
 

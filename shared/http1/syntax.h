@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string_view>
 
+#include "shared/encoding/lower_case.h"
 #include "shared/encoding/sixteen_bytes.h"
 
 namespace nexus::http1 {
@@ -78,20 +78,11 @@ inline bool is_field_value(std::string_view text) noexcept {
 
 namespace detail {
 
-/// Eight characters, those of A to Z in lower case.
-constexpr uint64_t lower(uint64_t text) noexcept {
-    constexpr uint64_t kEach = 0x0101010101010101;
-    const uint64_t low_bits = text & (0x7f * kEach);
-    const uint64_t from_a = low_bits + (0x80 - 'A') * kEach;  // top bit of each byte: not before A
-    const uint64_t after_z = low_bits + (0x7f - 'Z') * kEach;
-    return text | ((from_a & ~after_z & ~text & (0x80 * kEach)) >> 2);
-}
-
 inline bool equal_eight(const char *a, const char *b) noexcept {
     uint64_t x = 0, y = 0;
     std::memcpy(&x, a, sizeof(x));
     std::memcpy(&y, b, sizeof(y));
-    return x == y || lower(x) == lower(y);
+    return x == y || encoding::lower_case(x) == encoding::lower_case(y);
 }
 
 /// size  of both
@@ -106,7 +97,7 @@ inline bool equal_eight(const char *a, const char *b) noexcept {
     }
     for (size_t i = 0; i < size; ++i) {
         const auto x = static_cast<unsigned char>(a[i]), y = static_cast<unsigned char>(b[i]);
-        if (x != y && lower(x) != lower(y)) {
+        if (x != y && encoding::lower_case(x) != encoding::lower_case(y)) {
             return false;
         }
     }
@@ -114,19 +105,6 @@ inline bool equal_eight(const char *a, const char *b) noexcept {
 }
 
 }  // namespace detail
-
-/// Changes A to Z, and nothing else.
-inline void to_lower(std::span<char> text) noexcept {
-    size_t i = 0;
-    for (uint64_t word = 0; i + sizeof(word) <= text.size(); i += sizeof(word)) {
-        std::memcpy(&word, text.data() + i, sizeof(word));
-        word = detail::lower(word);
-        std::memcpy(text.data() + i, &word, sizeof(word));
-    }
-    for (; i < text.size(); ++i) {
-        text[i] = static_cast<char>(detail::lower(static_cast<unsigned char>(text[i])));
-    }
-}
 
 /// Names are compared with every header line of every request: most have another length, which is seen where
 /// the comparison stands.

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "shared/encoding/base64.h"
-#include "shared/encoding/character_set.h"
 #include "shared/encoding/percent.h"
 
 namespace nexus::scrub {
@@ -14,10 +13,6 @@ namespace {
 
 /// Of every string the first so many bytes take part in the jumps; no string is shorter.
 constexpr size_t kWindow = kShortestSecret;
-
-/// RFC 3986 section 2.3: what percent-encoding leaves as it is.
-constexpr encoding::CharacterSet kUnreserved{
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"};
 
 size_t block(std::string_view text, size_t last) noexcept {
     const auto a = static_cast<unsigned char>(text[last - 1]);
@@ -81,7 +76,7 @@ void Mask::add(std::string_view secret) {
         return;
     }
     add_needle(secret);
-    if (!kUnreserved.covers(secret)) {
+    if (!encoding::kUnreserved.covers(secret)) {
         const Secret percent{encoding::percent_encode(secret)};
         add_needle(percent.view());
         add_needle(with_small_digits(percent.view()).view());

@@ -5,10 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "shared/encoding/character_set.h"
 #include "shared/encoding/form.h"
+#include "shared/encoding/lower_case.h"
 #include "shared/encoding/percent.h"
-#include "shared/http1/syntax.h"
 
 namespace nexus::sigv4 {
 
@@ -16,9 +15,9 @@ namespace {
 
 /// A path that is its own canonical form, whatever the service: most of them are.
 bool is_plain(std::string_view path) noexcept {
-    static constexpr encoding::CharacterSet kCharacters{
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"};
-    return path.starts_with('/') && kCharacters.covers(path) && path.find("//") == std::string_view::npos &&
+    const bool is_unreserved =
+        std::ranges::all_of(path, [](char c) { return c == '/' || encoding::kUnreserved.contains(c); });
+    return is_unreserved && path.starts_with('/') && path.find("//") == std::string_view::npos &&
            path.find("/.") == std::string_view::npos;
 }
 
@@ -152,7 +151,7 @@ CanonicalHeaders canonical_headers(std::span<const http1::HeaderLine> lines,
         names.append(line.name);
         sorted.push_back({std::string_view{names}.substr(at), line.value});
     }
-    http1::to_lower(names);
+    encoding::to_lower_case(names);
     std::ranges::sort(sorted, comes_before);
 
     CanonicalHeaders out{std::pmr::string{scratch}, std::pmr::string{scratch}};

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "shared/http1/syntax.h"
-#include "shared/join.h"
 #include "shared/sigv4/aws_chunked.h"
 #include "shared/sigv4/sign.h"
 #include "shared/strategy/parts.h"
@@ -86,12 +85,12 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
     Signature signature{std::pmr::vector<SignedLine>{scratch}};
     signature.set.reserve(4);
     signature.set.push_back({"Authorization", sigv4::authorization(*access_key, made, scratch)});
-    signature.set.push_back({kDate, join({date.view()}, scratch)});
-    signature.set.push_back({kContentHash, join({request.whole.payload_hash}, scratch)});
+    signature.set.push_back({kDate, std::pmr::string{date.view(), scratch}});
+    signature.set.push_back({kContentHash, std::pmr::string{request.whole.payload_hash, scratch}});
     if (session_token.empty()) {
         signature.remove = {&kSecurityToken, 1};  // the caller's would make the signature another one
     } else {
-        signature.set.push_back({kSecurityToken, join({session_token}, scratch)});
+        signature.set.push_back({kSecurityToken, std::pmr::string{session_token, scratch}});
     }
     if (request.whole.payload_hash.starts_with(sigv4::kStreamingPayload)) {
         signature.seed = {date, std::string{made.scope}, made.hex, std::move(key)};

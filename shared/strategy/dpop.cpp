@@ -3,6 +3,7 @@
 #include "shared/http1/syntax.h"
 #include "shared/http1/target_uri.h"
 #include "shared/join.h"
+#include "shared/secret.h"
 #include "shared/strategy/parts.h"
 #include "shared/strategy/signing_strategies.h"
 
@@ -38,7 +39,8 @@ Result<Signature> dpop(const record::TokenView &record, const ReadRequest &reque
     std::pmr::memory_resource *const scratch = request.whole.scratch;
     Signature signature{std::pmr::vector<SignedLine>{scratch}};
     signature.set.push_back({"Authorization", join({"DPoP ", *token}, scratch)});
-    signature.set.push_back({"DPoP", join({*proof}, scratch)});
+    signature.set.push_back({"DPoP", std::pmr::string{*proof, scratch}});
+    wipe(*proof);
     return signature;
 }
 

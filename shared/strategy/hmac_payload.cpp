@@ -118,7 +118,8 @@ Result<Signature> hmac_payload(const TokenView &record, const ReadRequest &reque
     if (!timestamp_name.empty()) {
         const bool is_ms =
             record.strategy_config("template").find("{timestamp_ms}") != std::string_view::npos;
-        signature.set.push_back({timestamp_name, join({is_ms ? timestamp_ms : timestamp}, scratch)});
+        signature.set.push_back(
+            {timestamp_name, std::pmr::string{is_ms ? timestamp_ms : timestamp, scratch}});
     }
     return signature;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "shared/encoding/lower_case.h"
+
 namespace nexus::encoding {
 namespace {
 
@@ -50,6 +52,19 @@ TEST(Uuid, IsTheOneTextForm) {
 
 TEST(Lower, TouchesAsciiOnly) {
     EXPECT_EQ(to_lower_ascii("AZaz09@[\xc4"), "azaz09@[\xc4");
+}
+
+TEST(LowerCase, ChangesAsciiLettersOnly) {
+    for (int byte = 0; byte < 256; ++byte) {
+        const bool is_upper = byte >= 'A' && byte <= 'Z';
+        for (size_t place = 0; place < 11; ++place) {
+            std::string text(11, 'M'), expected(11, 'm');
+            text[place] = static_cast<char>(byte);
+            expected[place] = static_cast<char>(is_upper ? byte + 32 : byte);
+            to_lower_case(text);
+            ASSERT_EQ(text, expected) << byte;
+        }
+    }
 }
 
 }  // namespace

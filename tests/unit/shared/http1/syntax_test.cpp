@@ -40,19 +40,6 @@ TEST(EqualIgnoringCase, FoldsAsciiLettersOnly) {
     EXPECT_FALSE(equal_ignoring_case("@", "`"));
 }
 
-TEST(ToLower, ChangesAsciiLettersOnly) {
-    for (int byte = 0; byte < 256; ++byte) {
-        const bool is_upper = byte >= 'A' && byte <= 'Z';
-        for (size_t place = 0; place < 11; ++place) {
-            std::string text(11, 'M'), expected(11, 'm');
-            text[place] = static_cast<char>(byte);
-            expected[place] = static_cast<char>(is_upper ? byte + 32 : byte);
-            to_lower(text);
-            ASSERT_EQ(text, expected) << byte;
-        }
-    }
-}
-
 // Every pair of bytes, at every place of a text as long as words are and longer.
 TEST(EqualIgnoringCase, AtEveryPlace) {
     const auto expected = [](int x, int y) {
