@@ -76,7 +76,7 @@ void forms(std::string_view block) {
     }
     const std::string query = sigv4::canonical_query(head->request.target);
     require(sigv4::canonical_query(query) == query);
-    const std::string path = sigv4::canonical_path(head->request.target, sigv4::PathStyle::kS3);
+    const std::pmr::string path = sigv4::canonical_path(head->request.target, sigv4::PathStyle::kS3);
     require(sigv4::canonical_path(path, sigv4::PathStyle::kS3) == path);
     require(http1::with_cookie(*head, "sid", "value").ends_with("sid=value"));
 }
