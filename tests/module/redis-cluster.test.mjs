@@ -182,10 +182,11 @@ test('nodes that are announced by name are asked of the resolver', async (t) => 
     args: ['--cluster-announce-hostname', 'node.example', '--cluster-preferred-endpoint-type', 'hostname'],
   });
   const edge = await startClusterEdge(t, cluster, { http: `resolver 127.0.0.1:${dns.port} ipv6=off;` });
+  await edge.subscribed();
+  await readsFromRedis(edge);
   for (const { id } of (await oneAtEach(edge, cluster)).values()) {
     assert.equal(sourceOf(await edge.token(id)), 'l2');
   }
-  await edge.subscribed();
   assert.ok(dns.questions.length > 0);
 
   const without = await startClusterEdge(t, cluster);
