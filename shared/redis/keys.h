@@ -37,7 +37,8 @@ Result<Event> parse_event(std::string_view json);
 /// Writes a sealed record unless the stored one is newer, and publishes the event; one script, one slot.
 /// KEYS[1] record key. ARGV: 1 generation, 2 sealed record, 3 lifetime in ms (> 0), 4 event JSON, 5 channel.
 /// returns 1 written, 0 refused: the stored record has a newer generation (an equal one is rewritten, as is a
-/// value that is no record). An error reply if ARGV[2] is no sealed record of generation ARGV[1].
+/// value that is no record). An error reply if ARGV[2] is no sealed record of generation ARGV[1], and if Redis
+/// takes no writes: then the stored record is removed, if Redis allows that, and the event is published.
 extern const std::string_view kWriteRecordScript;
 
 }  // namespace nexus::redis

@@ -7,6 +7,10 @@ namespace nexus::redis {
 // Generations are compared byte by byte from the top, because a Lua number loses bits above 2^53 and Lua's
 // string order depends on the locale. A stored value that is no record of ours is in the way of one, and is
 // overwritten.
+//
+// A Redis that takes no writes (OOM, MISCONF, NOREPLICAS) still answers reads: edges would go on with what was
+// revoked for as long as it lasts. So the older record goes (a full Redis allows that), and the event is
+// published in any case: who hears it asks nexusd.
 const std::string_view kWriteRecordScript = R"lua(
 local record = ARGV[2]
 if #record < 72 or struct.unpack('<I8', record, 17) ~= tonumber(ARGV[1]) then
@@ -26,9 +30,12 @@ if #stored == 24 and string.sub(stored, 1, 5) == string.sub(record, 1, 5) then
     end
 end
 
-redis.call('SET', KEYS[1], record, 'PX', ARGV[3])
+local written = redis.pcall('SET', KEYS[1], record, 'PX', ARGV[3])
+if written.err then
+    redis.pcall('DEL', KEYS[1])
+end
 redis.call('PUBLISH', ARGV[5], ARGV[4])
-return 1
+return written.err and written or 1
 )lua";
 
 }  // namespace nexus::redis

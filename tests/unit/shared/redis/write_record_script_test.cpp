@@ -78,5 +78,34 @@ TEST_F(WriteRecordScript, RefusesToWriteWhatIsNoRecordOfThatGeneration) {
     }
 }
 
+TEST_F(WriteRecordScript, AFullRedisKeepsNoOlderRecordAndTellsOfTheNewerOne) {
+    const Context subscriber = subscribe();
+    expect_integer(write(1, record_of(1)), 1);
+    EXPECT_EQ(next_event(subscriber).generation, 1u);
+
+    command({"CONFIG", "SET", "maxmemory", "1"});
+    const Reply refused = write(2, record_of(2));
+    command({"CONFIG", "SET", "maxmemory", "0"});
+    ASSERT_EQ(refused->type, REDIS_REPLY_ERROR);
+    EXPECT_TRUE(std::string_view(refused->str).starts_with("OOM ")) << refused->str;
+    EXPECT_EQ(stored(), "");
+    EXPECT_EQ(next_event(subscriber).generation, 2u);
+}
+
+TEST_F(WriteRecordScript, ARedisWithoutWritesTellsOfTheRecordAllTheSame) {
+    const Context subscriber = subscribe();
+    const std::string older = record_of(1);
+    expect_integer(write(1, older), 1);
+    EXPECT_EQ(next_event(subscriber).generation, 1u);
+
+    command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+    const Reply refused = write(2, record_of(2));
+    command({"CONFIG", "SET", "min-replicas-to-write", "0"});
+    ASSERT_EQ(refused->type, REDIS_REPLY_ERROR);
+    EXPECT_TRUE(std::string_view(refused->str).starts_with("NOREPLICAS ")) << refused->str;
+    EXPECT_EQ(stored(), older);
+    EXPECT_EQ(next_event(subscriber).generation, 2u);
+}
+
 }  // namespace
 }  // namespace nexus::redis
