@@ -10,8 +10,9 @@ namespace {
 
 constexpr uint64_t kLeaseMs = 2000;            // the subscriber pings every 500 ms
 constexpr uint64_t kUnverifiedAfterMs = 5000;  // without a subscription
-// Without a subscription a revoke would otherwise go unnoticed for all of max_ttl while Redis is away.
-constexpr uint64_t kUnsubscribedTtlMs = 30'000;
+// What no event has told of since it was fetched: a revoke would otherwise go unnoticed for all of max_ttl
+// while Redis does not answer.
+constexpr uint64_t kUnwatchedTtlMs = 30'000;
 
 // From 9/10 to 11/10 of it, by key and edge: what was fetched together is not asked for together.
 constexpr ngx_msec_t jittered(uint64_t hash, ngx_msec_t ttl) noexcept {
@@ -62,13 +63,13 @@ Freshness Records::freshness(uint64_t hash, const EntryView &entry,
     const uint64_t lease_at = zone.lease_at.load(kRelaxed);
     const bool subscribed = lease_at != 0 && now < lease_at + kLeaseMs;
 
+    const bool watched = subscribed && entry.fetched_at >= zone.subscribed_at.load(kRelaxed);
+
     const ngx_msec_t ttl = jittered(hash, active ? conf_.max_ttl : conf_.attention_ttl);
-    if (age >= ttl || (!subscribed && age >= kUnsubscribedTtlMs)) {
+    if (age >= ttl || (!watched && age >= kUnwatchedTtlMs)) {
         return put_off ? Freshness::kPutOff : Freshness::kAged;
     }
-    const bool verified =
-        subscribed ? entry.fetched_at >= zone.subscribed_at.load(kRelaxed) : age < kUnverifiedAfterMs;
-    if (verified) {
+    if (watched || (!subscribed && age < kUnverifiedAfterMs)) {
         return Freshness::kFresh;
     }
     return put_off ? Freshness::kPutOff : Freshness::kUnverified;

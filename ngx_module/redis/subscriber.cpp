@@ -68,6 +68,14 @@ void Subscriber::on_ready() noexcept {
 void Subscriber::on_bytes() noexcept {
     last_byte_at_ = ngx_current_msec;
     if (subscribed_) {
+        renew_lease();
+    }
+}
+
+// A worker of an earlier configuration may listen to another Redis for as long as its last request takes:
+// what it hears is applied, but does not stand for what is said where the others ask.
+void Subscriber::renew_lease() noexcept {
+    if (!ngx_exiting) {
         records_.zone().header().lease_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
     }
 }
@@ -82,9 +90,8 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
     }
     if (what == "subscribe") {
         // What was fetched before this moment may have missed an event while nobody listened.
-        cache::ZoneHeader &header = records_.zone().header();
-        header.subscribed_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
-        header.lease_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
+        records_.zone().header().subscribed_at.store(cache::monotonic_ms(), std::memory_order_relaxed);
+        renew_lease();
         subscribed_ = true;
         backoff_ms_ = 0;
         return true;

@@ -29,6 +29,7 @@ private:
 
     void on_tick() noexcept;
     void on_event(std::string_view json);
+    void renew_lease() noexcept;
 
     Client &client_;
     cache::Records &records_;
