@@ -46,11 +46,20 @@ void SingleClient::on_node_lost(Node &) noexcept {
     }
     guarded_event(log_, "looking for a server that moved", [&] {
         lookup_.start(*name_, [this](std::optional<Address> address) {
-            if (address) {
-                moved_ = std::move(address);
+            if (address && (!moved_ || *address != *moved_)) {
+                move_to(std::move(*address));
             }
         });
     });
+}
+
+// The server that was left may still answer, and be connected to again before the resolver has.
+void SingleClient::move_to(Address address) noexcept {
+    moved_ = std::move(address);
+    if (node_.address() != *moved_) {
+        node_.restart();
+    }
+    tell_watcher();
 }
 
 // A name or a virtual address that has moved on to the new master leaves old connections at the old one: a

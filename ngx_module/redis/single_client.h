@@ -21,7 +21,9 @@ public:
     void cancel(Command *command) noexcept override { node_.cancel(command); }
 
     const Address *next_event_server() noexcept override;
-    bool is_event_server(const Address &) const noexcept override { return true; }
+    bool is_event_server(const Address &address) const noexcept override {
+        return !moved_ || address == *moved_;
+    }
 
 private:
     const Address *next_address(Node &node) noexcept override;
@@ -29,6 +31,7 @@ private:
     bool on_node_error(Node &node, ErrorKind kind) noexcept override;
 
     const Address *pick(size_t &next) noexcept;
+    void move_to(Address address) noexcept;
 
     const RedisConf &conf_;
     ngx_log_t *log_;
