@@ -32,8 +32,7 @@ ControlPlaneCall *call_of(const ngx_http_request_t *r) noexcept {
 void count_answer(const ControlPlaneAnswer &answer) noexcept {
     if (answer.status == NGX_HTTP_GATEWAY_TIME_OUT) {
         metrics::count(metrics::Counter::kControlPlaneTimeouts);
-    }
-    if (answer.status == 0 || answer.status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    } else if (answer.status == 0 || answer.status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
         metrics::count(metrics::Counter::kControlPlaneFailures);
     }
 }

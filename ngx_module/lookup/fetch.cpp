@@ -285,18 +285,21 @@ void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
     call_ = nullptr;
     const int retry_after = answer.retry_after_s != 0 ? answer.retry_after_s : kDefaultRetryAfter;
     const bool is_not_found = answer.error_code == errc_info(not_found_of(key_.key.kind)).code;
+    const bool is_about_us =  // and not about the id: no key, a wrong one, or too many questions
+        answer.status == NGX_HTTP_UNAUTHORIZED || answer.status == NGX_HTTP_FORBIDDEN ||
+        answer.status == NGX_HTTP_TOO_MANY_REQUESTS;
 
     if (answer.status == NGX_HTTP_OK) {
         on_record_answer(answer);
     } else if (answer.status == NGX_HTTP_NOT_FOUND && is_not_found) {
         on_not_found();
-    } else if (answer.status >= 400 && answer.status < 500 && answer.status != NGX_HTTP_UNAUTHORIZED &&
-               answer.status != NGX_HTTP_FORBIDDEN && !answer.error_code.empty() && !is_not_found) {
+    } else if (key_.purpose == Purpose::kRefresh && answer.status >= 400 && answer.status < 500 &&
+               !is_about_us && !answer.error_code.empty() && !is_not_found) {
         finish({LookupStatus::kRefused, TokenSource::kNone, answer.error_code, 0});
     } else {
         put_off_refresh(answer);
-        if (answer.status != 0 && answer.status < 500) {
-            // Not about the id: a wrong edge key, or a URI that does not lead to nexusd.
+        if (answer.status != 0 && answer.status < 500 && answer.status != NGX_HTTP_TOO_MANY_REQUESTS) {
+            // A wrong edge key, or a URI that does not lead to nexusd.
             ngx_log_error(NGX_LOG_ERR, fetches_.tools().log, 0,
                           "nexus: the control plane answered %ui: are nexus_control_plane and its key right?",
                           answer.status);

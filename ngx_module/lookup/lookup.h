@@ -19,8 +19,9 @@ enum class LookupStatus : uint8_t {
     kFound,  // `sealed` holds a record (any state), authentic and unexpired unless its state says otherwise
     kNotFound,     // the control plane does not know it
     kUnavailable,  // neither Redis nor the control plane could answer, or the control plane said 503
-    kRefused,  // the control plane refused (4xx other than 404): `error_code` says why, e.g. no_refresh_token
-    kError,    // out of memory, or a broken record
+    kRefused,      // with force_refresh: the control plane refused (4xx), `error_code` says why, e.g.
+                   // no_refresh_token
+    kError,        // out of memory, or a broken record
 };
 
 /// One lookup of one request, in the request's pool. `start` may finish at once (L1 hit: `done` is not

@@ -200,6 +200,26 @@ test('control plane down: cached tokens go on, others are 503 with Retry-After',
   await edge.controlPlane.start();
 });
 
+test('a control plane that says no to a question leaves cached tokens alone', async (t) => {
+  const edge = await startEdge(t, { cache: 'max_ttl=1s' });
+  await edge.subscribed();
+  for (const [status, error] of [[429, 'rate_limited'], [400, 'invalid_request'], [409, 'invalid_request']]) {
+    const { id, token, redisKey } = await edge.write({}, { silent: true });
+    assert.equal((await edge.token(id)).status, 200);
+    await edge.redis.del(redisKey);
+    edge.controlPlane.answer = () => ({ status, headers: { 'retry-after': '7' }, body: { error } });
+    await waitFor('the entry to age', async () => {
+      const answer = await edge.token(id);
+      assert.equal(accessTokenOf(answer), token, `${status}: ${answer.text}`);
+      return sourceOf(answer) === 'stale';
+    });
+
+    const unknown = await edge.token(randomUUID());
+    assert.equal(unknown.status, 503, unknown.text);
+    assert.equal(unknown.headers['retry-after'], '7');
+  }
+});
+
 test('nothing is served past its expiry', async (t) => {
   const edge = await startEdge(t);
   await edge.subscribed();
@@ -274,6 +294,13 @@ test('what the control plane may answer, and what it may not', async (t) => {
     assert.equal(got.status, expected, `${what}: ${got.text}`);
     assert.equal(got.json?.error !== undefined, true, what);
   }
+  assert.equal(await edge.metric('nexus_control_plane_timeouts_total'), 1);
+
+  const failures = await edge.metric('nexus_control_plane_failures_total');
+  edge.controlPlane.answer = () => ({ hang: true });
+  assert.equal((await edge.token(randomUUID())).status, 503);
+  assert.equal(await edge.metric('nexus_control_plane_timeouts_total'), 2);
+  assert.equal(await edge.metric('nexus_control_plane_failures_total'), failures, 'a time-out was counted as a failure, too');
   const up = await get(`${edge.url}/up`);
   assert.equal(up.status, 204);
 });

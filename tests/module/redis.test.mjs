@@ -1,10 +1,14 @@
 // Redis and what callers see of it: stopped, killed, slow; names, passwords and parameters. redis-faults.test.mjs has the
 // long list of troubles.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { startDns } from '../support/dns.mjs';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { get, serve } from '../support/http.mjs';
 import { testConfig } from '../support/nginx.mjs';
+import { findPort } from '../support/ports.mjs';
 import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { bulk } from '../support/resp.mjs';
@@ -103,6 +107,58 @@ test('an event that was missed is made up for after the subscription is back', a
   await waitFor('the newer token', async () => accessTokenOf(await edge.token(id)) === newer.token, { timeout: 4000 });
 });
 
+test('what cannot be verified is asked of the control plane after half a minute, with a subscription too', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const proxy = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  const edge = await startEdge(t, { redisUrl: proxy.url, redisServer: redis });
+  await edge.subscribed();
+  const { id, token } = await edge.write({ generation: 1 }, { silent: true });
+  assert.equal(accessTokenOf(await edge.token(id)), token);
+  const since = performance.now();
+  const revoked = await edge.record({ connection_id: id, generation: 2, state: 'revoked' });
+  edge.controlPlane.put(id, revoked.sealed);
+
+  // A cluster that has lost a master: its other nodes still take subscriptions.
+  proxy.fault = ([command]) => (['GET', 'EVAL'].includes(command) ? { reply: '-CLUSTERDOWN The cluster is down\r\n' } : undefined);
+  await redis.client.client('KILL', 'TYPE', 'pubsub');
+  await edge.subscribed();
+  await waitFor('the revoke to be noticed', async () => (await edge.token(id)).json.error === 'connection_revoked', { timeout: 40_000, interval: 500 });
+  assert.ok(performance.now() - since > 25_000, 'earlier than an entry that is merely unverified');
+});
+
+test('an old worker that listens to another Redis does not stand for the new one', async (t) => {
+  const other = await startRedis(t, { tcp: true });
+  await other.client.call('ACL', 'SETUSER', 'default', 'resetchannels');   // nobody can listen there
+  const held = [];
+  const slow = await serve(await findPort(), (_, response) => held.push(response));
+  t.after(() => slow.close());
+  const edge = await startEdge(t, { server: `location = /slow { proxy_pass ${slow.url}; proxy_read_timeout 300s; }` });
+  await edge.subscribed();
+  const long = get(`${edge.url}/slow`, { timeout: 60_000 });
+  await waitFor('the long request', () => held.length === 1);
+
+  const config = path.join(edge.nginx.dir, 'nginx.conf');
+  fs.writeFileSync(config, fs.readFileSync(config, 'utf8').replace(edge.redis.url, other.url));
+  edge.nginx.program.signal('SIGHUP');
+  await waitFor('the old worker to take no more requests', () => /gracefully shutting down/.test(edge.nginx.errorLog()));
+  await waitFor('the new Redis to be asked', async () => {
+    const { id, redisKey, sealed, px } = await edge.record();
+    await other.set(redisKey, sealed, { px });
+    return (await edge.token(id)).status === 200;
+  });
+  assert.equal(edge.nginx.workers().length, 2, 'the old worker has left');
+
+  const one = await edge.record({ generation: 1 });
+  await other.set(one.redisKey, one.sealed, { px: one.px });
+  assert.equal((await edge.token(one.id)).status, 200);
+  const two = await edge.record({ connection_id: one.id, generation: 2, state: 'revoked' });
+  await other.set(two.redisKey, two.sealed, { px: two.px });
+  await waitFor('the revoke to be noticed', async () => (await edge.token(one.id)).json.error === 'connection_revoked', { timeout: 15_000, interval: 200 });
+  assert.equal(edge.nginx.workers().length, 2, 'the old worker has left');
+  held[0].end();
+  assert.equal((await long).status, 200);
+});
+
 /** A Redis behind a proxy that may spoil its answers. */
 async function startBehindProxy(t) {
   const redis = await startRedis(t, { tcp: true });
@@ -185,6 +241,26 @@ test('a name that has moved is found by the resolver', async (t) => {
   await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' }, { host: '127.0.0.2', port: before.port });
   await recovers(edge);
   await edge.subscribed();
+});
+
+test('a name that has moved away from a server that goes on is left, by the subscription too', async (t) => {
+  const before = await startRedis(t, { tcp: true });
+  const after = await startRedis(t, { args: ['--bind', '127.0.0.2', '--port', String(before.port)] });
+  const dns = await startDns(t, { localhost: ['127.0.0.1'] });
+  const edge = await startEdge(t, {
+    redisUrl: `redis://localhost:${before.port}`, redisServer: before, http: `resolver 127.0.0.1:${dns.port} valid=1s ipv6=off;`,
+  });
+  await edge.subscribed();
+  dns.names.localhost = ['127.0.0.2'];
+  await before.client.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+
+  const listeners = async (redis) => (await redis.client.pubsub('NUMSUB', 'nexus:events'))[1];
+  await waitFor('the subscription to move', async () => await listeners(after) === 1 && await listeners(before) === 0);
+  await waitFor('the questions to move', async () => {
+    const { id, redisKey, sealed, px } = await edge.record();
+    await after.set(redisKey, sealed, { px });
+    return sourceOf(await edge.token(id)) === 'l2';
+  });
 });
 
 test('values that cannot work are refused with file and line', async (t) => {
