@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -66,6 +68,7 @@ int refuse_config(const std::vector<ConfigProblem> &problems) {
 }
 
 int fail_start(std::string_view what, const Error &error) {
+    log::set_level("error");  // said even with LOG_LEVEL=off: nobody else would
     log::error("start_failed", {{"what", what}, {"reason", error.message}, {"detail", error.detail}});
     return kExitFailure;
 }
@@ -97,6 +100,17 @@ void raise_descriptor_limit(const Config &config) {
     }
 }
 
+/// nullopt: the callback's path is another route's, which has been said. All other routes are fixed.
+std::optional<Router> router_of(Process &process, const Config &config) {
+    try {
+        return make_router(process.context, process.gate);
+    } catch (const std::invalid_argument &problem) {
+        std::fprintf(stderr, "nexusd: REDIRECT_PATH must not be %s, which nexusd has a use for (%s)\n",
+                     config.redirect_path.c_str(), problem.what());
+        return std::nullopt;
+    }
+}
+
 int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Database> database,
           const sigset_t &signals) {
     std::vector<Secret> state_keys;
@@ -116,8 +130,12 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
                                                        config.refresh_journal_folder, 0});
     }
     Process process(config, metrics, std::move(database), std::move(*signer));
+    std::optional<Router> router = router_of(process, config);
+    if (!router) {
+        return kExitConfig;
+    }
     process.drainer.start();
-    Server server(server_options(config), make_router(process.context, process.gate), &metrics);
+    Server server(server_options(config), std::move(*router), &metrics);
     if (Result<void> started = server.start(); !started) {
         return fail_start("listen", started.error());
     }

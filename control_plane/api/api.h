@@ -54,8 +54,8 @@ struct ApiContext {
 
 /// One row of a group's table.
 struct Route {
-    std::string_view method;
-    std::string_view pattern;
+    std::string_view method;  // a literal
+    std::string pattern;
     Access access;
     CallerHandler handler;
 };

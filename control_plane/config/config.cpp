@@ -9,6 +9,7 @@
 #include "control_plane/config/reader.h"
 #include "control_plane/config/urls.h"
 #include "shared/encoding/base64.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::control {
 
@@ -144,6 +145,11 @@ void read_return_domains(ConfigReader &in, Config &config, const std::string &ba
     }
 }
 
+bool is_plain_path(std::string_view path) noexcept {
+    return path.starts_with('/') && !path.ends_with('/') && path.find("//") == std::string_view::npos &&
+           std::ranges::all_of(path, [](char c) { return c == '/' || encoding::kUnreserved.contains(c); });
+}
+
 void read_listener(ConfigReader &in, Config &config) {
     config.port = static_cast<uint16_t>(in.number("PORT", 1, 65535));
     config.listen = in.text("LISTEN");
@@ -153,10 +159,18 @@ void read_listener(ConfigReader &in, Config &config) {
                   "front of it on this host is what faces the network");
     }
     config.redirect_path = in.text("REDIRECT_PATH");
-    if (!config.redirect_path.starts_with('/') || config.redirect_path.starts_with("//") ||
-        config.redirect_path.find_first_of("?# \t\\") != std::string::npos) {
-        in.refuse("REDIRECT_PATH", "must be a path that starts with one slash");
+    if (!is_plain_path(config.redirect_path)) {
+        in.refuse(
+            "REDIRECT_PATH",
+            "must be a path such as /oauth/callback: segments of letters, digits and -._~, each behind a "
+            "slash");
     }
+}
+
+bool holds_certificate(const std::string &path) {
+    std::ifstream file(path);
+    const std::string content(std::istreambuf_iterator<char>(file), {});
+    return content.find("-----BEGIN ") != std::string::npos;
 }
 
 DatabaseTls read_database_tls(ConfigReader &in) {
@@ -168,12 +182,8 @@ DatabaseTls read_database_tls(ConfigReader &in) {
                   "must be verify-full, verify-ca or require (disable, allow and prefer are for this host)");
         tls.mode.clear();
     }
-    if (!tls.root_cert.empty()) {
-        std::ifstream file(tls.root_cert);
-        const std::string content(std::istreambuf_iterator<char>(file), {});
-        if (content.find("-----BEGIN ") == std::string::npos) {
-            in.refuse("DB_SSLROOTCERT", "names a file that cannot be read or holds no certificate (PEM)");
-        }
+    if (!tls.root_cert.empty() && !holds_certificate(tls.root_cert)) {
+        in.refuse("DB_SSLROOTCERT", "names a file that cannot be read or holds no certificate (PEM)");
     }
     return tls;
 }
@@ -204,8 +214,8 @@ void read_dependencies(ConfigReader &in, Config &config) {
 void read_egress(ConfigReader &in, Config &config) {
     config.egress_allowed_cidrs = in.cidrs("EGRESS_ALLOWED_CIDRS");
     config.egress_ca_file = in.text("EGRESS_CA_FILE");
-    if (!config.egress_ca_file.empty() && !std::ifstream(config.egress_ca_file).is_open()) {
-        in.refuse("EGRESS_CA_FILE", "names a file that cannot be read");
+    if (!config.egress_ca_file.empty() && !holds_certificate(config.egress_ca_file)) {
+        in.refuse("EGRESS_CA_FILE", "names a file that cannot be read or holds no certificate (PEM)");
     }
 }
 

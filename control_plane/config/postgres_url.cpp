@@ -82,6 +82,15 @@ void append(std::string &text, std::string_view keyword, std::string_view value)
     text.append("' ");
 }
 
+/// A password that is not percent-encoded ends at its first @ or /: what is behind that would be looked for,
+/// and named in logs, as a host, a port or a database.
+bool names_a_place(const Conninfo &options) {
+    const std::string_view port = option_of(options, "port");
+    return option_of(options, "host").find('@') == std::string_view::npos &&
+           option_of(options, "dbname").find('@') == std::string_view::npos &&
+           port.find_first_not_of("0123456789,") == std::string_view::npos;
+}
+
 Secret connection_string(const Conninfo &options, const std::string &mode, const std::string &root_cert) {
     constexpr std::array<std::string_view, 3> kOurs{"sslmode", "sslrootcert", "gssencmode"};
     size_t room = mode.size() + root_cert.size() * 2 + 64;
@@ -116,6 +125,11 @@ Result<DatabaseTarget> parse_postgres_url(const Secret &text, const DatabaseTls 
     }
     if (!option_of(options, "service").empty()) {
         return refuse("must not name a service: the host would not be seen here");
+    }
+    if (!names_a_place(options)) {
+        return refuse(
+            "has no host, port and name that could be right: is its password percent-encoded (@ is %40, / is "
+            "%2F)?");
     }
     std::optional<std::string> mode = either(option_of(options, "sslmode"), tls.mode);
     const std::optional<std::string> root_cert = either(option_of(options, "sslrootcert"), tls.root_cert);

@@ -342,11 +342,42 @@ std::string_view connect_problem(const PGconn *connection) {
     if (PQconnectionNeedsPassword(connection) != 0) {
         return "password";
     }
+    constexpr std::pair<std::string_view, std::string_view> kProblems[] = {
+        {"certificate", "certificate"},
+        {"SSL", "tls"},
+        {"authentication failed", "login_refused"},
+        {"no pg_hba.conf entry", "login_refused"},
+        {"role \"", "login_refused"},  // ... does not exist, is not permitted to log in
+        {"database \"", "no_such_database"},
+        {"translate host name", "unknown_host"},
+        {"Connection refused", "connection_refused"},
+        {"No such file or directory", "connection_refused"},
+        {"timeout expired", "timeout"},
+        {"connection slots", "too_many_connections"},
+        {"too many c", "too_many_connections"},  // clients already, connections for role
+        {"starting up", "starting_or_stopping"},
+        {"shutting down", "starting_or_stopping"},
+        {"recovery mode", "starting_or_stopping"},
+    };
     const std::string_view text = PQerrorMessage(connection);
-    if (text.find("certificate") != std::string_view::npos) {
-        return "certificate";
+    for (const auto &[words, problem] : kProblems) {
+        if (text.find(words) != std::string_view::npos) {
+            return problem;
+        }
     }
-    return text.find("SSL") != std::string_view::npos ? "tls" : "unreachable";
+    return "unreachable";
+}
+
+std::string_view or_empty(const char *text) {
+    return text != nullptr ? text : std::string_view{};
+}
+
+void log_connect_problem(const PGconn *connection) {
+    log::warn("database_connect_failed", {{"reason", connect_problem(connection)},
+                                          {"host", or_empty(PQhost(connection))},
+                                          {"port", or_empty(PQport(connection))},
+                                          {"database", or_empty(PQdb(connection))},
+                                          {"user", or_empty(PQuser(connection))}});
 }
 
 }  // namespace
@@ -364,7 +395,7 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     std::unique_ptr<PGconn, Finish> connection(PQconnectdbParams(names, values, 1));
     wipe(text);
     if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-        log::warn("database_connect_failed", {{"reason", connect_problem(connection.get())}});
+        log_connect_problem(connection.get());
         return fail(Error{Errc::kStoreUnavailable, "the database is not available", {}, 1});
     }
 
@@ -374,8 +405,8 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     auto session =
         std::make_unique<PostgresSession>(std::move(connection), statement_timeout, std::move(may_prepare));
     const std::string milliseconds = std::to_string(statement_timeout.count());
-    // A process that is stopped within a transaction holds its locks, the audit chain's among them: the others
-    // wait less long for it than for a statement.
+    // A process that is stopped within a transaction holds its locks, the audit chain's among them: the
+    // others wait less long for it than for a statement.
     if (Result<void> set = session->run_script("SET statement_timeout = " + milliseconds +
                                                "; SET idle_in_transaction_session_timeout = 3000");
         !set) {

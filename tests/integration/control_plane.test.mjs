@@ -9,17 +9,19 @@ import { request, serve } from '../support/http.mjs';
 import { startIdp } from '../support/idp.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { startNexusd } from '../support/nexusd.mjs';
+import { built } from '../support/paths.mjs';
 import { findPort } from '../support/ports.mjs';
 import { startPostgres } from '../support/postgres.mjs';
+import { runProgram } from '../support/process.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { openRecord, tokenKey } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 
 const scopes = ['openid', 'offline_access', 'api:read'];
 
-async function start(t, { database = 'sqlite', idp: idpOptions = {}, env = {} } = {}) {
+async function start(t, { database = 'sqlite', idp: idpOptions = {}, env = {}, port: givenPort } = {}) {
   const keys = newKeys();
-  const port = await findPort();
+  const port = givenPort ?? await findPort();
   const baseUrl = `http://127.0.0.1:${port}`;
   const redis = await startRedis(t);
   const postgres = database === 'postgres' ? await startPostgres(t) : undefined;
@@ -75,6 +77,27 @@ class ControlPlane {
     return answer.json;
   }
 }
+
+test('a callback path of one\'s own', async (t) => {
+  const port = await findPort();
+  const own = '2d16defc-1306-45a3-badc-c91e9c406e5b';
+  const callback = `http://127.0.0.1:${port}/oauth/return`;
+  const cp = await start(t, { port, idp: { redirectUris: [callback, `${callback}/${own}`] }, env: { REDIRECT_PATH: '/oauth/return' } });
+  const shared = await cp.register();
+  assert.equal((await new Browser().leave((await cp.ask(shared)).authUrl)).searchParams.get('redirect_uri'), callback);
+  const { id } = await cp.connect(shared);
+  assert.equal((await cp.call('GET', `/connections/${id}/token`)).status, 200);
+
+  const made = await cp.call('POST', '/providers', { json: { id: own, profile: cp.profile({ name: 'own', oauth: { redirect_uri: 'own' } }) } });
+  assert.equal(made.status, 201, made.text);
+  await cp.connect(own);
+
+  for (const taken of ['/health', '/connections', '/v1/token']) {
+    const refused = await runProgram(built('control_plane/nexusd'), [], { env: { ...cp.nexusd.env, PORT: String(await findPort()), REDIRECT_PATH: taken } });
+    assert.equal(refused.code, 78, refused.stderr);
+    assert.match(refused.stderr, new RegExp(`REDIRECT_PATH must not be ${taken}, `));
+  }
+});
 
 for (const database of ['sqlite', 'postgres']) {
   test(`a whole code flow (${database})`, async (t) => {

@@ -76,6 +76,24 @@ for (const [what, make] of refusals) {
   });
 }
 
+test('why there is no connection is in the log, with the place and without the password', async () => {
+  const here = (user, port, name) => `postgresql://${user}@127.0.0.1:${port}/${name}`;
+  const free = await findPort();
+  for (const [databaseUrl, reason, place] of [
+    [here('nobody:hunter2', plain.port, 'nexus'), 'login_refused', `"host":"127.0.0.1","port":"${plain.port}","database":"nexus","user":"nobody"`],
+    [here('nexus:hunter2', plain.port, 'elsewhere'), 'no_such_database', '"database":"elsewhere"'],
+    [here('nexus:hunter2', free, 'nexus'), 'connection_refused', `"port":"${free}"`],
+    ['postgresql://nexus:hunter2@db.invalid/nexus?sslmode=require', 'unknown_host', '"host":"db.invalid"'],
+  ]) {
+    const refused = await migrate(databaseUrl, { LOG_LEVEL: 'warn' });
+    assert.equal(refused.code, 1, refused.out);
+    assert.ok(refused.out.includes(`"event":"database_connect_failed","reason":"${reason}",`), refused.out);
+    assert.ok(refused.out.includes(place), refused.out);
+    assert.ok(!refused.out.includes('hunter2'), refused.out);
+  }
+  assert.match((await migrate(here('nexus:hunter2', free, 'nexus'), { LOG_LEVEL: 'off' })).out, /start_failed/);
+});
+
 test('verify-ca does without the host name', async () => {
   const { code, out } = await migrate(url(encrypted, { host: 'db.example.org' }), { DB_SSLROOTCERT: ca.file, DB_SSLMODE: 'verify-ca' });
   assert.equal(code, 0, out);

@@ -10,7 +10,7 @@ const tables = new Map();    // document -> routes
  * From now to the end of t, what this server answers must be as its documents say.
  *
  * documents  the first that knows a route describes it
- * aliases    {path: documented path}, for paths that the configuration adds
+ * aliases    {path: documented path}, for paths that the configuration adds, with what is below them
  */
 export function register(t, url, { documents, aliases = {} }) {
   const { origin } = new URL(url);
@@ -41,7 +41,12 @@ export function verify(url, method, answer) {
 /** What is wrong with an answer, as sentences. pathname: as it was sent, which a URL would normalise */
 export function problemsWith(origin, method, pathname, answer) {
   const server = origins.get(origin);
-  return server ? problemsOf(server, method, server.aliases[pathname] ?? pathname, answer) : [];
+  return server ? problemsOf(server, method, documented(server.aliases, pathname), answer) : [];
+}
+
+function documented(aliases, pathname) {
+  const alias = Object.keys(aliases).find((path) => pathname === path || pathname.startsWith(`${path}/`));
+  return alias === undefined ? pathname : aliases[alias] + pathname.slice(alias.length);
 }
 
 function problemsOf(server, method, pathname, answer) {
