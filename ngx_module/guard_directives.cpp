@@ -11,6 +11,7 @@
 #include "ngx_module/caller/auth_failures.h"
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/logs/error_log.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/guarded.h"
@@ -18,7 +19,6 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_modes.h"
 #include "ngx_module/trace/trace.h"
-#include "ngx_module/long_lived/tunnel_conf.h"
 #include "ngx_module/upstream/checks.h"
 
 // Weak: an nginx that was built without TLS for HTTP has no such module.
@@ -118,6 +118,12 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
             cf,
             "\"nexus_auth\" cannot stand under \"satisfy any\": another access module could then "
             "open the location to a caller whom nobody has authenticated");
+    }
+    if (injecting && clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        return refuse_location(
+            cf,
+            "\"nexus_inject\" cannot stand under \"satisfy any\": another access module could then pass the "
+            "request on with the caller's own credentials and without the connection's");
     }
     if (takes(conf, caller::Method::kMtls) && !asks_for_certificates(cf)) {
         return refuse_location(cf,

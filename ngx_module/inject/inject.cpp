@@ -132,12 +132,20 @@ bool is_host_line_allowed(const Access &access, const ngx_http_upstream_t &u, st
 }
 
 /// Header lines by which a provider may be told another method than the request's own.
-constexpr std::string_view kMethodOverrides[] = {"X-HTTP-Method-Override", "X-HTTP-Method",
-                                                 "X-Method-Override"};
+constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-http-method",
+                                                 "x-method-override"};
 
+/// An empty line counts as well: another one of that name may stand behind it.
 bool has_method_override(std::string_view head) {
-    return std::any_of(std::begin(kMethodOverrides), std::end(kMethodOverrides),
-                       [&](std::string_view name) { return !http1::find_header(head, name).empty(); });
+    return std::ranges::any_of(kMethodOverrides,
+                               [&](std::string_view name) { return http1::has_header(head, name); });
+}
+
+bool has_method_override(const http2::HeaderFrames &frames) {
+    return std::ranges::any_of(kMethodOverrides, [&](std::string_view name) {
+        const Result<std::vector<std::string>> values = frames.find_all(name);
+        return !values || !values->empty();
+    });
 }
 
 /// What is about to be sent, in whatever way it is written.
@@ -295,8 +303,14 @@ ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
         if (!frames) {
             return refuse(r, access, Errc::kInternal, frames.error().message.c_str());
         }
-        const std::string authority = grpc_authority(*frames), path = grpc_path(*frames);
-        const Sent sent{.host_line = authority, .method = "POST", .target = path};
+        const std::string authority = grpc_authority(*frames);
+        const std::string method = grpc_pseudo_field(*frames, ":method");
+        const std::string path = grpc_pseudo_field(*frames, ":path");
+        const Sent sent{
+            .host_line = authority,
+            .method = method,
+            .target = path,
+            .is_overridden = access.token->request_rule_count() > 0 && has_method_override(*frames)};
         return put_on(r, access, sent, [&] {
             return inject(r, access, [&](const strategy::Injection &one) {
                 return write_grpc_credential(r, *frames, one);

@@ -66,8 +66,8 @@ std::string grpc_authority(const http2::HeaderFrames &frames) {
     return authority;
 }
 
-std::string grpc_path(const http2::HeaderFrames &frames) {
-    Result<std::vector<std::string>> values = frames.find_all(":path");
+std::string grpc_pseudo_field(const http2::HeaderFrames &frames, std::string_view name) {
+    Result<std::vector<std::string>> values = frames.find_all(name);
     return values && values->size() == 1 ? std::move(values->front()) : std::string{};
 }
 

@@ -19,8 +19,8 @@ Result<http2::HeaderFrames> grpc_frames(const ngx_http_request_t *r);
 /// not say, or says more than one thing.
 std::string grpc_authority(const http2::HeaderFrames &frames);
 
-/// `:path`, "" if there is not exactly one.
-std::string grpc_path(const http2::HeaderFrames &frames);
+/// `:method` (the caller's own: nginx passes it on) or `:path`, "" if there is not exactly one.
+std::string grpc_pseudo_field(const http2::HeaderFrames &frames, std::string_view name);
 
 /// Can the connection be used for gRPC? Not if its strategy signs: what is signed must be known before
 /// it is sent, and a stream is not. Nor if the credential belongs into a query, which gRPC's methods do not

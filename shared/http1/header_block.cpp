@@ -241,7 +241,10 @@ Result<Head> parse_head(std::string_view block, std::pmr::memory_resource *scrat
     }
 }
 
-std::string_view find_header(std::string_view block, std::string_view name) {
+namespace {
+
+/// The first line of that name, "" if there is none.
+std::string_view find_line(std::string_view block, std::string_view name) {
     std::string_view rest = block;
     Line line = take_line(rest);
     while (line.fault == nullptr) {
@@ -250,10 +253,21 @@ std::string_view find_header(std::string_view block, std::string_view name) {
             break;
         }
         if (equal_ignoring_case(field_name(line.text), name)) {
-            return field_value(line.text);
+            return line.text;
         }
     }
     return {};
+}
+
+}  // namespace
+
+std::string_view find_header(std::string_view block, std::string_view name) {
+    const std::string_view line = find_line(block, name);
+    return line.empty() ? line : field_value(line);
+}
+
+bool has_header(std::string_view block, std::string_view name) {
+    return !find_line(block, name).empty();
 }
 
 size_t edited_size_bound(std::string_view block, const BlockEdit &edit) {

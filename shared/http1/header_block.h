@@ -48,6 +48,9 @@ Result<Head> parse_head(std::string_view block,
 /// Value of the first line of that name, "" if there is none.
 std::string_view find_header(std::string_view block, std::string_view name);
 
+/// Is there a line of that name, even an empty one?
+bool has_header(std::string_view block, std::string_view name);
+
 /// Upper bound of what `edit` can produce, for one allocation.
 size_t edited_size_bound(std::string_view block, const BlockEdit &edit);
 

@@ -63,6 +63,7 @@ const refused = {
   'a retry on and off': ['nexus_retry_unauthorized on; nexus_retry_unauthorized off;', /is duplicate/],
   'satisfy any with authentication': ['location / { satisfy any; nexus_auth api_key; }', /"nexus_auth" cannot stand under "satisfy any"/],
   'satisfy any with a default': [`location / { satisfy any; nexus_inject auto; nexus_connection x; ${proxy} }`, /satisfy any/],
+  'satisfy any where nobody is authenticated': [`location / { satisfy any; nexus_auth off; nexus_inject auto; nexus_connection x; ${proxy} }`, /"nexus_inject" cannot stand under "satisfy any"/],
   'satisfy any inherited': [`satisfy any; location / { nexus_api token; nexus_connection x; }`, /satisfy any/],
   'mtls where nobody is asked for a certificate': ['nexus_auth mtls;', /"nexus_auth mtls" needs "ssl_verify_client"/],
   'mtls with ssl_verify_client off': ['ssl_verify_client off; location / { nexus_auth mtls jwt; }', /needs "ssl_verify_client"/],

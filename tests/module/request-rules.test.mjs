@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import grpc from '@grpc/grpc-js';
 import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
+import { h2Call, h2Session, startFieldServer } from './grpc-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 const request_rules = ['GET /repos/*', 'POST /repos/*/issues', '* /open'];
@@ -94,6 +95,32 @@ test('gRPC: methods are paths', async (t) => {
   assert.equal(String(await unary(client, headers)), 'hello');
   await assert.rejects(stream(client, 'serverStream', headers, [Buffer.from('x')]), { code: grpc.status.PERMISSION_DENIED });
   assert.equal(server.calls.length, 1);
+});
+
+test('gRPC: the method is the caller\'s, and judged', async (t) => {
+  const server = await startFieldServer(t);
+  const edge = await startEdge(t, { locations: `location / { ${inject} grpc_pass grpc://127.0.0.1:${server.port}; }` });
+  const headers = { 'x-nexus-key': await edge.addAgent(), 'x-nexus-connection': await edge.addConnection({ request_rules: ['POST /v1/items'] }) };
+  const session = await h2Session(t, edge.h2);
+  await h2Call(session, '/v1/items', headers);
+  assert.equal(server.seen.length, 1);
+  for (const more of [{ ':method': 'DELETE' }, { ':method': 'GET' }, { 'x-http-method-override': 'DELETE' }, { 'x-http-method': '' }]) {
+    await h2Call(session, '/v1/items', { ...headers, ...more }, { empty: ':method' in more });
+    assert.equal(server.seen.length, 1, JSON.stringify(more));
+  }
+  await edge.get('/v1/items', { method: 'DELETE', headers });
+  assert.equal(server.seen.length, 1, 'DELETE over HTTP/1.1');
+});
+
+test('an empty override does not hide the next one', async (t) => {
+  const edge = await startEdge(t, { locations: ({ upstream }) => `location / { ${inject} proxy_pass http://${upstream}; }` });
+  const id = await edge.addConnection({ request_rules: ['POST /repos/*'] });
+  const lines = `Host: x\r\nX-Nexus-Key: ${await edge.addAgent()}\r\nX-Nexus-Connection: ${id}\r\nContent-Length: 0\r\nConnection: close\r\n`;
+  for (const override of ['X-HTTP-Method-Override: DELETE\r\n', 'X-HTTP-Method-Override:\r\n', 'X-HTTP-Method-Override:\r\nX-HTTP-Method-Override: DELETE\r\n']) {
+    assert.match(await raw(edge.port, `POST /repos/a HTTP/1.1\r\n${lines}${override}\r\n`), /^HTTP\/1\.1 403 /, override);
+  }
+  assert.equal(edge.upstream.requests.length, 0);
+  assert.match(await raw(edge.port, `POST /repos/a HTTP/1.1\r\n${lines}\r\n`), /^HTTP\/1\.1 200 /);
 });
 
 function raw(port, bytes) {
