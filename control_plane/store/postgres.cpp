@@ -343,10 +343,10 @@ std::string_view connect_problem(const PGconn *connection) {
         return "password";
     }
     constexpr std::pair<std::string_view, std::string_view> kProblems[] = {
+        {"no pg_hba.conf entry", "login_refused"},  // first: it says whether SSL was on
         {"certificate", "certificate"},
         {"SSL", "tls"},
         {"authentication failed", "login_refused"},
-        {"no pg_hba.conf entry", "login_refused"},
         {"role \"", "login_refused"},  // ... does not exist, is not permitted to log in
         {"database \"", "no_such_database"},
         {"translate host name", "unknown_host"},
