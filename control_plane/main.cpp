@@ -105,8 +105,8 @@ std::optional<Router> router_of(Process &process, const Config &config) {
     try {
         return make_router(process.context, process.gate);
     } catch (const std::invalid_argument &problem) {
-        std::fprintf(stderr, "nexusd: REDIRECT_PATH must not be %s, which nexusd has a use for (%s)\n",
-                     config.redirect_path.c_str(), problem.what());
+        refuse_config({{"REDIRECT_PATH", "REDIRECT_PATH must not be " + config.redirect_path +
+                                             ", which nexusd has a use for (" + problem.what() + ")"}});
         return std::nullopt;
     }
 }

@@ -288,13 +288,15 @@ void Fetch::on_answer(const ControlPlaneAnswer &answer) noexcept {
     const bool is_about_us =  // and not about the id: no key, a wrong one, or too many questions
         answer.status == NGX_HTTP_UNAUTHORIZED || answer.status == NGX_HTTP_FORBIDDEN ||
         answer.status == NGX_HTTP_TOO_MANY_REQUESTS;
+    const bool is_refused_refresh = key_.purpose == Purpose::kRefresh && answer.status >= 400 &&
+                                    answer.status < 500 && !is_about_us && !is_not_found &&
+                                    !answer.error_code.empty();
 
     if (answer.status == NGX_HTTP_OK) {
         on_record_answer(answer);
     } else if (answer.status == NGX_HTTP_NOT_FOUND && is_not_found) {
         on_not_found();
-    } else if (key_.purpose == Purpose::kRefresh && answer.status >= 400 && answer.status < 500 &&
-               !is_about_us && !answer.error_code.empty() && !is_not_found) {
+    } else if (is_refused_refresh) {
         finish({LookupStatus::kRefused, TokenSource::kNone, answer.error_code, 0});
     } else {
         put_off_refresh(answer);

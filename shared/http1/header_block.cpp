@@ -201,6 +201,22 @@ Result<void> check_edit(const BlockEdit &edit, std::string_view target) {
     return {};
 }
 
+/// The first line of that name, "" if there is none.
+std::string_view find_line(std::string_view block, std::string_view name) {
+    std::string_view rest = block;
+    Line line = take_line(rest);
+    while (line.fault == nullptr) {
+        line = take_line(rest);
+        if (line.text.empty()) {
+            break;
+        }
+        if (equal_ignoring_case(field_name(line.text), name)) {
+            return line.text;
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<size_t> head_size(std::string_view block) {
@@ -240,26 +256,6 @@ Result<Head> parse_head(std::string_view block, std::pmr::memory_resource *scrat
         head.lines.push_back({field.name, field_value(field.line)});
     }
 }
-
-namespace {
-
-/// The first line of that name, "" if there is none.
-std::string_view find_line(std::string_view block, std::string_view name) {
-    std::string_view rest = block;
-    Line line = take_line(rest);
-    while (line.fault == nullptr) {
-        line = take_line(rest);
-        if (line.text.empty()) {
-            break;
-        }
-        if (equal_ignoring_case(field_name(line.text), name)) {
-            return line.text;
-        }
-    }
-    return {};
-}
-
-}  // namespace
 
 std::string_view find_header(std::string_view block, std::string_view name) {
     const std::string_view line = find_line(block, name);

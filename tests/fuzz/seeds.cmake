@@ -1,7 +1,5 @@
 # The targets with a main() of ours, over the code as this build has it: none of them can stop building unseen.
-if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR NEXUS_SANITIZE)
-    add_compile_options(-O0 -g1 -U_FORTIFY_SOURCE)   # as the unit tests' cases
-endif()
+leave_cases_unoptimised()
 
 add_library(read_seeds OBJECT read_seeds.cpp)
 target_link_libraries(read_seeds PRIVATE nexus_shared nexus_options)

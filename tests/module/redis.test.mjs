@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startDns } from '../support/dns.mjs';
-import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
+import { accessTokenOf, handOver, sourceOf, startEdge } from '../support/edge.mjs';
 import { get, serve } from '../support/http.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { findPort } from '../support/ports.mjs';
@@ -139,8 +139,7 @@ test('an old worker that listens to another Redis does not stand for the new one
 
   const config = path.join(edge.nginx.dir, 'nginx.conf');
   fs.writeFileSync(config, fs.readFileSync(config, 'utf8').replace(edge.redis.url, other.url));
-  edge.nginx.program.signal('SIGHUP');
-  await waitFor('the old worker to take no more requests', () => /gracefully shutting down/.test(edge.nginx.errorLog()));
+  await handOver(edge);
   await waitFor('the new Redis to be asked', async () => {
     const { id, redisKey, sealed, px } = await edge.record();
     await other.set(redisKey, sealed, { px });

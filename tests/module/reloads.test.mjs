@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { test } from 'node:test';
 import { cleanup } from '../support/cleanup.mjs';
-import { accessTokenOf, startEdge } from '../support/edge.mjs';
+import { accessTokenOf, handOver, startEdge } from '../support/edge.mjs';
 import { get, serve } from '../support/http.mjs';
 import { watched } from '../support/paths.mjs';
 import { findPort } from '../support/ports.mjs';
@@ -76,16 +76,6 @@ function startClients(edge, { id, token }, count = 4) {
   return load;
 }
 
-/** Reloads without waiting for those that still have requests: returns when only new workers take connections. */
-async function reload(edge) {
-  const before = new Set(edge.nginx.workers());
-  edge.nginx.program.signal('SIGHUP');
-  await waitFor('the new workers', async () => {
-    const answers = await Promise.all([1, 2, 3, 4].map(() => get(`${edge.url}/up`, { agent: false })));
-    return answers.every((answer) => answer.status === 204 && !before.has(Number(answer.headers['x-pid'])));
-  });
-}
-
 test('fifty reloads and three upgrades under load', { timeout: 240_000 }, async (t) => {
   const upstream = await startLongUpstream(t);
   const edge = await startEdge(t, {
@@ -105,7 +95,7 @@ test('fifty reloads and three upgrades under load', { timeout: 240_000 }, async 
 
   let settled;
   for (let i = 1; i <= RELOADS; i++) {
-    await reload(edge);
+    await handOver(edge);
     await load.more();
     if (i === SETTLING) {
       settled = ownKib(edge.nginx.pid);

@@ -202,6 +202,16 @@ export async function connectionsTo(edge, count) {
   return [...found].map(([pid, agent]) => ({ pid, agent }));
 }
 
+/** Reloads without waiting for those that still have requests: returns when only new workers take connections. */
+export async function handOver(edge) {
+  const before = new Set(edge.nginx.workers());
+  edge.nginx.program.signal('SIGHUP');
+  await waitFor('the new workers', async () => {
+    const answers = await Promise.all([1, 2, 3, 4].map(() => get(`${edge.url}/up`, { agent: false })));
+    return answers.every((answer) => answer.status === 204 && !before.has(Number(answer.headers['x-pid'])));
+  });
+}
+
 /** Are so many lookups of this connection waiting, or have been? The debug log says so. */
 export function haveWaited(edge, id, count) {
   return edge.nginx.errorLog().split(`lookup of "${id}" waits`).length - 1 >= count;

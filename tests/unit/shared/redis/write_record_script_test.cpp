@@ -13,6 +13,15 @@ protected:
                         record, "60000", to_json({EventKind::kToken, tests::kConnectionId, generation}),
                         std::string{kEventChannel}});
     }
+
+    /// Generation 2, while `parameter` (0 otherwise) keeps the server from writing.
+    void expect_refused(const std::string &parameter, std::string_view word) {
+        command({"CONFIG", "SET", parameter, "1"});
+        const Reply refused = write(2, record_of(2));
+        command({"CONFIG", "SET", parameter, "0"});
+        ASSERT_EQ(refused->type, REDIS_REPLY_ERROR);
+        EXPECT_TRUE(std::string_view(refused->str).starts_with(word)) << refused->str;
+    }
 };
 
 TEST_F(WriteRecordScript, WritesWithALifetime) {
@@ -83,11 +92,7 @@ TEST_F(WriteRecordScript, AFullRedisKeepsNoOlderRecordAndTellsOfTheNewerOne) {
     expect_integer(write(1, record_of(1)), 1);
     EXPECT_EQ(next_event(subscriber).generation, 1u);
 
-    command({"CONFIG", "SET", "maxmemory", "1"});
-    const Reply refused = write(2, record_of(2));
-    command({"CONFIG", "SET", "maxmemory", "0"});
-    ASSERT_EQ(refused->type, REDIS_REPLY_ERROR);
-    EXPECT_TRUE(std::string_view(refused->str).starts_with("OOM ")) << refused->str;
+    expect_refused("maxmemory", "OOM ");
     EXPECT_EQ(stored(), "");
     EXPECT_EQ(next_event(subscriber).generation, 2u);
 }
@@ -98,11 +103,7 @@ TEST_F(WriteRecordScript, ARedisWithoutWritesTellsOfTheRecordAllTheSame) {
     expect_integer(write(1, older), 1);
     EXPECT_EQ(next_event(subscriber).generation, 1u);
 
-    command({"CONFIG", "SET", "min-replicas-to-write", "1"});
-    const Reply refused = write(2, record_of(2));
-    command({"CONFIG", "SET", "min-replicas-to-write", "0"});
-    ASSERT_EQ(refused->type, REDIS_REPLY_ERROR);
-    EXPECT_TRUE(std::string_view(refused->str).starts_with("NOREPLICAS ")) << refused->str;
+    expect_refused("min-replicas-to-write", "NOREPLICAS ");
     EXPECT_EQ(stored(), older);
     EXPECT_EQ(next_event(subscriber).generation, 2u);
 }
