@@ -1,6 +1,9 @@
 // An output filter in front of the upstream's own.
 #include "ngx_module/inject/send_guard.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
@@ -17,17 +20,54 @@ struct Guard {
     void *next_ctx;
 };
 
-/// Of a peer over TLS: was its certificate checked, and against a name that the credential may go to? nginx
-/// keeps no name of a connection that it has used before; it was asked about when it was made.
+/// The name that the destination's certificate is to bear, as nginx takes it: proxy_ssl_name or the
+/// destination's own, without a port. nginx works it out for a new connection only.
+///
+/// returns nullopt where a variable of proxy_ssl_name cannot be had
+std::optional<ngx_str_t> certificate_name(ngx_http_request_t *r) {
+    const ngx_http_upstream_t &u = *r->upstream;
+    if (!u.peer.cached) {
+        return u.ssl_name;
+    }
+
+    ngx_str_t name = u.ssl_name;
+    if (u.conf->ssl_name != nullptr && ngx_http_complex_value(r, u.conf->ssl_name, &name) != NGX_OK) {
+        return std::nullopt;
+    }
+    const std::string_view text = to_view(name);
+    const size_t address_end = text.starts_with('[') ? text.find(']') : 0;
+    if (address_end != std::string_view::npos) {
+        name.len = std::min(text.size(), text.find(':', address_end));
+    }
+    return name;
+}
+
+/// What nginx asks of a new connection with proxy_ssl_verify. One that is used again may have been made for
+/// a location that asks less.
+bool is_verified(ngx_connection_t *peer, ngx_str_t name) {
+    return SSL_get_verify_result(peer->ssl->connection) == X509_V_OK &&
+           ngx_ssl_check_host(peer, &name) == NGX_OK;
+}
+
+/// Of a peer over TLS: was its certificate checked, and against a name that the credential may go to?
 const char *what_is_wrong_with_tls(const Guard &guard) {
     const ngx_http_upstream_t &u = *guard.request->upstream;
-    if (!u.ssl || u.peer.cached) {
+    if (!u.ssl) {
         return nullptr;
     }
     if (u.conf->ssl_verify == 0 && !is_named_private(guard.access->conf->allow_private, u.peer.sockaddr)) {
         return "the destination's certificate is not checked (proxy_ssl_verify)";
     }
-    std::string_view name = to_view(u.ssl_name);
+
+    const std::optional<ngx_str_t> wanted = certificate_name(guard.request);
+    if (!wanted) {
+        return "proxy_ssl_name has no value";
+    }
+    if (u.conf->ssl_verify != 0 && u.peer.cached && !is_verified(u.peer.connection, *wanted)) {
+        return "the kept connection was made without a check of the destination's certificate, or for "
+               "another name";
+    }
+    std::string_view name = to_view(*wanted);
     if (name.starts_with('[') && name.ends_with(']')) {
         name = name.substr(1, name.size() - 2);
     }

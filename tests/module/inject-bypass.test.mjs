@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
+import { makeCa } from '../support/certificates.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { serve } from '../support/http.mjs';
 import { findPort } from '../support/ports.mjs';
@@ -75,6 +76,50 @@ test('a provider over TLS is verified before it gets anything', async (t) => {
   assert.equal(seen.length, 1);
   assert.match(seen[0][1], /^Bearer at-/);
   assert.deepEqual(seen[0].slice(2), ['api.provider.test', `api.provider.test:${ports.right}`]);
+});
+
+test('a kept TLS connection of a location that asks less is not trusted', async (t) => {
+  const [ca, stranger] = [await makeCa(t), await makeCa(t, 'stranger')];
+  const seen = [];
+  const start = async ({ cert, key }) => {
+    const server = await serve(await findPort(), (incoming, response) => {
+      seen.push({ path: incoming.url, credential: incoming.headers.authorization, from: incoming.socket.remotePort });
+      response.end('ok');
+    }, { tls: { cert: fs.readFileSync(cert), key: fs.readFileSync(key) } });
+    cleanup(t, () => server.close());
+    return server.port;
+  };
+  const places = {
+    right: await start(await ca.issue('DNS:api.provider.test,DNS:other.test')),
+    unknown: await start(await stranger.issue('DNS:api.provider.test')), misnamed: await start(await ca.issue('DNS:other.test')),
+  };
+  const edge = await startEdge(t, {
+    http: `${Object.entries(places).map(([name, port]) => `upstream ${name} { server 127.0.0.1:${port}; keepalive 4; }`).join('\n')}
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host api.provider.test; proxy_ssl_name api.provider.test; proxy_ssl_session_reuse off;
+      proxy_ssl_trusted_certificate ${ca.file};`,
+    locations: () => Object.keys(places).map((name) => `
+      location /unverified/${name} { proxy_pass https://${name}; }
+      location /other-name/${name} { proxy_ssl_verify on; proxy_ssl_name other.test; proxy_pass https://${name}; }
+      location /inject/${name} { ${inject} nexus_allow_hosts ${name}; proxy_ssl_verify on; proxy_pass https://${name}; }
+      location /elsewhere/${name} { ${inject} nexus_allow_hosts ${name}; proxy_ssl_verify on; proxy_ssl_name other.test; proxy_pass https://${name}; }`).join(''),
+  });
+  const { headers } = await caller(edge, { allowed_hosts: ['api.provider.test'] });
+  for (const [name, before] of [['unknown', 'unverified'], ['misnamed', 'unverified'], ['misnamed', 'other-name']]) {
+    assert.equal((await edge.get(`/${before}/${name}`)).status, 200);
+    for (const method of ['GET', 'POST']) {
+      assert.equal((await edge.get(`/inject/${name}`, { method, headers })).status, 502, `${method} ${name} after ${before}`);
+    }
+  }
+  assert.deepEqual(seen.filter(({ credential }) => credential), []);
+  assert.match(edge.nginx.errorLog(), /kept connection was made without a check of the destination's certificate, or for another name/);
+
+  // One that holds for this location too is used, with the name judged for each record.
+  assert.equal((await edge.get('/other-name/right')).status, 200);
+  assert.equal((await edge.get('/inject/right', { method: 'POST', headers })).status, 200);
+  assert.equal((await edge.get('/elsewhere/right', { headers })).status, 502);
+  const ofRight = seen.filter(({ path }) => path.endsWith('/right'));
+  assert.equal(ofRight.length, 2);
+  assert.equal(ofRight[0].from, ofRight[1].from, 'the same connection');
 });
 
 test('balancers named after keepalive do not take the credential away', async (t) => {
