@@ -5,6 +5,7 @@
 #include "ngx_module/access/steps.h"
 #include "ngx_module/answer/gateway_api.h"
 #include "ngx_module/caller/auth_failures.h"
+#include "ngx_module/control_plane/control_plane.h"
 #include "ngx_module/inject/inject.h"
 #include "ngx_module/limits/ask.h"
 #include "ngx_module/logs/error_log.h"
@@ -177,6 +178,18 @@ unsigned place_of(TokenSource source) {
     return source == TokenSource::kNone ? 5 : static_cast<unsigned>(source) - 1;
 }
 
+/// nginx skips the access phase of subrequests: they would go to the provider without a credential, and with
+/// what the caller has presented.
+ngx_int_t refuse_subrequest(ngx_http_request_t *r) noexcept {
+    if (r == r->main || !is_injecting(*loc_conf(r)) || is_control_plane_subrequest(r)) {
+        return NGX_DECLINED;
+    }
+    ngx_log_error(
+        NGX_LOG_ERR, r->connection->log, 0,
+        "nexus: a subrequest (auth_request, mirror, SSI) to a location with \"nexus_inject\" is not sent");
+    return NGX_HTTP_FORBIDDEN;
+}
+
 }  // namespace
 
 namespace steps {
@@ -257,7 +270,8 @@ ngx_int_t on_access(ngx_http_request_t *r) noexcept {
 ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
     // `deny`, auth_basic and auth_request have let the request through, and have read what the caller's
     // headers said, before these are stripped.
-    if (ask_last(cf, NGX_HTTP_ACCESS_PHASE, on_access) != NGX_OK) {
+    if (ask_last(cf, NGX_HTTP_ACCESS_PHASE, on_access) != NGX_OK ||
+        ask_first(cf, NGX_HTTP_PRECONTENT_PHASE, refuse_subrequest) != NGX_OK) {
         return NGX_ERROR;
     }
 

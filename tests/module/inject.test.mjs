@@ -173,11 +173,14 @@ test('keep-alive: connection after connection, each request has its own credenti
   assert.equal((await edge.get('/', { agent })).status, 401);
 });
 
-test('mirrors and other subrequests never get a credential', async (t) => {
+test('subrequests get no credential, and bring a provider nothing of the caller\'s', async (t) => {
   const edge = await startEdge(t, {
     locations: ({ upstream }) => `
         location / { ${inject} mirror /mirror; proxy_pass http://${upstream}; }
-        location = /mirror { internal; ${inject} proxy_pass http://${upstream}/mirrored; }`,
+        location = /mirror { internal; proxy_pass http://${upstream}/mirrored; }
+        location /mirrored-to-a-provider/ { ${inject} mirror /provider; proxy_pass http://${upstream}; }
+        location /asks-a-provider/ { auth_request /provider; proxy_pass http://${upstream}; }
+        location = /provider { internal; ${inject} proxy_pass http://${upstream}; }`,
   });
   const { id, key, headers } = await caller(edge);
   assert.equal((await edge.get('/a', { headers, body: 'x' })).status, 200);
@@ -186,6 +189,13 @@ test('mirrors and other subrequests never get a credential', async (t) => {
   assert.equal(mirrored.headers.authorization, undefined);
   assert.ok(!JSON.stringify(mirrored.raw).includes(key));
   assert.ok(!JSON.stringify(mirrored.raw).includes(id));
+
+  edge.upstream.requests.length = 0;
+  assert.equal((await edge.get('/asks-a-provider/', { headers: { ...headers, authorization: 'Basic own' } })).status, 403);
+  assert.equal(edge.upstream.requests.length, 0);
+  assert.equal((await edge.get('/mirrored-to-a-provider/', { headers })).status, 200);
+  await waitFor('both refusals in the log', () => edge.nginx.errorLog().split('a subrequest (auth_request, mirror, SSI) to a location with "nexus_inject" is not sent').length === 3);
+  assert.equal(edge.upstream.requests.length, 1);
 });
 
 test('hosts: a credential goes where the record or the location says, and nowhere else', async (t) => {
