@@ -35,6 +35,7 @@ private:
     void watch() noexcept;
     void begin_close(metrics::Counter counter, std::string_view reason) noexcept;
     void go_on_closing() noexcept;
+    ssize_t pass(u_char *bytes, size_t size) noexcept;
     bool send_close_frame() noexcept;
     void end() noexcept;
 
@@ -46,10 +47,13 @@ private:
     ngx_msec_t max_age_;
     bool is_websocket_;
     websocket::FrameTracker frames_;
+    size_t begun_ = 0;  // over TLS: so many bytes, at least, have to be given again before any other
     Vigil vigil_;
     Event timer_;
     std::string_view close_reason_;  // static text; empty: it is open
     ngx_msec_t close_by_ = 0;
+    websocket::CloseFrame close_frame_{};
+    size_t close_frame_sent_ = 0;
 };
 
 namespace {
@@ -125,23 +129,27 @@ Tunnel::~Tunnel() {
     client_->send = next_send_;
 }
 
+/// What OpenSSL could not write whole, it has made records of, and some of these may have gone: it wants the
+/// same bytes again (SSL_write(3), without SSL_MODE_ENABLE_PARTIAL_WRITE).
+ssize_t Tunnel::pass(u_char *bytes, size_t size) noexcept {
+    const ssize_t sent = next_send_(client_, bytes, size);
+    begun_ = sent == NGX_AGAIN && client_->ssl != nullptr ? size : 0;
+    if (sent > 0 && is_websocket_) {
+        frames_.feed({reinterpret_cast<const char *>(bytes), static_cast<size_t>(sent)});
+    }
+    return sent;
+}
+
 // While it is being closed, nothing passes the end of the frame that is under way.
 ssize_t Tunnel::send(u_char *bytes, size_t size) noexcept {
-    const auto pass = [&](size_t most) {
-        const ssize_t sent = next_send_(client_, bytes, most);
-        if (sent > 0 && is_websocket_) {
-            frames_.feed({reinterpret_cast<const char *>(bytes), static_cast<size_t>(sent)});
-        }
-        return sent;
-    };
     if (close_reason_.empty() || !is_websocket_ || frames_.is_lost()) {
-        return pass(size);
+        return pass(bytes, size);
     }
 
     size_t done = 0;
-    while (done < size && !frames_.is_at_boundary() && !frames_.is_lost()) {
-        const auto most = static_cast<size_t>(std::min<uint64_t>(frames_.bytes_within_frame(), size - done));
-        const ssize_t sent = pass(most);
+    while (done < size && (begun_ > 0 || !frames_.is_at_boundary()) && !frames_.is_lost()) {
+        const uint64_t most = begun_ > 0 ? begun_ : frames_.bytes_within_frame();
+        const ssize_t sent = pass(bytes, static_cast<size_t>(std::min<uint64_t>(most, size - done)));
         if (sent <= 0) {
             return done > 0 ? static_cast<ssize_t>(done) : sent;
         }
@@ -197,6 +205,7 @@ void Tunnel::begin_close(metrics::Counter counter, std::string_view reason) noex
     ngx_str_t text = to_ngx_str(reason);
     ngx_log_error(NGX_LOG_INFO, client_->log, 0, "nexus: an upgraded connection is closed: %V", &text);
     close_reason_ = reason;
+    close_frame_ = websocket::close_frame(websocket::kServiceRestart, reason);
     close_by_ = ngx_current_msec + kCloseWithinMs;
     go_on_closing();
 }
@@ -210,13 +219,25 @@ void Tunnel::go_on_closing() noexcept {
     timer_.arm(kCloseAgainMs);
 }
 
-/// false: not yet, in the middle of a frame or with a socket that takes nothing
+/// false: not yet, in the middle of a frame or with a socket that takes no more
 bool Tunnel::send_close_frame() noexcept {
-    if (!frames_.is_at_boundary() || !client_->write->ready) {
-        return false;
+    while (close_frame_sent_ < close_frame_.size) {
+        const bool is_between = close_frame_sent_ > 0 || (begun_ == 0 && frames_.is_at_boundary());
+        if (!is_between || !client_->write->ready) {
+            return false;
+        }
+        const ssize_t sent =
+            next_send_(client_, reinterpret_cast<u_char *>(close_frame_.bytes.data()) + close_frame_sent_,
+                       close_frame_.size - close_frame_sent_);
+        if (sent == NGX_AGAIN) {
+            return false;
+        }
+        if (sent <= 0) {
+            return true;  // there is nobody to tell
+        }
+        close_frame_sent_ += static_cast<size_t>(sent);
     }
-    websocket::CloseFrame frame = websocket::close_frame(websocket::kServiceRestart, close_reason_);
-    return next_send_(client_, reinterpret_cast<u_char *>(frame.bytes.data()), frame.size) != NGX_AGAIN;
+    return true;
 }
 
 void Tunnel::end() noexcept {

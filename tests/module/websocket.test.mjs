@@ -66,7 +66,7 @@ const startWith = async (t, options = {}) => {
 };
 
 // They wait for seconds to pass, and do so together.
-describe('tunnels', { concurrency: 7 }, () => {
+describe('tunnels', { concurrency: 8 }, () => {
   test('the credential is on the handshake, and when it expires the tunnel is closed', async (t) => {
     const { server, edge } = await startWith(t);
     const lasting = await caller(edge);
@@ -119,6 +119,23 @@ describe('tunnels', { concurrency: 7 }, () => {
       assert.deepEqual([...sizes], [300_000]);
     });
   }
+
+  test('a client over TLS that reads late still gets the close frame', async (t) => {
+    const { cert, key } = await (await makeCa(t)).issue('IP:127.0.0.1');
+    const { server, edge } = await startWith(t, { listen: 'ssl', server: `ssl_certificate ${cert}; ssl_certificate_key ${key};` });
+    const { headers } = await caller(edge);
+    const message = Buffer.alloc(3000, 'm');   // 30 MB of frames that do not end where records of TLS do
+    server.server.on('connection', (socket) => {
+      for (let i = 0; i < 10_000; i++) {
+        socket.send(message);
+      }
+    });
+    const { socket, closed } = await open(t, edge, headers, '/aged/', true);
+    socket.pause();
+    await waitFor('the end to be near', () => edge.nginx.errorLog().includes('an upgraded connection is closed'));
+    socket.resume();
+    assert.deepEqual(await closed, [1012, 'the connection is too old']);
+  });
 
   test('a client that reads nothing does not hold its tunnel', async (t) => {
     const { server, edge } = await startWith(t);
