@@ -83,7 +83,8 @@ bool ends_with_connection(const ngx_http_request_t *r) noexcept {
 
 /// The connection ends without the words that make an end of it: it is reset, and TLS is not closed.
 void end_abruptly(ngx_connection_t *c) noexcept {
-    c->timedout = 1;  // nginx's own sign for it, which resets by `reset_timedout_connection` only
+    c->timedout = 1;   // nginx's own sign for it, which resets by `reset_timedout_connection` only
+    c->read->eof = 1;  // or nginx would linger, after a FIN, for a caller that has sent more than its request
     const linger none = {1, 0};
     if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1) {
         ngx_log_error(NGX_LOG_ALERT, c->log, ngx_socket_errno, "nexus: setsockopt(SO_LINGER) failed");
@@ -95,7 +96,6 @@ void end_abruptly(ngx_connection_t *c) noexcept {
 void cut(ngx_http_request_t *r) noexcept {
     r->keepalive = 0;
     if (ends_with_connection(r)) {
-        r->lingering_close = 0;
         end_abruptly(r->connection);
     }
     end_upstream(r);  // and the request with it

@@ -76,7 +76,7 @@ function open(t, edge, path, headers) {
 const withdrawn = async (edge) =>
   Number(/^nexus_requests_withdrawn_total (\d+)$/m.exec((await edge.get('/metrics')).text)[1]);
 
-describe('requests that last', { concurrency: 9 }, () => {
+describe('requests that last', { concurrency: 10 }, () => {
   test('a revoke, a connection that needs a person, a caller that is gone: each ends its answers; a refresh and an expiry do not', async (t) => {
     const { provider, edge } = await startWith(t);
     const names = ['revoked', 'attention', 'fired', 'refreshed', 'expired', 'unwatched'];
@@ -117,8 +117,8 @@ describe('requests that last', { concurrency: 9 }, () => {
     assert.equal(await withdrawn(edge), 2);
   });
 
-  for (const isTls of [false, true]) {
-    test(`an answer to HTTP/1.0${isTls ? ' over TLS' : ''}, which only its connection ends, does not look whole`, async (t) => {
+  for (const [how, { isTls, more = '' }] of Object.entries({ '': {}, ' over TLS': { isTls: true }, ', with more than the request behind it': { more: '\r\n' } })) {
+    test(`an answer to HTTP/1.0${how}, which only its connection ends, does not look whole`, async (t) => {
       const { cert, key } = await (await makeCa(t)).issue('IP:127.0.0.1');
       const { edge } = await startWith(t, isTls ? { listen: 'ssl', server: `ssl_certificate ${cert}; ssl_certificate_key ${key};` } : {});
       const { id, headers } = await caller(edge);
@@ -126,7 +126,7 @@ describe('requests that last', { concurrency: 9 }, () => {
       cleanup(t, () => socket.destroy());
       const ended = new Promise((resolve) => { socket.on('error', ({ code }) => resolve(code)).on('end', () => resolve('whole')); });
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-      socket.write(`GET /as-it-comes/events HTTP/1.0\r\n${lines}\r\n`);
+      socket.write(`GET /as-it-comes/events HTTP/1.0\r\n${lines}\r\n${more}`);
       const [head] = await once(socket, 'data');
       assert.match(String(head), /^HTTP\/1\.1 200 /);
       assert.doesNotMatch(String(head), /content-length|chunked/i);
