@@ -351,6 +351,11 @@ void Leases::settle(Flight &flight, int64_t taken, Micros wait, Micros owed) {
     const FlightTarget &target = flight.target;
     const Micros time = now();
     const bool is_over = taken < flight.wanted;
+    // What was too little for the request that was asked for may be enough for a cheaper one: it must ask.
+    const bool is_spent = owed > target.limit.burst_tolerance;
+    const auto is_answered_for = [&](const Waiter &waiter) {
+        return is_over && (taken > 0 || is_spent || waiter.cost >= flight.least);
+    };
     const Micros pause = flight.is_exact ? 0 : target.terms.pause;
     int64_t left = taken;
     std::vector<Waiter *> again;
@@ -358,10 +363,10 @@ void Leases::settle(Flight &flight, int64_t taken, Micros wait, Micros owed) {
         if (waiter->cost <= left) {
             left -= waiter->cost;
             waiter->outcome = allowed(target.limit, owed, left);
-        } else if (is_over) {
+        } else if (is_answered_for(*waiter)) {
             waiter->outcome = rejected(target.limit, time + owed, time, waiter->cost, std::max(wait, pause));
         } else {
-            again.push_back(waiter);  // came after the question was sent
+            again.push_back(waiter);  // came after the question was sent, or is cheaper
         }
     }
 
@@ -370,8 +375,6 @@ void Leases::settle(Flight &flight, int64_t taken, Micros wait, Micros owed) {
     if (slot != nullptr) {
         slot->set_id(target.id.high, target.id.low);
         slot->set_arrival(time + owed);
-        // What was too little for these requests may be enough for a cheaper one: it must ask.
-        const bool is_spent = owed > target.limit.burst_tolerance;
         if (!is_over) {
             slot->put(target.tag, left, time + target.terms.lifetime, false, time);
         } else if (is_spent) {

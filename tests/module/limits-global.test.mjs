@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { patient } from '../support/edge.mjs';
 import { request } from '../support/http.mjs';
 import { newKeys } from '../support/keys.mjs';
@@ -108,6 +109,24 @@ test('a key that is over its limit is not asked for again', async (t) => {
   assert.equal(refused.headers.ratelimit, `"z";r=0;t=${refused.headers['retry-after']}`);
   assert.equal((await edge.get('/?who=b')).status, 200);
   assert.equal((await edge.get('/?who=')).status, 200);
+});
+
+test('a cheap request that waits with a dear one has an answer of its own', async (t) => {
+  const { redis, edges: [edge] } = await startEdges(t, {
+    count: 1, redisArgs: 'timeout=5s connect_timeout=5s', zones: 'nexus_limit_zone z key=all rate=1r/h burst=9 scope=global;',
+    locations: 'location / { nexus_limit zone=z cost=$arg_cost; empty_gif; }',
+  });
+  const ask = (...costs) => Promise.all(costs.map(async (cost, i) => {
+    await delay(50 * i);
+    return (await edge.get(`/?cost=${cost}`)).status;
+  }));
+  assert.deepEqual(await ask(5), [200]);
+  redis.pause();
+  const answers = ask(8, 7, 1, 4);   // five units are left
+  await delay(400);
+  redis.resume();
+  assert.deepEqual(await answers, [429, 429, 200, 200]);
+  assert.deepEqual(await ask(1), [429]);
 });
 
 test('what is not spent goes back', async (t) => {
