@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <charconv>
 #include <cstring>
 
 namespace nexus::edge::redis {
@@ -32,16 +31,6 @@ std::optional<Address> make_address(std::string_view ip, uint16_t port) {
         return std::nullopt;
     }
     return address;
-}
-
-std::optional<uint16_t> parse_port(std::string_view text) noexcept {
-    uint16_t port = 0;
-    const char *end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, port);
-    if (error != std::errc{} || at != end || port == 0) {
-        return std::nullopt;
-    }
-    return port;
 }
 
 }  // namespace nexus::edge::redis

@@ -22,7 +22,4 @@ struct Address {
 /// An IPv4 or IPv6 literal with a port. nullopt: `ip` is something else (a name), or the port is 0
 std::optional<Address> make_address(std::string_view ip, uint16_t port);
 
-/// A port as peers write it: 1 to 65535, digits only.
-std::optional<uint16_t> parse_port(std::string_view text) noexcept;
-
 }  // namespace nexus::edge::redis

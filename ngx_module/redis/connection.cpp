@@ -8,8 +8,8 @@
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
-#include "ngx_module/redis/encode.h"
-#include "ngx_module/redis/error_reply.h"
+#include "shared/resp/encode.h"
+#include "shared/resp/error_reply.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -48,7 +48,7 @@ Connection::~Connection() {
 }
 
 bool Connection::open(const Address &address) noexcept {
-    reader_.emplace(conf_.mode == RedisConf::Mode::kSingle ? kFlatReplies : kTableReplies);
+    reader_.emplace(conf_.mode == RedisConf::Mode::kSingle ? resp::kFlatReplies : resp::kTableReplies);
     const bool prepared = guarded_or<bool>(false, log_, "connecting to Redis", [&] {
         address_ = address;
         return reader_->is_valid();
@@ -149,9 +149,10 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
     }
     if (reply.type != (is_role_reply ? REDIS_REPLY_ARRAY : REDIS_REPLY_STATUS)) {
         // The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed.
-        log_loss("refused the greeting",
-                 reply.type == REDIS_REPLY_ERROR ? first_word({reply.str, reply.len}) : "unexpected reply",
-                 0);
+        log_loss(
+            "refused the greeting",
+            reply.type == REDIS_REPLY_ERROR ? resp::first_word({reply.str, reply.len}) : "unexpected reply",
+            0);
         return false;
     }
     if (--greetings_left_ == 0) {
@@ -187,7 +188,7 @@ bool Connection::append(Append &&append) noexcept {
 }
 
 bool Connection::send(Arguments arguments) noexcept {
-    return append([&] { append_command(out_, arguments); });
+    return append([&] { resp::append_command(out_, arguments); });
 }
 
 bool Connection::send_encoded(std::string_view encoded) noexcept {
@@ -295,14 +296,14 @@ const char *Connection::feed(const char *bytes, size_t size) noexcept {
     if (!reader_->feed(bytes, size)) {
         return kNonsense;
     }
-    Reply reply;
+    resp::Reply reply;
     while (!close_asked_) {
         switch (reader_->next(reply)) {
-            case ReplyReader::Next::kMore:
+            case resp::ReplyReader::Next::kMore:
                 return nullptr;
-            case ReplyReader::Next::kBroken:
+            case resp::ReplyReader::Next::kBroken:
                 return kNonsense;
-            case ReplyReader::Next::kReply:
+            case resp::ReplyReader::Next::kReply:
                 if (!(ready_ ? handler_.on_reply(*reply) : on_greeting(*reply))) {
                     return "is left after what it answered";
                 }

@@ -12,8 +12,8 @@
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/redis/command.h"
 #include "ngx_module/redis/conf.h"
-#include "ngx_module/redis/reader.h"
 #include "ngx_module/redis/tls.h"
+#include "shared/resp/reader.h"
 
 namespace nexus::edge::redis {
 
@@ -81,7 +81,7 @@ private:
     ngx_connection_t *connection_ = nullptr;
     ngx_str_t peer_name_ = ngx_null_string;
     Address address_;
-    std::optional<ReplyReader> reader_;
+    std::optional<resp::ReplyReader> reader_;
     std::string out_;
     size_t sent_ = 0;
     int greetings_left_ = 0;

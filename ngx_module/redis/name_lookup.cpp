@@ -15,7 +15,7 @@ namespace {
 
 /// The literal of a resolved address, with the announced port; the name stays what certificates are held
 /// against.
-std::optional<Address> to_address(const sockaddr *resolved, const HostPort &server) {
+std::optional<Address> to_address(const sockaddr *resolved, const resp::HostPort &server) {
     std::array<char, INET6_ADDRSTRLEN> text{};
     const void *bytes = nullptr;
     if (resolved->sa_family == AF_INET) {
@@ -35,7 +35,7 @@ std::optional<Address> to_address(const sockaddr *resolved, const HostPort &serv
 
 }  // namespace
 
-void NameLookup::start(const HostPort &server, Done done) {
+void NameLookup::start(const resp::HostPort &server, Done done) {
     if (is_running() && server == server_) {
         return;
     }

@@ -8,7 +8,7 @@
 #include "ngx_module/ngx/ngx.h"
 #include "ngx_module/redis/address.h"
 #include "ngx_module/redis/conf.h"
-#include "ngx_module/redis/host_port.h"
+#include "shared/resp/host_port.h"
 
 namespace nexus::edge::redis {
 
@@ -24,7 +24,7 @@ public:
     NameLookup(const NameLookup &) = delete;
     NameLookup &operator=(const NameLookup &) = delete;
 
-    void start(const HostPort &server, Done done);
+    void start(const resp::HostPort &server, Done done);
     void cancel() noexcept;
     bool is_running() const noexcept { return resolving_ != nullptr; }
 
@@ -36,7 +36,7 @@ private:
 
     const RedisConf &conf_;
     ngx_log_t *log_;
-    HostPort server_;
+    resp::HostPort server_;
     Done done_;
     std::string refused_;  // the name of the last log line: once for each outage
     ngx_resolver_ctx_t *resolving_ = nullptr;

@@ -8,7 +8,7 @@
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
-#include "ngx_module/redis/encode.h"
+#include "shared/resp/encode.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -44,7 +44,7 @@ Answer to_answer(const redisReply &reply) noexcept {
             break;
         case REDIS_REPLY_ERROR:
             answer.status = ReplyStatus::kError;
-            answer.text = first_word(text);
+            answer.text = resp::first_word(text);
             answer.detail = text;
             break;
         default:
@@ -154,7 +154,7 @@ bool Node::send(Arguments arguments, Command *command) noexcept {
             return connection_.send(arguments);
         }
         std::string encoded;
-        append_command(encoded, arguments);
+        resp::append_command(encoded, arguments);
         return wait_for_connection(encoded);
     });
 }
@@ -240,8 +240,8 @@ bool Node::on_reply(const redisReply &reply) noexcept {
     const Answer got = to_answer(reply);
     if (got.status == ReplyStatus::kError) {
         metrics::count(metrics::Counter::kRedisFailures);
-        const ErrorKind kind = kind_of_error(got.detail);
-        keep = owner_.on_node_error(*this, kind) && kind != ErrorKind::kNotServing;
+        const resp::ErrorKind kind = resp::kind_of_error(got.detail);
+        keep = owner_.on_node_error(*this, kind) && kind != resp::ErrorKind::kNotServing;
         log_error(got.detail);
     }
     answer(pending, got);
@@ -251,18 +251,19 @@ bool Node::on_reply(const redisReply &reply) noexcept {
 
 // Each kind of error once, as long as it is the only one; of several that alternate, one a second.
 void Node::log_error(std::string_view error) noexcept {
-    const std::string_view word = first_word(error);
-    const ErrorKind kind = kind_of_error(error);
+    const std::string_view word = resp::first_word(error);
+    const resp::ErrorKind kind = resp::kind_of_error(error);
     const bool is_early = !logged_error_.empty() && ngx_current_msec - error_logged_at_ < kErrorLogPauseMs;
-    if (word == logged_error_ || is_early || kind == ErrorKind::kAsk || kind == ErrorKind::kTryAgain ||
-        (kind == ErrorKind::kMoved && conf_.mode == RedisConf::Mode::kCluster)) {
+    if (word == logged_error_ || is_early || kind == resp::ErrorKind::kAsk ||
+        kind == resp::ErrorKind::kTryAgain ||
+        (kind == resp::ErrorKind::kMoved && conf_.mode == RedisConf::Mode::kCluster)) {
         return;
     }
     guarded_event(log_, "logging an error reply", [&] { logged_error_ = word; });
     error_logged_at_ = ngx_current_msec;
     ngx_str_t text = to_ngx_str(word);
     ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s answered %V%s", conf_.name.c_str(), &text,
-                  kind == ErrorKind::kMoved ? ": it is a cluster, name it as cluster://" : "");
+                  kind == resp::ErrorKind::kMoved ? ": it is a cluster, name it as cluster://" : "");
 }
 
 void Node::on_closed() noexcept {

@@ -12,7 +12,7 @@
 #include "ngx_module/redis/breaker.h"
 #include "ngx_module/redis/command.h"
 #include "ngx_module/redis/connection.h"
-#include "ngx_module/redis/error_reply.h"
+#include "shared/resp/error_reply.h"
 
 namespace nexus::edge::redis {
 
@@ -27,7 +27,7 @@ public:
         /// The connection was lost, or there was none; its commands fail after this.
         virtual void on_node_lost(Node &) noexcept {}
         /// An error reply came. returns false if the connection is of no more use
-        virtual bool on_node_error(Node &node, ErrorKind kind) noexcept = 0;
+        virtual bool on_node_error(Node &node, resp::ErrorKind kind) noexcept = 0;
 
     protected:
         ~Owner() = default;

@@ -7,13 +7,13 @@ namespace {
 
 constexpr ngx_msec_t kReplicaPauseMs = 10'000;
 
-std::optional<HostPort> name_to_ask_for(const RedisConf &conf) {
+std::optional<resp::HostPort> name_to_ask_for(const RedisConf &conf) {
     const Address &address = conf.servers.front();
-    if (conf.resolver == nullptr || !is_host(address.host) || make_address(address.host, 1)) {
+    if (conf.resolver == nullptr || !resp::is_host(address.host) || make_address(address.host, 1)) {
         return std::nullopt;
     }
-    const auto port = parse_port(std::string_view(address.text).substr(address.text.rfind(':') + 1));
-    return port ? std::optional(HostPort{address.host, *port}) : std::nullopt;
+    const auto port = resp::parse_port(std::string_view(address.text).substr(address.text.rfind(':') + 1));
+    return port ? std::optional(resp::HostPort{address.host, *port}) : std::nullopt;
 }
 
 }  // namespace
@@ -65,8 +65,8 @@ void SingleClient::move_to(Address address) noexcept {
 // A name or a virtual address that has moved on to the new master leaves old connections at the old one: a
 // new one may find it. But not all the time: a replica may be what the operator has to offer, and reads go
 // on.
-bool SingleClient::on_node_error(Node &, ErrorKind kind) noexcept {
-    if (kind != ErrorKind::kReadOnly || ngx_current_msec - left_replica_at_ < kReplicaPauseMs) {
+bool SingleClient::on_node_error(Node &, resp::ErrorKind kind) noexcept {
+    if (kind != resp::ErrorKind::kReadOnly || ngx_current_msec - left_replica_at_ < kReplicaPauseMs) {
         return true;
     }
     left_replica_at_ = ngx_current_msec;

@@ -28,7 +28,7 @@ public:
 private:
     const Address *next_address(Node &node) noexcept override;
     void on_node_lost(Node &node) noexcept override;
-    bool on_node_error(Node &node, ErrorKind kind) noexcept override;
+    bool on_node_error(Node &node, resp::ErrorKind kind) noexcept override;
 
     const Address *pick(size_t &next) noexcept;
     void move_to(Address address) noexcept;
@@ -37,8 +37,8 @@ private:
     ngx_log_t *log_;
     size_t next_address_;
     size_t next_event_server_;
-    std::optional<HostPort> name_;  // nullopt: it was configured by address, or there is no resolver
-    std::optional<Address> moved_;  // what the resolver said last
+    std::optional<resp::HostPort> name_;  // nullopt: it was configured by address, or there is no resolver
+    std::optional<Address> moved_;        // what the resolver said last
     NameLookup lookup_;
     ngx_msec_t left_replica_at_;
     Node node_;

@@ -7,8 +7,8 @@
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/record/kind.h"
-#include "ngx_module/redis/host_port.h"
 #include "shared/redis/keys.h"
+#include "shared/resp/host_port.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -84,7 +84,7 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
     if (reply.type != REDIS_REPLY_ARRAY || reply.elements < 2) {
         return false;
     }
-    const std::string_view what = text_of(*reply.element[0]);
+    const std::string_view what = resp::text_of(*reply.element[0]);
     if (what == "pong") {
         return true;
     }
@@ -97,7 +97,7 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
         return true;
     }
     if (what == "message" && reply.elements == 3) {
-        guarded_event(log_, "an event", [&] { on_event(text_of(*reply.element[2])); });
+        guarded_event(log_, "an event", [&] { on_event(resp::text_of(*reply.element[2])); });
         return true;
     }
     return false;

@@ -12,15 +12,14 @@
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/secret_arg.h"
 #include "ngx_module/redis/conf.h"
-#include "ngx_module/redis/parse_url.h"
 #include "ngx_module/redis/tls.h"
+#include "shared/resp/url.h"
 
 namespace nexus::edge {
 
 namespace {
 
 using redis::Address;
-using redis::Url;
 
 constexpr in_port_t kDefaultPort = 6379;
 constexpr in_port_t kDefaultSentinelPort = 26379;
@@ -29,7 +28,7 @@ constexpr ngx_msec_t kMaxTimeout = 60'000;
 /// All of the directive's parameters: some are for the connection, some for its TLS.
 struct Parameters {
     RedisConf &conf;
-    const Url &url;
+    const resp::Url &url;
     redis::TlsParameters tls;
     bool tls_given = false;
 };
@@ -38,7 +37,7 @@ std::string_view without_brackets(std::string_view host) {
     return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
 }
 
-char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const Url &url) {
+char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const resp::Url &url) {
     for (const std::string &text : url.addresses) {
         ngx_url_t u;
         ngx_memzero(&u, sizeof u);
@@ -46,7 +45,7 @@ char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const Url &ur
         if (u.url.data == nullptr) {
             return static_cast<char *>(NGX_CONF_ERROR);
         }
-        u.default_port = url.kind == Url::Kind::kSentinel ? kDefaultSentinelPort : kDefaultPort;
+        u.default_port = url.kind == resp::Url::Kind::kSentinel ? kDefaultSentinelPort : kDefaultPort;
         if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
             return refuse(cf, cmd,
                           std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + text + "\"");
@@ -155,7 +154,7 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, Parameters &parameters)
 const char *contradiction(const Parameters &parameters) {
     const RedisConf &conf = parameters.conf;
     const redis::TlsParameters &tls = parameters.tls;
-    const bool is_sentinel = parameters.url.kind == Url::Kind::kSentinel;
+    const bool is_sentinel = parameters.url.kind == resp::Url::Kind::kSentinel;
     if ((!conf.login.user.empty() && conf.login.password.empty()) ||
         (!conf.sentinel_login.user.empty() && conf.sentinel_login.password.empty())) {
         return "user= needs password=, and sentinel_user= needs sentinel_password=";
@@ -193,13 +192,13 @@ char *init_tls(ngx_conf_t *cf, ngx_command_t *cmd, const Parameters &parameters)
 #endif
 }
 
-RedisConf::Mode mode_of(Url::Kind kind) {
+RedisConf::Mode mode_of(resp::Url::Kind kind) {
     switch (kind) {
-        case Url::Kind::kSentinel:
+        case resp::Url::Kind::kSentinel:
             return RedisConf::Mode::kSentinel;
-        case Url::Kind::kCluster:
+        case resp::Url::Kind::kCluster:
             return RedisConf::Mode::kCluster;
-        case Url::Kind::kServer:
+        case resp::Url::Kind::kServer:
             break;
     }
     return RedisConf::Mode::kSingle;
@@ -215,7 +214,7 @@ char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
             return duplicate;
         }
         const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
-        auto url = redis::parse_url(to_view(arguments[1]));
+        auto url = resp::parse_url(to_view(arguments[1]));
         if (!url) {
             return refuse(cf, cmd, url.error().message);
         }
@@ -228,7 +227,7 @@ char *on_nexus_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
         redis->name = to_view(arguments[1]);
         redis->master_name = url->master_name;
         redis->login.database = url->database;
-        redis->login.must_be_master = url->kind == Url::Kind::kSentinel;
+        redis->login.must_be_master = url->kind == resp::Url::Kind::kSentinel;
         redis->timeout = 50;
         redis->connect_timeout = 100;
         if (char *rc = resolve(cf, cmd, *redis, *url); rc != NGX_CONF_OK) {

@@ -1,16 +1,16 @@
 // What a Redis, a cluster's node or a Sentinel might send. Replies keep within their bounds however the bytes
 // are cut, and servers that are taken from them can be connected to and logged.
 #include "ngx_module/redis/address.h"
-#include "ngx_module/redis/cluster/slot.h"
-#include "ngx_module/redis/cluster/topology.h"
-#include "ngx_module/redis/error_reply.h"
-#include "ngx_module/redis/reader.h"
-#include "ngx_module/redis/sentinel/announcement.h"
+#include "shared/resp/announcement.h"
+#include "shared/resp/error_reply.h"
+#include "shared/resp/reader.h"
+#include "shared/resp/slot.h"
+#include "shared/resp/topology.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
 
-using namespace nexus::edge::redis;
+using namespace nexus::resp;
 using nexus::fuzz::require;
 
 size_t count_elements(const redisReply &reply, int depth, int max_depth) {
@@ -28,7 +28,7 @@ size_t count_elements(const redisReply &reply, int depth, int max_depth) {
 void require_server(const HostPort &server, bool may_be_own) {
     require(server.port != 0);
     require(is_host(server.host) || (may_be_own && server.host.empty()));
-    if (const auto address = make_address(server.host, server.port)) {
+    if (const auto address = nexus::edge::redis::make_address(server.host, server.port)) {
         require(address->size > 0 && parse_host_port(address->text.substr(address->text.rfind(':'))));
     }
 }

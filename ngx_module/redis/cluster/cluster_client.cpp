@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/redis/encode.h"
+#include "shared/resp/encode.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -13,7 +13,7 @@ constexpr int kMaxRedirects = 4;
 
 }  // namespace
 
-ClusterClient::Member::Member(ClusterClient &client, HostPort announced)
+ClusterClient::Member::Member(ClusterClient &client, resp::HostPort announced)
     : server(std::move(announced)),
       lookup(client.conf_, client.log_),
       node(client.conf_, client.log_, client) {
@@ -72,7 +72,7 @@ void ClusterClient::give_back(Routed *routed) noexcept {
 
 bool ClusterClient::send(std::string_view key, Arguments arguments, Command *command) noexcept {
     return guarded_or<bool>(false, log_, "a Redis command", [&] {
-        Member *member = slots_[slot_of(key)];
+        Member *member = slots_[resp::slot_of(key)];
         if (member == nullptr) {
             member = way_in();  // any node knows whom to ask
         }
@@ -84,7 +84,7 @@ bool ClusterClient::send(std::string_view key, Arguments arguments, Command *com
         routed->deadline = ngx_current_msec + conf_.timeout;
         bool sent = false;
         try {
-            append_command(routed->encoded, arguments);
+            resp::append_command(routed->encoded, arguments);
             sent = send_to(*member, *routed);
         } catch (...) {
             give_back(routed);
@@ -121,13 +121,13 @@ void ClusterClient::cancel(Command *command) noexcept {
 void ClusterClient::on_answer(Routed &routed, const Answer &answer) noexcept {
     Answer told = answer;
     if (answer.status == ReplyStatus::kError) {
-        const ErrorKind kind = kind_of_error(answer.detail);
-        const bool is_redirect = kind == ErrorKind::kMoved || kind == ErrorKind::kAsk;
+        const resp::ErrorKind kind = resp::kind_of_error(answer.detail);
+        const bool is_redirect = kind == resp::ErrorKind::kMoved || kind == resp::ErrorKind::kAsk;
         if (is_redirect && guarded_or<bool>(false, log_, "a redirect",
                                             [&] { return redirect(routed, kind, answer.detail); })) {
             return;
         }
-        if (kind != ErrorKind::kCommand) {
+        if (kind != resp::ErrorKind::kCommand) {
             told = {};  // the cluster's own affairs
         }
     }
@@ -139,8 +139,8 @@ void ClusterClient::on_answer(Routed &routed, const Answer &answer) noexcept {
     }
 }
 
-bool ClusterClient::redirect(Routed &routed, ErrorKind kind, std::string_view error) {
-    const auto redirect = parse_redirect(error);
+bool ClusterClient::redirect(Routed &routed, resp::ErrorKind kind, std::string_view error) {
+    const auto redirect = resp::parse_redirect(error);
     if (!redirect || ++routed.redirects > kMaxRedirects) {
         return false;
     }
@@ -148,7 +148,7 @@ bool ClusterClient::redirect(Routed &routed, ErrorKind kind, std::string_view er
     if (target == nullptr) {
         return false;
     }
-    if (kind == ErrorKind::kMoved) {
+    if (kind == resp::ErrorKind::kMoved) {
         slots_[redirect->slot] = target;
         target->has_slots = true;
     } else {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "ngx_module/redis/client.h"
-#include "ngx_module/redis/cluster/slot.h"
-#include "ngx_module/redis/cluster/topology.h"
 #include "ngx_module/redis/name_lookup.h"
 #include "ngx_module/redis/node.h"
+#include "shared/resp/slot.h"
+#include "shared/resp/topology.h"
 
 namespace nexus::edge::redis {
 
@@ -31,9 +31,9 @@ public:
 private:
     /// A node of the cluster, or one that was configured as a way in.
     struct Member {
-        Member(ClusterClient &client, HostPort announced);
+        Member(ClusterClient &client, resp::HostPort announced);
 
-        HostPort server;                 // as it was announced; of a configured one: its address
+        resp::HostPort server;           // as it was announced; of a configured one: its address
         std::optional<Address> address;  // a name has one once it is resolved
         bool is_named = false;
         NameLookup lookup;
@@ -55,25 +55,25 @@ private:
 
     const Address *next_address(Node &node) noexcept override;
     void on_node_lost(Node &node) noexcept override;
-    bool on_node_error(Node &node, ErrorKind kind) noexcept override;
+    bool on_node_error(Node &node, resp::ErrorKind kind) noexcept override;
 
     Member *member_of(const Node &node) noexcept;
-    Member *find_or_add(const HostPort &server);
+    Member *find_or_add(const resp::HostPort &server);
     Member *find_or_add(const Address &seed);
     Member *way_in();
     void use(Member &member) noexcept;
-    HostPort complete(const HostPort &announced, const Member &by) const;
+    resp::HostPort complete(const resp::HostPort &announced, const Member &by) const;
 
     Routed *take_routed();
     void give_back(Routed *routed) noexcept;
     bool send_to(Member &member, Routed &routed) noexcept;
     void on_answer(Routed &routed, const Answer &answer) noexcept;
-    bool redirect(Routed &routed, ErrorKind kind, std::string_view error);
+    bool redirect(Routed &routed, resp::ErrorKind kind, std::string_view error);
 
     void schedule_refresh() noexcept;
     void refresh() noexcept;
     void on_slots(const Answer &answer) noexcept;
-    void apply(const std::vector<SlotRange> &ranges, const Member &told_by);
+    void apply(const std::vector<resp::SlotRange> &ranges, const Member &told_by);
     void retire_those_without_slots();
     void remove_retired() noexcept;
 
@@ -81,7 +81,7 @@ private:
     ngx_log_t *log_;
     std::vector<std::unique_ptr<Member>> members_;
     std::vector<std::unique_ptr<Member>> retired_;  // may be in a call of their own; freed in the next turn
-    std::array<Member *, kSlots> slots_{};
+    std::array<Member *, resp::kSlots> slots_{};
     size_t next_seed_;
     size_t next_event_server_ = 0;
 

@@ -15,9 +15,9 @@ constexpr ngx_msec_t kRefreshEveryMs = 15'000;
 constexpr ngx_msec_t kJitterMs = 50;
 
 /// A configured server by the address that its name has.
-HostPort to_host_port(const Address &address) {
+resp::HostPort to_host_port(const Address &address) {
     std::string_view host = std::string_view(address.text).substr(0, address.text.rfind(':'));
-    const auto port = parse_port(std::string_view(address.text).substr(host.size() + 1));
+    const auto port = resp::parse_port(std::string_view(address.text).substr(host.size() + 1));
     if (host.starts_with('[')) {
         host = host.substr(1, host.size() - 2);
     }
@@ -32,7 +32,7 @@ ClusterClient::Member *ClusterClient::member_of(const Node &node) noexcept {
     return found == members_.end() ? nullptr : found->get();
 }
 
-ClusterClient::Member *ClusterClient::find_or_add(const HostPort &server) {
+ClusterClient::Member *ClusterClient::find_or_add(const resp::HostPort &server) {
     const auto found = std::find_if(members_.begin(), members_.end(),
                                     [&](const auto &member) { return member->server == server; });
     if (found != members_.end()) {
@@ -58,8 +58,8 @@ ClusterClient::Member *ClusterClient::find_or_add(const Address &seed) {
 }
 
 /// A node without a host is at the address of the one who says so.
-HostPort ClusterClient::complete(const HostPort &announced, const Member &by) const {
-    return announced.host.empty() ? HostPort{by.server.host, announced.port} : announced;
+resp::HostPort ClusterClient::complete(const resp::HostPort &announced, const Member &by) const {
+    return announced.host.empty() ? resp::HostPort{by.server.host, announced.port} : announced;
 }
 
 /// Connects, once there is something to ask.
@@ -111,11 +111,12 @@ void ClusterClient::on_node_lost(Node &node) noexcept {
     schedule_refresh();
 }
 
-bool ClusterClient::on_node_error(Node &, ErrorKind kind) noexcept {
-    if (kind == ErrorKind::kMoved || kind == ErrorKind::kClusterDown || kind == ErrorKind::kReadOnly) {
+bool ClusterClient::on_node_error(Node &, resp::ErrorKind kind) noexcept {
+    if (kind == resp::ErrorKind::kMoved || kind == resp::ErrorKind::kClusterDown ||
+        kind == resp::ErrorKind::kReadOnly) {
         schedule_refresh();
     }
-    return kind != ErrorKind::kReadOnly;
+    return kind != resp::ErrorKind::kReadOnly;
 }
 
 /// One table at a time, and a while between two: a failover moves thousands of slots at once.
@@ -153,7 +154,8 @@ void ClusterClient::refresh() noexcept {
 void ClusterClient::on_slots(const Answer &answer) noexcept {
     const Member *told_by = std::exchange(asked_, nullptr);
     const bool applied = guarded_or<bool>(false, log_, "a table of slots", [&] {
-        const auto ranges = answer.status == ReplyStatus::kArray ? parse_slots(*answer.raw) : std::nullopt;
+        const auto ranges =
+            answer.status == ReplyStatus::kArray ? resp::parse_slots(*answer.raw) : std::nullopt;
         if (ranges) {
             apply(*ranges, *told_by);
         }
@@ -172,12 +174,12 @@ void ClusterClient::on_slots(const Answer &answer) noexcept {
     schedule_refresh();
 }
 
-void ClusterClient::apply(const std::vector<SlotRange> &ranges, const Member &told_by) {
+void ClusterClient::apply(const std::vector<resp::SlotRange> &ranges, const Member &told_by) {
     slots_.fill(nullptr);
     for (const auto &member : members_) {
         member->has_slots = false;
     }
-    for (const SlotRange &range : ranges) {
+    for (const resp::SlotRange &range : ranges) {
         Member *master = find_or_add(complete(range.master, told_by));
         if (master != nullptr) {
             master->has_slots = true;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ngx_module/ngx/guarded.h"
-#include "ngx_module/redis/sentinel/announcement.h"
+#include "shared/resp/announcement.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -76,9 +76,9 @@ bool MasterWatch::on_reply(const redisReply &reply) noexcept {
         if (reply.type != REDIS_REPLY_ARRAY || reply.elements != 3) {
             return false;
         }
-        const std::string_view what = text_of(*reply.element[0]);
+        const std::string_view what = resp::text_of(*reply.element[0]);
         if (what == "message") {
-            if (const auto master = parse_switch(text_of(*reply.element[2]), conf_.master_name)) {
+            if (const auto master = resp::parse_switch(resp::text_of(*reply.element[2]), conf_.master_name)) {
                 use(*master);
             }
             return true;
@@ -97,7 +97,7 @@ bool MasterWatch::on_reply(const redisReply &reply) noexcept {
 }
 
 bool MasterWatch::on_named(const redisReply &reply) {
-    const auto master = parse_master(reply);
+    const auto master = resp::parse_master(reply);
     if (!master) {
         if (!unknown_logged_) {
             unknown_logged_ = true;
@@ -111,7 +111,7 @@ bool MasterWatch::on_named(const redisReply &reply) {
     return true;
 }
 
-void MasterWatch::use(const HostPort &master) {
+void MasterWatch::use(const resp::HostPort &master) {
     lookup_.start(master, [this](std::optional<Address> address) {
         if (address) {
             owner_.on_master(*address);

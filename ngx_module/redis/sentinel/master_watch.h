@@ -42,7 +42,7 @@ private:
     void on_tick() noexcept;
     bool send_question() noexcept;
     bool on_named(const redisReply &reply);
-    void use(const HostPort &master);
+    void use(const resp::HostPort &master);
 
     const RedisConf &conf_;
     ngx_log_t *log_;

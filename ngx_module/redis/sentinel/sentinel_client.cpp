@@ -31,8 +31,8 @@ void SentinelClient::on_node_lost(Node &) noexcept {
 }
 
 // READONLY: it was demoted, and Sentinel may know since when.
-bool SentinelClient::on_node_error(Node &, ErrorKind kind) noexcept {
-    if (kind == ErrorKind::kReadOnly || kind == ErrorKind::kNotServing) {
+bool SentinelClient::on_node_error(Node &, resp::ErrorKind kind) noexcept {
+    if (kind == resp::ErrorKind::kReadOnly || kind == resp::ErrorKind::kNotServing) {
         watch_.ask();
         return false;
     }

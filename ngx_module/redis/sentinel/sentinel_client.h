@@ -27,7 +27,7 @@ public:
 private:
     const Address *next_address(Node &) noexcept override { return next_event_server(); }
     void on_node_lost(Node &node) noexcept override;
-    bool on_node_error(Node &node, ErrorKind kind) noexcept override;
+    bool on_node_error(Node &node, resp::ErrorKind kind) noexcept override;
     void on_master(const Address &master) noexcept override;
 
     const RedisConf &conf_;

@@ -1,13 +1,11 @@
 // The URL's grammar alone, without nginx: a test links it by itself.
-#include "ngx_module/redis/parse_url.h"
+#include "shared/resp/url.h"
 
 #include <array>
 #include <charconv>
 #include <utility>
 
-namespace nexus::edge {
-
-namespace redis {
+namespace nexus::resp {
 namespace {
 
 constexpr unsigned kMaxDatabase = 1023;
@@ -115,6 +113,4 @@ Result<Url> parse_url(std::string_view url) {
     return bad("the URL must begin with redis:// or unix:, rediss:// (TLS), sentinel:// or cluster://");
 }
 
-}  // namespace redis
-
-}  // namespace nexus::edge
+}  // namespace nexus::resp

@@ -8,9 +8,7 @@
 
 #include "shared/result.h"
 
-namespace nexus::edge {
-
-namespace redis {
+namespace nexus::resp {
 
 struct Url {
     enum class Kind : uint8_t { kServer, kSentinel, kCluster };
@@ -27,6 +25,4 @@ struct Url {
 /// write instead
 Result<Url> parse_url(std::string_view url);
 
-}  // namespace redis
-
-}  // namespace nexus::edge
+}  // namespace nexus::resp

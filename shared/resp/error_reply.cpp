@@ -1,10 +1,10 @@
-#include "ngx_module/redis/error_reply.h"
+#include "shared/resp/error_reply.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 using Word = std::pair<std::string_view, ErrorKind>;
@@ -34,4 +34,4 @@ std::string_view first_word(std::string_view error) noexcept {
     return is_word ? word : "an error";
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 inline constexpr uint16_t kSlots = 16384;
 
@@ -15,4 +15,4 @@ uint16_t crc16(std::string_view bytes) noexcept;
 /// Of a key: if it holds {...} with something between, only that counts.
 uint16_t slot_of(std::string_view key) noexcept;
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -1,10 +1,8 @@
-#include "ngx_module/redis/sentinel/announcement.h"
+#include "shared/resp/announcement.h"
 
 #include <array>
 
-#include "ngx_module/redis/address.h"
-
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 std::optional<HostPort> make_host_port(std::string_view host, std::string_view port_text) {
@@ -38,4 +36,4 @@ std::optional<HostPort> parse_switch(std::string_view message, std::string_view 
     return make_host_port(words[3], words[4]);
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

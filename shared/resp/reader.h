@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 struct ReplyDelete {
     void operator()(redisReply *reply) const noexcept { freeReplyObject(reply); }
@@ -57,4 +57,4 @@ private:
     size_t unfinished_ = 0;  // bytes since the last whole reply
 };
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "ngx_module/redis/cluster/slot.h"
-#include "ngx_module/redis/cluster/topology.h"
-#include "ngx_module/redis/reader.h"
-#include "ngx_module/redis/sentinel/announcement.h"
+#include "shared/resp/announcement.h"
+#include "shared/resp/reader.h"
+#include "shared/resp/slot.h"
+#include "shared/resp/topology.h"
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 Reply read(std::string_view bytes) {
@@ -124,4 +124,4 @@ TEST(RedisSentinelTest, ReadsSwitches) {
 }
 
 }  // namespace
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -1,10 +1,10 @@
-#include "ngx_module/redis/cluster/topology.h"
+#include "shared/resp/topology.h"
 
 #include <charconv>
 #include <limits>
 #include <utility>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 std::optional<uint16_t> to_slot(const redisReply &reply) noexcept {
@@ -88,4 +88,4 @@ std::optional<Redirect> parse_redirect(std::string_view error) {
     return Redirect{slot, std::move(*target)};
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -1,10 +1,9 @@
-#include "ngx_module/redis/host_port.h"
+#include "shared/resp/host_port.h"
 
 #include <algorithm>
+#include <charconv>
 
-#include "ngx_module/redis/address.h"
-
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 bool is_host(std::string_view text) noexcept {
     constexpr size_t kLongest = 253;
@@ -12,6 +11,16 @@ bool is_host(std::string_view text) noexcept {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
                c == '-' || c == '_' || c == ':';
     });
+}
+
+std::optional<uint16_t> parse_port(std::string_view text) noexcept {
+    uint16_t port = 0;
+    const char *end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, port);
+    if (error != std::errc{} || at != end || port == 0) {
+        return std::nullopt;
+    }
+    return port;
 }
 
 std::optional<HostPort> parse_host_port(std::string_view text) {
@@ -31,4 +40,4 @@ std::string_view text_of(const redisReply &reply) noexcept {
     return reply.type == REDIS_REPLY_STRING ? std::string_view(reply.str, reply.len) : std::string_view();
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

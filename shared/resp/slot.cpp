@@ -1,8 +1,8 @@
-#include "ngx_module/redis/cluster/slot.h"
+#include "shared/resp/slot.h"
 
 #include <array>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 constexpr std::array<uint16_t, 256> kTable = [] {
@@ -38,4 +38,4 @@ uint16_t slot_of(std::string_view key) noexcept {
     return crc16(key) % kSlots;
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -1,8 +1,8 @@
-#include "ngx_module/redis/encode.h"
+#include "shared/resp/encode.h"
 
 #include <charconv>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 void append_header(std::string &out, char type, size_t number) {
@@ -15,7 +15,7 @@ void append_header(std::string &out, char type, size_t number) {
 
 }  // namespace
 
-void append_command(std::string &out, Arguments arguments) {
+void append_command(std::string &out, std::span<const std::string_view> arguments) {
     append_header(out, '*', arguments.size());
     for (const std::string_view argument : arguments) {
         append_header(out, '$', argument.size());
@@ -23,4 +23,4 @@ void append_command(std::string &out, Arguments arguments) {
     }
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "ngx_module/redis/cluster/slot.h"
-#include "ngx_module/redis/host_port.h"
+#include "shared/resp/host_port.h"
+#include "shared/resp/slot.h"
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 struct SlotRange {
     uint16_t first = 0;
@@ -31,4 +31,4 @@ struct Redirect {
 /// "MOVED 3999 127.0.0.1:6381", "ASK 3999 :6381".
 std::optional<Redirect> parse_redirect(std::string_view error);
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

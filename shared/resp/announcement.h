@@ -6,9 +6,9 @@
 #include <optional>
 #include <string_view>
 
-#include "ngx_module/redis/host_port.h"
+#include "shared/resp/host_port.h"
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 /// The reply of SENTINEL get-master-addr-by-name: [host, port]. nullopt: something else, nil (unknown)
 /// included
@@ -18,4 +18,4 @@ std::optional<HostPort> parse_master(const redisReply &reply);
 /// `master_name`.
 std::optional<HostPort> parse_switch(std::string_view message, std::string_view master_name);
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

@@ -1,12 +1,16 @@
 // Arrays are the only way in which a few bytes can ask for much memory, so they are counted before they are
 // made.
-#include "ngx_module/redis/reader.h"
+#include "shared/resp/reader.h"
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
-redisReplyObjectFunctions g_bounded_functions;
-void *(*g_create_array)(const redisReadTask *, int) = nullptr;
+/// hiredis' own functions but for one.
+struct BoundedFunctions {
+    redisReplyObjectFunctions functions;
+    void *(*create_array)(const redisReadTask *, int);  // hiredis' own
+};
+BoundedFunctions &bounded(const redisReplyObjectFunctions &own) noexcept;
 
 void *create_bounded_array(const redisReadTask *task, int elements) noexcept {
     auto *budget = static_cast<ReplyReader::Budget *>(task->privdata);
@@ -22,7 +26,17 @@ void *create_bounded_array(const redisReadTask *task, int elements) noexcept {
         return nullptr;  // which the reader takes for "out of memory": a clean error
     }
     budget->elements_left -= static_cast<size_t>(elements);
-    return g_create_array(task, elements);
+    return bounded({}).create_array(task, elements);
+}
+
+/// own  counts in the first call
+BoundedFunctions &bounded(const redisReplyObjectFunctions &own) noexcept {
+    static BoundedFunctions made = [&] {
+        BoundedFunctions one{own, own.createArray};
+        one.functions.createArray = create_bounded_array;
+        return one;
+    }();
+    return made;
 }
 
 }  // namespace
@@ -32,12 +46,7 @@ ReplyReader::ReplyReader(const ReplyBounds &bounds) noexcept
     if (reader_ == nullptr) {
         return;
     }
-    if (g_create_array == nullptr) {
-        g_bounded_functions = *reader_->fn;
-        g_create_array = g_bounded_functions.createArray;
-        g_bounded_functions.createArray = create_bounded_array;
-    }
-    reader_->fn = &g_bounded_functions;
+    reader_->fn = &bounded(*reader_->fn).functions;
     reader_->privdata = &budget_;
     reader_->maxbuf = 0;  // keep the buffer: it would be reallocated each time it drains
 }
@@ -60,4 +69,4 @@ ReplyReader::Next ReplyReader::next(Reply &reply) noexcept {
     return Next::kReply;
 }
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

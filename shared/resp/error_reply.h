@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 
 enum class ErrorKind : uint8_t {
     kCommand,      // this one command was refused (ERR, OOM, NOPERM, NOSCRIPT ...)
@@ -21,4 +21,4 @@ ErrorKind kind_of_error(std::string_view error) noexcept;
 /// The part of an error that may be logged: an upper-case word of at most 32 characters, or "an error".
 std::string_view first_word(std::string_view error) noexcept;
 
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

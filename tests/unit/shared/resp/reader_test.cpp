@@ -1,11 +1,11 @@
-#include "ngx_module/redis/reader.h"
+#include "shared/resp/reader.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 /// What the reader makes of `bytes`: "error", "incomplete", or the reply's type.
@@ -77,4 +77,4 @@ TEST(RedisReaderTest, KnowsWhenAReplyIsTooLong) {
 }
 
 }  // namespace
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp

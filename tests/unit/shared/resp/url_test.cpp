@@ -1,8 +1,8 @@
-#include "ngx_module/redis/parse_url.h"
+#include "shared/resp/url.h"
 
 #include <gtest/gtest.h>
 
-namespace nexus::edge::redis {
+namespace nexus::resp {
 namespace {
 
 using Kind = Url::Kind;
@@ -79,4 +79,4 @@ TEST(RedisUrlTest, DoesNotRepeatCredentials) {
 }
 
 }  // namespace
-}  // namespace nexus::edge::redis
+}  // namespace nexus::resp
