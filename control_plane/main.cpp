@@ -148,9 +148,8 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
                           {"redis", config.redis.describe()},
                           {"encryption_key", crypto::to_hex(config.encryption_keys->current().id)},
                           {"cache_key", crypto::to_hex(config.cache_keys->current().id)}});
-    if (!config.networks.is_on()) {
-        log::warn("guard_off", {{"variable", "REQUIRE_ALLOWLIST"},
-                                {"meaning", "control-plane keys are good from every address"}});
+    for (const OpenGuard &guard : open_guards(config)) {
+        log::warn("guard_off", {{"variable", guard.variable}, {"meaning", guard.meaning}});
     }
     int signal = 0;
     do {

@@ -1,12 +1,13 @@
-// Writes sealed records to Redis (docs/edge-protocol.md): key, lifetime, generation guard, event. One
-// blocking connection with time-outs; reconnects by itself and fails fast while Redis is away.
+// Writes sealed records to Redis (docs/edge-protocol.md): key, lifetime, generation guard, event. Blocks,
+// with time-outs, and fails fast while Redis is away (redis/client.h).
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "control_plane/config/config.h"
+#include "control_plane/cache/recent_writes.h"
+#include "control_plane/redis/connection.h"
 #include "shared/clock.h"
 #include "shared/record/caller_record.h"
 #include "shared/record/issuer_record.h"
@@ -31,21 +32,19 @@ int64_t issuer_lifetime_ms(const record::IssuerRecord &record) noexcept;
 class CacheWriter {
 public:
     virtual ~CacheWriter() = default;
-    /// errors kCacheUnavailable; kMalformedRecord, kCryptoFailure (sealing)
+    /// errors kCacheUnavailable (it is told all the same that there is a newer record, where another server
+    /// listens); kMalformedRecord, kCryptoFailure (sealing)
     virtual Result<WriteOutcome> write_token(const record::TokenRecord &record) = 0;
     virtual Result<WriteOutcome> write_caller(const record::CallerRecord &record) = 0;
     virtual Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) = 0;
-    /// errors kCacheUnavailable
+    /// Asks whether Redis is still what it was. returns what was written lately if a server is another one by
+    /// now, or was lost meanwhile: it may be gone with it, and is to be written again
+    virtual std::vector<CacheKey> look_for_losses() { return {}; }
+    /// Does a server answer? Of a cluster, another one than the record's may. errors kCacheUnavailable
     virtual Result<void> ping() = 0;
 };
 
-struct RedisOptions {
-    std::chrono::milliseconds connect_timeout{500};
-    std::chrono::milliseconds command_timeout{1000};
-    std::chrono::milliseconds retry_after{250};  // after a failed connect, fail fast for so long
-};
-
-/// Thread safe: callers take turns on its one connection.
+/// Thread safe: callers take turns.
 class RedisWriter : public CacheWriter {
 public:
     RedisWriter(const RedisTarget &target, std::shared_ptr<const crypto::Keyring> keys, Clock clock,
@@ -55,6 +54,7 @@ public:
     Result<WriteOutcome> write_token(const record::TokenRecord &record) override;
     Result<WriteOutcome> write_caller(const record::CallerRecord &record) override;
     Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) override;
+    std::vector<CacheKey> look_for_losses() override;
     Result<void> ping() override;
 
 private:

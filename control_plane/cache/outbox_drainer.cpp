@@ -33,7 +33,8 @@ struct OutboxDrainer::Impl {
     void run() noexcept;
     bool drain_once();
     void write_offered();
-    Result<void> rewrite(redis::EventKind kind, const std::string &id);
+    void write_what_may_be_lost();
+    Result<void> rewrite(const CacheKey &key);
     Result<void> write_guarded(const store::OutboxEntry &entry);
     Result<void> write(const store::OutboxEntry &entry);
     Result<WriteOutcome> send(const CacheRecord &record);
@@ -51,7 +52,8 @@ struct OutboxDrainer::Impl {
     std::condition_variable wake;
     bool is_stopping = false;
     bool is_notified = false;
-    std::set<std::pair<redis::EventKind, std::string>> offered;
+    std::set<CacheKey> offered;
+    std::set<CacheKey> doubtful;  // of the thread: to be written again, for as long as it takes
     std::thread thread;
 };
 
@@ -107,7 +109,8 @@ bool OutboxDrainer::Impl::drain_once() {
         if (is_cache_up && entry.attempts == 0) {
             log::warn("cache_write_postponed", {{"id", entry.id}, {"reason", written.error().message}});
         }
-        is_cache_up = is_cache_up && written.error().errc != Errc::kCacheUnavailable;
+        // In a cluster it may be this record's node alone.
+        is_cache_up = is_cache_up && (written.error().errc != Errc::kCacheUnavailable || writer.ping());
         if (!store::outbox::postpone(database, entry, clock() + delay_after(entry.attempts))) {
             return false;
         }
@@ -116,10 +119,10 @@ bool OutboxDrainer::Impl::drain_once() {
     return due->size() == static_cast<size_t>(options.batch) && is_cache_up;
 }
 
-Result<void> OutboxDrainer::Impl::rewrite(redis::EventKind kind, const std::string &id) {
+Result<void> OutboxDrainer::Impl::rewrite(const CacheKey &key) {
     store::OutboxEntry entry;
-    entry.kind = kind;
-    entry.id = id;
+    entry.kind = key.kind;
+    entry.id = key.id;
     Result<std::optional<CacheRecord>> record = source(entry);
     if (!record) {
         return fail(record.error());
@@ -131,16 +134,35 @@ Result<void> OutboxDrainer::Impl::rewrite(redis::EventKind kind, const std::stri
 }
 
 void OutboxDrainer::Impl::write_offered() {
-    std::set<std::pair<redis::EventKind, std::string>> batch;
+    std::set<CacheKey> batch;
     {
         const std::scoped_lock lock(mutex);
         batch.swap(offered);
     }
-    for (const auto &[kind, id] : batch) {
-        const Result<void> written = rewrite(kind, id);
+    for (const CacheKey &key : batch) {
+        const Result<void> written = rewrite(key);
         if (!written && written.error().errc == Errc::kCacheUnavailable) {
             return;  // the next read offers it again
         }
+    }
+}
+
+/// A revoke among it would otherwise be undone by a failover.
+void OutboxDrainer::Impl::write_what_may_be_lost() {
+    const std::vector<CacheKey> found = writer.look_for_losses();
+    if (!found.empty()) {
+        log::warn("cache_written_again",
+                  {{"reason", "a Redis server was lost or replaced"}, {"records", found.size()}});
+        doubtful.insert(found.begin(), found.end());
+    }
+    for (auto next = doubtful.begin(); next != doubtful.end();) {
+        const Result<void> written = rewrite(*next);
+        const Errc errc = written ? Errc::kInternal : written.error().errc;
+        const bool is_later = errc == Errc::kCacheUnavailable || errc == Errc::kStoreUnavailable;
+        if (is_later && !writer.ping()) {
+            return;
+        }
+        next = is_later ? std::next(next) : doubtful.erase(next);
     }
 }
 
@@ -166,6 +188,7 @@ void OutboxDrainer::Impl::run() noexcept {
         try {
             has_more = drain_once();
             if (!is_last) {
+                write_what_may_be_lost();
                 write_offered();
             }
         } catch (...) {
@@ -225,7 +248,7 @@ void OutboxDrainer::offer(redis::EventKind kind, std::string_view id) {
         if (impl_->offered.size() >= kMaxOffered) {
             return;
         }
-        impl_->offered.emplace(kind, id);
+        impl_->offered.insert({kind, std::string(id)});
     }
     impl_->wake.notify_all();
 }

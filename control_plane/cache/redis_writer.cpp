@@ -1,27 +1,22 @@
 // RedisWriter: seal, then one script call that guards the generation and publishes the event.
-#include "control_plane/cache/redis_connection.h"
+#include <mutex>
+
+#include "control_plane/cache/cache_writer.h"
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/redis/client.h"
 #include "shared/caller/identity.h"
 #include "shared/redis/keys.h"
-
-#include <hiredis/hiredis.h>
-#include <mutex>
 
 namespace nexus::control {
 
 struct RedisWriter::Impl {
     Impl(const RedisTarget &redis_target, std::shared_ptr<const crypto::Keyring> keyring, Clock now,
          const RedisOptions &options, Metrics *writer_metrics)
-        : target{redis_target.unix_path,
-                 redis_target.host,
-                 redis_target.port,
-                 redis_target.database,
-                 redis_target.username.clone(),
-                 redis_target.password.clone()},
+        : target(redis_target.clone()),
           keys(std::move(keyring)),
           clock(std::move(now)),
           metrics(writer_metrics),
-          connection(target, options, metrics) {}
+          client(make_redis_client(target, options, metrics)) {}
 
     Result<WriteOutcome> write(const redis::Event &event, std::string_view key, std::string_view sealed,
                                int64_t lifetime_ms);
@@ -31,8 +26,10 @@ struct RedisWriter::Impl {
     const std::shared_ptr<const crypto::Keyring> keys;
     const Clock clock;
     Metrics *const metrics;
-    std::mutex mutex;  // of the connection
-    RedisConnection connection;
+    std::mutex mutex;  // of the client
+    const std::unique_ptr<RedisClient> client;
+    RecentWrites recent;
+    uint64_t seen_epoch = 0;
 };
 
 Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::string_view key,
@@ -41,13 +38,19 @@ Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::st
     const std::string lifetime = std::to_string(lifetime_ms);
     const std::string json = redis::to_json(event);
     const std::scoped_lock lock(mutex);
-    Result<ReplyPtr> reply = connection.script(
-        redis::kWriteRecordScript, 1, {key, generation, sealed, lifetime, json, redis::kEventChannel});
+    const std::string_view arguments[] = {generation, sealed, lifetime, json, redis::kEventChannel};
+    Result<resp::Reply> reply = client->script(redis::kWriteRecordScript, key, arguments);
     if (!reply) {
+        // An edge's subscription may well live, at another node: it would go on with what was revoked. Who
+        // hears it asks nexusd.
+        static_cast<void>(client->publish_elsewhere(redis::kEventChannel, json));
         return fail(reply.error());
     }
-    return (*reply)->type == REDIS_REPLY_INTEGER && (*reply)->integer == 0 ? WriteOutcome::kRefused
-                                                                           : WriteOutcome::kWritten;
+    if ((*reply)->type == REDIS_REPLY_INTEGER && (*reply)->integer == 0) {
+        return WriteOutcome::kRefused;
+    }
+    recent.note({event.kind, event.id}, std::chrono::steady_clock::now());
+    return WriteOutcome::kWritten;
 }
 
 Result<WriteOutcome> RedisWriter::Impl::counted(std::string_view kind, Result<WriteOutcome> outcome) const {
@@ -103,13 +106,18 @@ Result<WriteOutcome> RedisWriter::write_issuer(const record::IssuerRecord &recor
         "issuer", impl_->write(event, redis::issuer_key(event.id), *sealed, issuer_lifetime_ms(record)));
 }
 
+std::vector<CacheKey> RedisWriter::look_for_losses() {
+    const std::scoped_lock lock(impl_->mutex);
+    if (!impl_->client->ping() || impl_->client->epoch() == impl_->seen_epoch) {
+        return {};
+    }
+    impl_->seen_epoch = impl_->client->epoch();
+    return impl_->recent.all(std::chrono::steady_clock::now());
+}
+
 Result<void> RedisWriter::ping() {
     const std::scoped_lock lock(impl_->mutex);
-    Result<ReplyPtr> reply = impl_->connection.command({"PING"});
-    if (!reply) {
-        return fail(reply.error());
-    }
-    return {};
+    return impl_->client->ping();
 }
 
 }  // namespace nexus::control

@@ -9,6 +9,7 @@
 #include "control_plane/config/reader.h"
 #include "control_plane/config/urls.h"
 #include "shared/encoding/base64.h"
+#include "shared/encoding/hex.h"
 #include "shared/encoding/percent.h"
 
 namespace nexus::control {
@@ -167,14 +168,29 @@ void read_listener(ConfigReader &in, Config &config) {
     }
 }
 
-bool holds_certificate(const std::string &path) {
+bool holds_pem(const std::string &path, std::string_view word) {
     std::ifstream file(path);
-    const std::string content(std::istreambuf_iterator<char>(file), {});
-    return content.find("-----BEGIN ") != std::string::npos;
+    std::string content(std::istreambuf_iterator<char>(file), {});
+    const size_t begin = content.find("-----BEGIN ");
+    const bool holds = begin != std::string::npos && content.find(word, begin) != std::string::npos;
+    wipe(content);
+    return holds;
+}
+
+/// A file in PEM that a variable names; "" where it is refused. word  what has to be in it
+std::string pem_file(ConfigReader &in, std::string_view name, std::string_view word) {
+    std::string path = in.text(name);
+    if (!path.empty() && !holds_pem(path, word)) {
+        in.refuse(name, "names a file that cannot be read or holds no " + encoding::to_lower_ascii(word) +
+                            " (PEM)");
+        path.clear();
+    }
+    return path;
 }
 
 DatabaseTls read_database_tls(ConfigReader &in) {
-    DatabaseTls tls{in.flag("ENFORCE_DB_SSL"), in.text("DB_SSLMODE"), in.text("DB_SSLROOTCERT")};
+    DatabaseTls tls{in.flag("ENFORCE_DB_SSL"), in.text("DB_SSLMODE"),
+                    pem_file(in, "DB_SSLROOTCERT", "CERTIFICATE")};
     constexpr std::string_view kModes[]{"",        "disable",   "allow",      "prefer",
                                         "require", "verify-ca", "verify-full"};
     if (std::ranges::find(kModes, tls.mode) == std::end(kModes)) {
@@ -182,13 +198,10 @@ DatabaseTls read_database_tls(ConfigReader &in) {
                   "must be verify-full, verify-ca or require (disable, allow and prefer are for this host)");
         tls.mode.clear();
     }
-    if (!tls.root_cert.empty() && !holds_certificate(tls.root_cert)) {
-        in.refuse("DB_SSLROOTCERT", "names a file that cannot be read or holds no certificate (PEM)");
-    }
     return tls;
 }
 
-void read_dependencies(ConfigReader &in, Config &config) {
+void read_database(ConfigReader &in, Config &config) {
     Result<DatabaseTarget> database = parse_database_url(in.secret("DATABASE_URL"), read_database_tls(in));
     if (database) {
         config.database = std::move(*database);
@@ -196,27 +209,60 @@ void read_dependencies(ConfigReader &in, Config &config) {
         in.refuse("DATABASE_URL", database.error().message);
     }
     config.database_pool = in.number("DATABASE_POOL", 1, 256);
+}
 
+void read_redis_tls(ConfigReader &in, RedisTls &tls) {
+    tls.ca_file = pem_file(in, "REDIS_CA_FILE", "CERTIFICATE");
+    tls.server_name = in.text("REDIS_SERVER_NAME");
+    tls.certificate_file = pem_file(in, "REDIS_CERTIFICATE_FILE", "CERTIFICATE");
+    tls.certificate_key_file = pem_file(in, "REDIS_CERTIFICATE_KEY_FILE", "PRIVATE KEY");
+    if (!tls.server_name.empty() && !resp::is_host(tls.server_name)) {
+        in.refuse("REDIS_SERVER_NAME", "must be a DNS name or an IP address");
+        tls.server_name.clear();
+    }
+    if (tls.certificate_file.empty() != tls.certificate_key_file.empty()) {
+        in.refuse("REDIS_CERTIFICATE_FILE", "and REDIS_CERTIFICATE_KEY_FILE belong together");
+    }
+    const bool is_wanted = !tls.ca_file.empty() || !tls.server_name.empty() || !tls.certificate_file.empty();
+    if (is_wanted && !tls.is_on) {
+        in.refuse("REDIS_URL",
+                  "has no TLS, which REDIS_CA_FILE, REDIS_SERVER_NAME and REDIS_CERTIFICATE_FILE are "
+                  "for: use rediss://, sentinels:// or clusters://");
+    }
+}
+
+void read_redis(ConfigReader &in, Config &config) {
     Secret password = in.secret("REDIS_PASSWORD");
+    RedisLogin sentinel_login{Secret(in.text("REDIS_SENTINEL_USERNAME")),
+                              in.secret("REDIS_SENTINEL_PASSWORD")};
     Result<RedisTarget> redis = parse_redis_url(in.secret("REDIS_URL"));
     if (!redis) {
         in.refuse("REDIS_URL", redis.error().message);
         return;
     }
     config.redis = std::move(*redis);
-    if (!password.empty() && !config.redis.password.empty()) {
+    if (!password.empty() && !config.redis.login.password.empty()) {
         in.refuse("REDIS_PASSWORD", "and REDIS_URL both have a password: keep one");
     } else if (!password.empty()) {
-        config.redis.password = std::move(password);
+        config.redis.login.password = std::move(password);
     }
+    if (config.redis.login.password.empty() && !config.redis.login.username.empty()) {
+        in.refuse("REDIS_URL", "has a user without a password: give it there or in REDIS_PASSWORD");
+    }
+
+    if (!sentinel_login.username.empty() && sentinel_login.password.empty()) {
+        in.refuse("REDIS_SENTINEL_USERNAME", "needs REDIS_SENTINEL_PASSWORD");
+    }
+    if (!sentinel_login.password.empty() && config.redis.kind != resp::Url::Kind::kSentinel) {
+        in.refuse("REDIS_SENTINEL_PASSWORD", "is for a REDIS_URL of sentinel:// or sentinels:// only");
+    }
+    config.redis.sentinel_login = std::move(sentinel_login);
+    read_redis_tls(in, config.redis.tls);
 }
 
 void read_egress(ConfigReader &in, Config &config) {
     config.egress_allowed_cidrs = in.cidrs("EGRESS_ALLOWED_CIDRS");
-    config.egress_ca_file = in.text("EGRESS_CA_FILE");
-    if (!config.egress_ca_file.empty() && !holds_certificate(config.egress_ca_file)) {
-        in.refuse("EGRESS_CA_FILE", "names a file that cannot be read or holds no certificate (PEM)");
-    }
+    config.egress_ca_file = pem_file(in, "EGRESS_CA_FILE", "CERTIFICATE");
 }
 
 }  // namespace
@@ -238,7 +284,8 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     }
 
     read_listener(in, config);
-    read_dependencies(in, config);
+    read_database(in, config);
+    read_redis(in, config);
     read_keys(in, config);
     read_control_keys(in, config);
     read_networks(in, config);

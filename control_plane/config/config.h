@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control_plane/config/redis_target.h"
 #include "shared/crypto/digest.h"
 #include "shared/crypto/keyring.h"
 #include "shared/net/host_rule.h"
@@ -41,17 +42,6 @@ struct DatabaseTarget {
     DatabaseKind kind = DatabaseKind::kSqlite;
     std::string path;  // SQLite only; ":memory:" is refused, a pool would see many databases
     Secret url;        // PostgreSQL only: libpq's connection string, password included
-};
-
-struct RedisTarget {
-    std::string unix_path;  // "" = TCP
-    std::string host;
-    uint16_t port = 6379;
-    int database = 0;
-    Secret username;
-    Secret password;
-
-    std::string describe() const;  // for logs: no password
 };
 
 /// Scopes of control-plane keys (X-API-Key).
@@ -124,6 +114,13 @@ struct Config {
     std::string redirect_uri() const { return base_url + redirect_path; }
     bool is_https() const { return base_url.starts_with("https:"); }
 };
+
+/// What is allowed, but should not go without saying: a guard that a variable has turned off or opened.
+struct OpenGuard {
+    std::string_view variable;
+    std::string_view meaning;
+};
+std::vector<OpenGuard> open_guards(const Config &config);
 
 /// NAME -> value; a test passes its own.
 using Environment = std::map<std::string, std::string>;

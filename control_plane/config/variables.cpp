@@ -24,9 +24,19 @@ constexpr std::array kVariables{
     Variable{"DB_SSLROOTCERT", "", "CA certificates (PEM) that PostgreSQL's certificate is verified by",
              false, false},
     Variable{"DATABASE_POOL", "8", "Most database connections open at once, 1 to 256", false, false},
-    Variable{"REDIS_URL", "redis://localhost:6379/0", "redis://[:PASSWORD@]HOST[:PORT][/DB] or unix:/PATH",
+    Variable{"REDIS_URL", "redis://localhost:6379/0",
+             "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], unix:/PATH, sentinel://HOST,.../MASTER[/DB] or"
+             " cluster://HOST,...; over TLS rediss://, sentinels://, clusters://",
              false, true},
     Variable{"REDIS_PASSWORD", "", "Password for Redis, instead of one in REDIS_URL", false, true},
+    Variable{"REDIS_SENTINEL_USERNAME", "", "ACL user for the Sentinels", false, false},
+    Variable{"REDIS_SENTINEL_PASSWORD", "", "Password for the Sentinels", false, true},
+    Variable{"REDIS_CA_FILE", "", "CA certificates (PEM) that Redis' is verified by, instead of the system's",
+             false, false},
+    Variable{"REDIS_SERVER_NAME", "",
+             "Name that Redis' certificate must be for, instead of each server's host", false, false},
+    Variable{"REDIS_CERTIFICATE_FILE", "", "Certificate (PEM) by which Redis knows nexusd", false, false},
+    Variable{"REDIS_CERTIFICATE_KEY_FILE", "", "Its private key (PEM)", false, false},
     Variable{"ENCRYPTION_KEY", "", "Seals master secrets in the database: base64 of 32 bytes", true, true},
     Variable{"ENCRYPTION_KEYS_PREVIOUS", "", "Older ENCRYPTION_KEYs that still open, comma separated", false,
              true},
@@ -67,10 +77,11 @@ constexpr std::array kVariables{
     Variable{"EGRESS_CA_FILE", "", "CA bundle (PEM) for outgoing TLS instead of the system's", false, false},
     Variable{"AUDIT_RETENTION_DAYS", "0",
              "Audit rows older than this are removed; 0 keeps all, at most 36500", false, false},
-    Variable{"REFRESH_JOURNAL_DIR", "",
-             "Folder for refreshed tokens that the database could not take, sealed (default: SQLite's folder, or"
-             " the working one)",
-             false, false},
+    Variable{
+        "REFRESH_JOURNAL_DIR", "",
+        "Folder for refreshed tokens that the database could not take, sealed (default: SQLite's folder, or"
+        " the working one)",
+        false, false},
     Variable{"OIDC_MODE", "verified",
              "What happens to id_tokens where a provider's oidc_mode does not say: verified, or opaque (not "
              "asked for, not kept)",

@@ -3,6 +3,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@ struct HostPort {
     std::string host;  // an IP literal or a name; empty: the host of whoever said it
     uint16_t port = 0;
 
-    bool operator==(const HostPort &) const = default;
+    auto operator<=>(const HostPort &) const = default;
 };
 
 /// A DNS name or an IP literal: letters, digits, ".-_:", at most 253 characters. Goes into log lines.

@@ -28,7 +28,7 @@ before(async () => {
   });
   await startNexusd(file, { port: nexusdPort, baseUrl: front.url, redisUrl: redis.url, keys });
   await startSite(file, {
-    redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front: port }, workers: 1, logLevel: 'info',
+    redis: redis.url, keys, nexusdPort, ports: { gateway, sidecar, front: port }, workers: 1, logLevel: 'info',
   });
 });
 

@@ -29,7 +29,7 @@ export async function startAll(t, nexusdHandler, env = {}) {
   });
   provider.server = api.server;
   cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
+  const site = await startSite(t, { redis: redis.url, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
 
   const key = newAgentKey();
   const id = randomUUID();

@@ -18,13 +18,14 @@ import { startSite } from './site.mjs';
  *
  * database  sqlite or postgres (default: NEXUS_TEST_DATABASE, or sqlite); durable: the latter as in production, over its socket
  * publicUrl what BASE_URL says, where the test puts something in front (an ingress) itself
+ * redis     {system: a Redis of another kind, with a url; url: for nexusd, where it is another; edge: more arguments of nexus_redis}
  * idp       options of startIdp; cache: arguments of nexus_cache; nexusd: {env}; workers of nginx
  */
-export async function startLine(t, { database = DEFAULT_DATABASE, publicUrl, idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
+export async function startLine(t, { database = DEFAULT_DATABASE, publicUrl, redis: redisOptions = {}, idp: idpOptions = {}, cache, nexusd: { env } = {}, workers, logLevel, allow, durable } = {}) {
   const keys = newKeys();
   const [gateway, sidecar, front, nexusdPort] = await findPorts(4);
   const baseUrl = publicUrl ?? `http://127.0.0.1:${front}`;
-  const redis = await startRedis(t);
+  const redis = redisOptions.system ?? await startRedis(t);
   const postgres = database === 'postgres' ? await startPostgres(t, { durable }) : undefined;
   const idp = await startIdp(t, {
     redirectUris: ['', ...(idpOptions.ownRedirects ?? []).map((id) => `/${id}`)].map((tail) => `${baseUrl}/auth/callback${tail}`), ...idpOptions,
@@ -32,10 +33,10 @@ export async function startLine(t, { database = DEFAULT_DATABASE, publicUrl, idp
   const api = await startProtectedApi(t, { idp });
   const app = await startApp(t);
   const nexusd = await startNexusd(t, {
-    port: nexusdPort, baseUrl, databaseUrl: durable ? postgres?.socketUrl : postgres?.url, redisUrl: redis.url, keys, env,
+    port: nexusdPort, baseUrl, databaseUrl: durable ? postgres?.socketUrl : postgres?.url, redisUrl: redisOptions.url ?? redis.url, keys, env,
   });
   const site = await startSite(t, {
-    redisSocket: redis.socket, keys, nexusdPort, ports: { gateway, sidecar, front }, cache, workers, logLevel, allow,
+    redis: `${redis.url} ${redisOptions.edge ?? ''}`, keys, nexusdPort, ports: { gateway, sidecar, front }, cache, workers, logLevel, allow,
   });
   return new Line({ keys, redis, postgres, idp, api, app, nexusd, site });
 }

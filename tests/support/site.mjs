@@ -11,13 +11,13 @@ const conf = path.join(repository, 'conf');
 /**
  * Starts nginx in front of everything.
  *
- * redisSocket, keys (newKeys()), nexusdPort
+ * redis    arguments of nexus_redis; keys (newKeys()), nexusdPort
  * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL); with grpc, the sidecar for gRPC too
  * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel; env: variables of nginx's environment
  * scripted the nexusd behind it is the test's own: its answers are not held against the API documents
  */
 export async function startSite(t, {
-  redisSocket, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, env, scripted = false,
+  redis, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, env, scripted = false,
 }) {
   const nginx = await startNginx(t, {
     logLevel,
@@ -26,7 +26,7 @@ export async function startSite(t, {
     files: {
       'cache.key': keys.CACHE_KEY,
       'edge.key': keys.EDGE_KEY,
-      ...snippets({ redisSocket, nexusdPort, ports, cache }),
+      ...snippets({ redis, nexusdPort, ports, cache }),
     },
     readyPort: ports.gateway,
     config: ({ globals, http }) => `
@@ -57,12 +57,12 @@ http {
   return site;
 }
 
-function snippets({ redisSocket, nexusdPort, ports, cache }) {
+function snippets({ redis, nexusdPort, ports, cache }) {
   const defaults = path.join(conf, 'nexus.d');
   const replaced = {
     'cache.conf': ({ dir }) => `
 nexus_cache zone=nexus:16m ${cache};
-nexus_redis unix:${redisSocket};
+nexus_redis ${redis};
 nexus_cache_key file:${dir}/cache.key;
 nexus_control_plane_key file:${dir}/edge.key;
 `,

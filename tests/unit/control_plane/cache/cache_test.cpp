@@ -1,4 +1,5 @@
 #include <chrono>
+#include <thread>
 
 #include "control_plane/metrics/metrics.h"
 #include "tests/unit/control_plane/cache/fixture.h"
@@ -77,6 +78,35 @@ TEST_F(RedisWriterTest, ARestartIsNoticedAtTheFirstTry) {
     EXPECT_EQ(*own->write_token(token(1)), WriteOutcome::kWritten);
 }
 
+TEST_F(RedisWriterTest, AfterARestartWhatWasWrittenLatelyIsDoubtful) {
+    const auto own = writer();
+    ASSERT_TRUE(own->write_token(token(1)));
+    ASSERT_TRUE(own->write_token(token(2)));
+    ASSERT_EQ(*own->write_token(token(1)), WriteOutcome::kRefused);
+    EXPECT_THAT(own->look_for_losses(), testing::IsEmpty());
+    redis_.stop();
+    EXPECT_THAT(own->look_for_losses(), testing::IsEmpty()) << "not yet: there is nowhere to write it to";
+    redis_.start();
+    std::this_thread::sleep_for(RedisOptions{}.retry_after);
+    EXPECT_THAT(own->look_for_losses(), testing::ElementsAre(CacheKey{redis::EventKind::kToken, kId}));
+    EXPECT_THAT(own->look_for_losses(), testing::IsEmpty()) << "it is told once";
+}
+
+TEST(RecentWrites, AreKeptForAMinuteAndOnce) {
+    const auto key = [](const char *id) { return CacheKey{redis::EventKind::kToken, id}; };
+    const SteadyClock::time_point start{};
+    RecentWrites recent;
+    recent.note(key("b"), start);
+    recent.note(key("a"), start + 30s);
+    recent.note(key("b"), start + 50s);
+    EXPECT_THAT(recent.all(start + 60s), testing::ElementsAre(key("a"), key("b")));
+    EXPECT_THAT(recent.all(start + 91s), testing::ElementsAre(key("b")));
+    for (size_t i = 0; i < RecentWrites::kMost; ++i) {
+        recent.note(key("c"), start + 91s);
+    }
+    EXPECT_THAT(recent.all(start + 91s), testing::ElementsAre(key("c"))) << "the oldest have gone";
+}
+
 TEST_F(RedisWriterTest, FailsFastWhileRedisIsAway) {
     RedisOptions options;
     options.retry_after = 60s;
@@ -111,10 +141,10 @@ TEST_F(RedisWriterTest, LogsInAndSelects) {
     const Result<WriteOutcome> refused = stranger.write_token(token(1));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().errc, Errc::kCacheUnavailable);
-    with_password.password = Secret(std::string_view("wrong"));
+    with_password.login.password = Secret(std::string_view("wrong"));
     RedisWriter wrong(with_password, keys_, [] { return UnixMs{1000}; });
     EXPECT_FALSE(wrong.write_token(token(1)));
-    with_password.password = Secret(std::string_view("hunter2"));
+    with_password.login.password = Secret(std::string_view("hunter2"));
     RedisWriter right(with_password, keys_, [] { return UnixMs{1000}; });
     ASSERT_TRUE(right.write_token(token(1)));
     test::RedisProbe probe(guarded.socket_path(), "hunter2");

@@ -28,7 +28,7 @@ protected:
         RedisTarget target;
         target.unix_path = redis_.socket_path();
         target.database = database;
-        target.password = Secret(password);
+        target.login.password = Secret(password);
         return target;
     }
     std::unique_ptr<RedisWriter> writer(RedisOptions options = {}) const {

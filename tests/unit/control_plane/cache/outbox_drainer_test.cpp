@@ -57,6 +57,9 @@ protected:
         }
         return true;
     }
+    std::string stored_text() {
+        return test::RedisProbe(redis_.socket_path()).ask({"GET", redis::token_key(kId)}).text;
+    }
     int64_t depth() { return store::outbox::depth(*database_).value_or(-1); }
 
     test::TempDir dir_;
@@ -115,6 +118,17 @@ TEST_F(OutboxDrainerTest, CatchesUpWhenRedisIsBack) {
     redis_.start();
     EXPECT_TRUE(eventually([&] { return depth() == 0; }));
     EXPECT_EQ(stored_generation(), 4u);
+}
+
+TEST_F(OutboxDrainerTest, WhatARedisHasTakenAlongIsWrittenAgain) {
+    const auto own = drainer();
+    own->start();
+    enqueue(kId, 4);
+    own->notify();
+    ASSERT_TRUE(eventually([&] { return depth() == 0 && stored_generation() == 4; }));
+    redis_.stop();
+    redis_.start();  // empty
+    EXPECT_TRUE(eventually([&] { return !stored_text().empty(); }));
 }
 
 TEST_F(OutboxDrainerTest, ARestartLosesNothing) {

@@ -158,10 +158,18 @@ INSTANTIATE_TEST_SUITE_P(
                 "sslmode"},
         BadCase{"Service", "DATABASE_URL", "postgresql:///n?service=hunter2", "service"},
         BadCase{"BrokenDatabaseUrl", "DATABASE_URL", "postgresql://hunter2:%zz@/", "connection URL"},
-        BadCase{"RedisTls", "REDIS_URL", "rediss://:hunter2@redis.example.com", "TLS"},
+        BadCase{"RedisHost", "REDIS_URL", "rediss://:hunter2@redis:x", "HOST[:PORT] in \"redis:x\""},
+        BadCase{"RedisUser", "REDIS_URL", "redis://hunter2@redis.example.com", "user without a password"},
+        BadCase{"RedisEscape", "REDIS_URL", "redis://:hunter2%@redis.example.com", "hexadecimal"},
+        BadCase{"RedisMaster", "REDIS_URL", "sentinel://:hunter2@sentinel.example.com", "name of the master"},
+        BadCase{"RedisCa", "REDIS_CA_FILE", "/dev/null", "no certificate"},
+        BadCase{"RedisCertificate", "REDIS_CERTIFICATE_FILE", "/nonexistent", "cannot be read"},
+        BadCase{"RedisKey", "REDIS_CERTIFICATE_KEY_FILE", "/dev/null", "no private key"},
+        BadCase{"RedisName", "REDIS_SERVER_NAME", "a b", "DNS name"},
+        BadCase{"RedisSentinel", "REDIS_SENTINEL_PASSWORD", "hunter2", "sentinel://"},
         BadCase{"RedisScheme", "REDIS_URL", "http://hunter2", "redis://"},
         BadCase{"RedisOff", "REDIS_URL", "off", "redis://"},
-        BadCase{"RedisDatabase", "REDIS_URL", "redis://:hunter2@localhost/x", "database number"},
+        BadCase{"RedisDatabase", "REDIS_URL", "redis://:hunter2@localhost/x", "database must be a number"},
         BadCase{"Cidr", "ALLOWED_CIDRS", "10.0.0.0/8,nonsense", "networks"},
         BadCase{"Egress", "EGRESS_ALLOWED_CIDRS", "10.0.0.0/99", "networks"},
         BadCase{"ReturnDomainPath", "ALLOWED_RETURN_DOMAINS", "https://app.example/x", "without path"},
@@ -247,10 +255,54 @@ TEST(Config, RedisPasswordMayStandApart) {
     ASSERT_TRUE(config) << sentence(environment);
     EXPECT_EQ(config->redis.unix_path, "/run/redis.sock");
     EXPECT_EQ(config->redis.database, 3);
-    EXPECT_EQ(config->redis.password.view(), "hunter2");
+    EXPECT_EQ(config->redis.login.password.view(), "hunter2");
     EXPECT_EQ(config->redis.describe().find("hunter2"), std::string::npos);
     environment["REDIS_URL"] = "redis://:other@localhost";
     EXPECT_THAT(sentence(environment), testing::HasSubstr("REDIS_PASSWORD and REDIS_URL both"));
+}
+
+TEST(Config, RedisTlsIsSaidTwiceOrNotAtAll) {
+    Environment environment = good();
+    environment["REDIS_SERVER_NAME"] = "redis.example";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("REDIS_URL has no TLS"));
+    environment["REDIS_URL"] = "sentinels://app@10.0.0.1/nexus";
+    environment["REDIS_PASSWORD"] = "hunter2";
+    environment["REDIS_SENTINEL_USERNAME"] = "watcher";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("needs REDIS_SENTINEL_PASSWORD"));
+    environment["REDIS_SENTINEL_PASSWORD"] = "hunter3";
+    const auto config = parse_config(environment);
+    ASSERT_TRUE(config) << sentence(environment);
+    EXPECT_EQ(config->redis.tls.server_name, "redis.example");
+    EXPECT_EQ(config->redis.login.username.view(), "app");
+    EXPECT_EQ(config->redis.sentinel_login.username.view(), "watcher");
+    EXPECT_EQ(config->redis.sentinel_login.password.view(), "hunter3");
+}
+
+TEST(Config, WhatIsTurnedOffIsSaid) {
+    const auto said = [](const Environment &environment) {
+        std::vector<std::string_view> names;
+        const auto config = parse_config(environment);
+        EXPECT_TRUE(config) << sentence(environment);
+        for (const OpenGuard &guard : open_guards(*config)) {
+            names.push_back(guard.variable);
+        }
+        return names;
+    };
+    Environment environment = good();
+    environment["TRUSTED_PROXIES"] = "10.0.0.0/8,fc00::/7";
+    environment["EGRESS_ALLOWED_CIDRS"] = "10.0.0.0/8";
+    environment["REDIS_PASSWORD"] = "hunter2";
+    for (const char *url : {"redis://localhost", "unix:/run/redis.sock", "rediss://redis.example",
+                            "cluster://127.0.0.1,[::1]"}) {
+        environment["REDIS_URL"] = url;
+        EXPECT_THAT(said(environment), testing::IsEmpty()) << url;
+    }
+    environment["REQUIRE_ALLOWLIST"] = "false";
+    environment["TRUSTED_PROXIES"] = "::/0";
+    environment["EGRESS_ALLOWED_CIDRS"] = "10.0.0.0/8,0.0.0.0/0";
+    environment["REDIS_URL"] = "cluster://127.0.0.1,10.0.0.1";
+    EXPECT_THAT(said(environment), testing::ElementsAre("REQUIRE_ALLOWLIST", "TRUSTED_PROXIES",
+                                                        "EGRESS_ALLOWED_CIDRS", "REDIS_URL"));
 }
 
 TEST(ControlKeys, MatchByScope) {

@@ -46,15 +46,30 @@ TEST(ParseRedisUrl, ReadsAllParts) {
     const Result<RedisTarget> target =
         parse_redis_url(Secret(std::string_view("redis://app:p%40ss@[::1]:6380/2")));
     ASSERT_TRUE(target);
-    EXPECT_EQ(target->host, "::1");
-    EXPECT_EQ(target->port, 6380);
+    EXPECT_EQ(target->servers, (std::vector<resp::HostPort>{{"::1", 6380}}));
     EXPECT_EQ(target->database, 2);
-    EXPECT_EQ(target->username.view(), "app");
-    EXPECT_EQ(target->password.view(), "p@ss");
-    for (const char *url :
-         {"redis://", "redis://host:99999", "redis://u:%zz@h", "unix:relative", "unix:/a?x=1"}) {
+    EXPECT_EQ(target->login.username.view(), "app");
+    EXPECT_EQ(target->login.password.view(), "p@ss");
+    EXPECT_EQ(target->describe(), "redis://[::1]:6380/2");
+    for (const char *url : {"", "://", "redis:/", "x@", "redis://", "redis://u:p@", "redis://host:99999",
+                            "redis://u:%zz@h", "unix:relative", "unix:/a?x=1", "unix:/a?db=1024",
+                            "unix:/a?db=1x", "redis://a,b", "sentinel://a", "cluster://a/1", "http://a"}) {
         EXPECT_FALSE(parse_redis_url(Secret(std::string_view(url)))) << url;
     }
+}
+
+TEST(ParseRedisUrl, ReadsEveryKind) {
+    const auto parse = [](std::string_view url) { return *parse_redis_url(Secret(url)); };
+    EXPECT_EQ(parse("unix:///run/r.sock?db=7").unix_path, "/run/r.sock");
+    EXPECT_EQ(parse("unix:/run/r.sock?db=7").database, 7);
+    EXPECT_TRUE(parse("rediss://redis.example").tls.is_on);
+    const RedisTarget sentinel = parse("sentinels://:s3cret@10.0.0.1,[::1]:5000/nexus/3");
+    EXPECT_EQ(sentinel.kind, resp::Url::Kind::kSentinel);
+    EXPECT_EQ(sentinel.master_name, "nexus");
+    EXPECT_EQ(sentinel.login.password.view(), "s3cret");
+    EXPECT_EQ(sentinel.describe(), "sentinels://10.0.0.1:26379,[::1]:5000/nexus/3");
+    EXPECT_EQ(sentinel.clone().describe(), sentinel.describe());
+    EXPECT_EQ(parse("cluster://a:7000,b").describe(), "cluster://a:7000,b:6379");
 }
 
 TEST(ParseDatabaseUrl, TakesSqlitePaths) {

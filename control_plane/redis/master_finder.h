@@ -1,0 +1,35 @@
+// Asks Sentinels who the master is. Whether that one says so itself is asked by the connection to it.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "control_plane/redis/connection.h"
+
+namespace nexus::control {
+
+class MasterFinder {
+public:
+    MasterFinder(const RedisTarget &target, const RedisOptions &options, Metrics *metrics);
+
+    /// Asked again after a second, so that a master that was cut off from the others is not written to for
+    /// long; if no Sentinel answers then, it is the one that was known.
+    /// errors kCacheUnavailable: no Sentinel knows it
+    Result<resp::HostPort> master();
+    /// It is to be asked for anew.
+    void doubt() noexcept { is_known_ = false; }
+
+private:
+    Result<resp::HostPort> ask();
+
+    const RedisTarget &target_;
+    std::vector<std::unique_ptr<RedisConnection>> sentinels_;
+    size_t current_ = 0;  // who answered last
+    std::optional<resp::HostPort> master_;
+    bool is_known_ = false;
+    std::chrono::steady_clock::time_point asked_at_{};
+};
+
+}  // namespace nexus::control
