@@ -5,10 +5,13 @@
 #include <string>
 
 #include "control_plane/log/log.h"
+#include "shared/record/caller_record.h"
 
 namespace nexus::control {
 
 namespace {
+
+constexpr int64_t kEdgeRetryAfter = 5;  // seconds; a person has to mend it
 
 // The key of X-API-Key or Authorization: Bearer. Several are refused, not chosen from.
 Result<std::string_view> presented_key(const Request &request) {
@@ -151,7 +154,16 @@ Handler Gate::guard(Access access, CallerHandler handler) const {
     return [this, access, handler = std::move(handler)](const Request &request) -> Result<Response> {
         Result<Caller> caller = admit(request, access);
         if (!caller) {
-            note_refusal(request, person(request), caller.error().errc);
+            const Errc errc = caller.error().errc;
+            note_refusal(request, person(request), errc);
+            if (is_edges_fault(request, access, errc)) {
+                log::warn("edge_refused",
+                          {{"client_ip", request.client_ip}, {"error", errc_info(errc).code}});
+                return fail(Error{Errc::kControlPlaneUnavailable,
+                                  "the edge's own key or address is not accepted by the control plane",
+                                  {},
+                                  kEdgeRetryAfter});
+            }
             return fail(caller.error());
         }
         Result<Response> response = handler(request, *caller);
@@ -162,6 +174,17 @@ Handler Gate::guard(Access access, CallerHandler handler) const {
         }
         return response;
     };
+}
+
+/// An edge names its caller in X-Nexus-Agent, beside its own key.
+bool Gate::is_edges_fault(const Request &request, Access access, Errc errc) const {
+    const Result<std::string_view> key = presented_key(request);
+    if (access.kind != Access::Kind::kGateway || request.header("x-nexus-agent").empty() || !key ||
+        record::is_agent_key(*key)) {
+        return false;
+    }
+    return errc == Errc::kAccessDenied || errc == Errc::kMissingApiKey ||
+           (errc == Errc::kInvalidApiKey && !authenticator_.is_control_key(*key));
 }
 
 void Gate::note_refusal(const Request &request, const Caller &caller, Errc errc) const {

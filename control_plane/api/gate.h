@@ -50,9 +50,12 @@ public:
     ///        kAccessDenied (from an address that the route's group does not allow), kStoreUnavailable
     Result<Caller> admit(const Request &request, Access access) const;
 
+    /// As admit; but an agent whose edge is not let in is told 503 control_plane_unavailable: there is nothing
+    /// wrong with its own key.
     Handler guard(Access access, CallerHandler handler) const;
 
 private:
+    bool is_edges_fault(const Request &request, Access access, Errc errc) const;
     Result<void> check_address(const Request &request, Network network) const;
     void note_refusal(const Request &request, const Caller &caller, Errc errc) const;
     const Authenticator &authenticator_;

@@ -79,6 +79,11 @@ Result<Authenticated> Authenticator::authenticate(const Presented &presented) co
     return answer(agent_caller(std::move(*agent)), (*control)->scopes, presented);
 }
 
+bool Authenticator::is_control_key(std::string_view key) const {
+    const Result<std::optional<Caller>> found = control_key(key);
+    return found && *found;
+}
+
 Result<std::optional<Caller>> Authenticator::control_key(std::string_view key) const {
     if (std::optional<KeyScope> scope = match_control_key(keys_, key)) {
         return environment_caller(*scope);

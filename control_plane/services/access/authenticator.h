@@ -41,6 +41,8 @@ public:
     ///        X-Nexus-Agent names no living agent within the key's workspace, or comes with an agent's key);
     ///        kStoreUnavailable
     Result<Authenticated> authenticate(const Presented &presented) const;
+    /// Is it a control-plane key that lives, whatever it may do?
+    bool is_control_key(std::string_view key) const;
 
 private:
     /// The control-plane key of this text; no value: it is none.

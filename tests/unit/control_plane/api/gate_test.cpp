@@ -36,6 +36,7 @@ protected:
             [&](store::Transaction &sql) { return store::agents::add_key(sql, key, 1); }));
         keys_ = {{crypto::sha256("full-key"), KeyScope::kFull},
                  {crypto::sha256("edge-key"), KeyScope::kEdge}};
+        authenticator_ = std::make_unique<Authenticator>(*database_, keys_, [] { return UnixMs{10}; });
         for (Network network :
              {Network::kControl, Network::kTokens, Network::kEdge, Network::kAdmin, Network::kMetrics}) {
             networks_.set(network, *net::parse_cidr_list("10.0.0.0/8,::1/128"));
@@ -45,18 +46,32 @@ protected:
     /// "ok", or the error's code
     std::string admit(Access access, std::vector<std::pair<std::string, std::string>> headers,
                       const std::string &ip = "10.1.2.3") {
+        const Result<Caller> caller = gate().admit(request(std::move(headers), ip), access);
+        return caller ? "ok" : std::string{errc_info(caller.error().errc).code};
+    }
+    /// What a gateway route's caller is told.
+    std::string gateway_answer(std::vector<std::pair<std::string, std::string>> headers,
+                               const std::string &ip = "10.1.2.3") {
+        const Gate own = gate();
+        const Handler handler =
+            own.guard(kGateway, [](const Request &, const Caller &) { return Result<Response>(Response{}); });
+        const Result<Response> response = handler(request(std::move(headers), ip));
+        return response ? "ok" : std::string{errc_info(response.error().errc).code};
+    }
+
+    static Request request(std::vector<std::pair<std::string, std::string>> headers, const std::string &ip) {
         Request request;
         request.headers = std::move(headers);
         request.client_ip = ip;
-        Authenticator authenticator(*database_, keys_, [] { return 10; });
-        Result<Caller> caller = Gate(authenticator, networks_).admit(request, access);
-        return caller ? "ok" : std::string{errc_info(caller.error().errc).code};
+        return request;
     }
+    Gate gate() const { return {*authenticator_, networks_}; }
 
     test::TempDir dir_;
     std::unique_ptr<store::Database> database_;
     std::vector<ControlKey> keys_;
     NetworkRules networks_;
+    std::unique_ptr<Authenticator> authenticator_;
 };
 
 TEST_F(GateTest, PublicNeedsNoKey) {
@@ -91,6 +106,19 @@ TEST_F(GateTest, AnEdgeSpeaksForAnAgentOnGatewayRoutesOnly) {
     EXPECT_EQ(admit(control(Scope::kAgentsWrite), {{"x-api-key", "edge-key"}, {"x-nexus-agent", kAgentId}}),
               "insufficient_grant");
     EXPECT_EQ(admit(kGateway, {{"x-api-key", "edge-key"}, {"x-nexus-agent", "x"}}), "invalid_api_key");
+}
+
+TEST_F(GateTest, ACallerIsNotBlamedForItsEdge) {
+    const std::pair<std::string, std::string> agent{"x-nexus-agent", kAgentId};
+    EXPECT_EQ(gateway_answer({{"x-api-key", "edge-key"}, agent}), "ok");
+    for (const char *key : {"an-older-edge-key", ""}) {
+        EXPECT_EQ(gateway_answer({{"x-api-key", key}, agent}), "control_plane_unavailable") << key;
+        EXPECT_NE(gateway_answer({{"x-api-key", key}}), "control_plane_unavailable") << key;
+    }
+    EXPECT_EQ(gateway_answer({{"x-api-key", "edge-key"}, agent}, "203.0.113.9"), "control_plane_unavailable");
+    EXPECT_EQ(gateway_answer({{"x-api-key", "edge-key"}, {"x-nexus-agent", "gone"}}), "invalid_api_key")
+        << "it is the agent that is not known";
+    EXPECT_EQ(gateway_answer({{"x-api-key", kAgentKey}, agent}), "invalid_api_key") << "no edge at all";
 }
 
 TEST_F(GateTest, AScopedKeyEntersWithItsScopesOnly) {
