@@ -52,6 +52,8 @@ struct SrvConf {
 };
 
 struct LocConf {
+    ngx_str_t file;                         // where its block begins
+    ngx_uint_t line;                        // 0 = in no file
     ngx_uint_t configured_auth;             // nexus_auth, as far as somebody said it
     ngx_uint_t auth;                        // bits of auth_bit(), what holds here
     ngx_http_complex_value_t *connection;   // nexus_connection; nullptr = not given
@@ -71,6 +73,7 @@ struct LocConf {
     CorsConf cors;                          // nexus_cors and its siblings
     LimitsConf limits;                      // nexus_limit, nexus_limit_headers
     ngx_uint_t trace;                       // nexus_trace: TraceMode
+    bool metrics;                           // nexus_metrics
 };
 
 static_assert(std::is_standard_layout_v<MainConf> && std::is_standard_layout_v<SrvConf> &&
@@ -82,6 +85,10 @@ void *create_srv_conf(ngx_conf_t *cf) noexcept;
 char *merge_srv_conf(ngx_conf_t *cf, void *parent, void *child) noexcept;
 void *create_loc_conf(ngx_conf_t *cf) noexcept;
 char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) noexcept;
+
+/// Refuses what a location says as a whole, when it is merged: then nginx has read all of the http block, and
+/// its own words would name the line where that ends. returns NGX_CONF_ERROR
+char *refuse_location(ngx_conf_t *cf, const char *why) noexcept;
 
 inline MainConf *main_conf(const ngx_http_request_t *r) {
     return static_cast<MainConf *>(ngx_http_get_module_main_conf(r, ngx_http_nexus_module));

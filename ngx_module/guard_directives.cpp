@@ -141,6 +141,15 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
     if (answering && clcf->handler != on_api_content) {
         return refuse_location(cf, "\"nexus_api\" answers by itself, but another content handler is set");
     }
+    if (conf.metrics && clcf->handler != on_metrics_content) {
+        return refuse_location(cf, "\"nexus_metrics\" answers by itself, but another content handler is set");
+    }
+    if (api == ApiMode::kPass && !has_named_proxy_pass(cf)) {
+        return refuse_location(
+            cf,
+            "\"nexus_api pass\" needs a \"proxy_pass\" without variables in the same location: "
+            "the edge's own key goes where it leads");
+    }
     if (!can_be_grpc(static_cast<InjectMode>(conf.inject)) && has_grpc_pass(cf)) {
         return refuse_location(cf,
                                "\"grpc_pass\" cannot take a connection that signs, or whose credential "
@@ -278,7 +287,8 @@ char *on_nexus_allow_private(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noe
         });
 }
 
-char *on_nexus_metrics(ngx_conf_t *cf, ngx_command_t *, void *) noexcept {
+char *on_nexus_metrics(ngx_conf_t *cf, ngx_command_t *, void *conf) noexcept {
+    static_cast<LocConf *>(conf)->metrics = true;
     core_loc_conf(cf)->handler = on_metrics_content;
     return NGX_CONF_OK;
 }

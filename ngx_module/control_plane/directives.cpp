@@ -14,6 +14,7 @@ namespace {
 
 constexpr ngx_msec_t kDefaultTimeout = 10'000;
 constexpr ngx_msec_t kMaxTimeout = 120'000;
+constexpr size_t kMinKeyBytes = 32;  // as of EDGE_KEY
 
 }  // namespace
 
@@ -74,6 +75,11 @@ char *on_nexus_control_plane_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             auto key = read_secret_argument(cf, to_view(arguments[1]));
             if (!key) {
                 return refuse(cf, cmd, key.error().message);
+            }
+            if (key->size() < kMinKeyBytes) {
+                return refuse(cf, cmd,
+                              std::string(to_view(arguments[1])) +
+                                  ": a key of the control plane has at least 32 characters");
             }
             for (const char c : key->view()) {
                 if (c <= ' ' || c > '~') {

@@ -18,14 +18,6 @@ inline char *refuse(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view w
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
-/// Refuses what a location says as a whole, when it is merged. returns NGX_CONF_ERROR
-inline char *refuse_location(ngx_conf_t *cf, const char *why) noexcept {
-    auto *clcf =
-        static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s (location or server \"%V\")", why, &clcf->name);
-    return static_cast<char *>(NGX_CONF_ERROR);
-}
-
 /// The value of `argument` if it is `name=value`.
 inline std::optional<std::string_view> parameter(const ngx_str_t &argument, std::string_view name) noexcept {
     const std::string_view text = to_view(argument);

@@ -37,6 +37,11 @@ bool has_grpc_pass(ngx_conf_t *cf) noexcept {
     return conf != nullptr && conf->upstream != nullptr;
 }
 
+bool has_named_proxy_pass(ngx_conf_t *cf) noexcept {
+    const ngx_http_upstream_conf_t *conf = upstream_conf(cf, ngx_http_proxy_module);
+    return conf != nullptr && conf->upstream != nullptr;
+}
+
 bool keeps_answers(const ngx_http_upstream_conf_t &conf) noexcept {
     return conf.cache != 0 || conf.store != 0;
 }

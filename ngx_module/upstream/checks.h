@@ -9,6 +9,9 @@ namespace nexus::edge {
 /// Does the location have a grpc_pass to a name or an address? One to a variable does not show here.
 bool has_grpc_pass(ngx_conf_t *cf) noexcept;
 
+/// Does the location have a proxy_pass to a name or an address, without variables?
+bool has_named_proxy_pass(ngx_conf_t *cf) noexcept;
+
 /// Would proxy_cache or proxy_store keep answers?
 bool keeps_answers(const ngx_http_upstream_conf_t &conf) noexcept;
 /// The same of this location, where they may be inherited.

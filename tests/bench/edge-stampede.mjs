@@ -54,7 +54,7 @@ async function startFleet(t) {
   const edges = [];
   for (let i = 0; i < 2; i++) {
     edges.push(await startNginx(t, {
-      logLevel: 'error', allow: /exited on signal 9/, files: { 'cache.key': key, 'edge.key': 'edge-key' }, config: edgeConfig({ redis, origin }),
+      logLevel: 'error', allow: /exited on signal 9/, files: { 'cache.key': key, 'edge.key': 'edge-key-for-benches-and-nothing-else' }, config: edgeConfig({ redis, origin }),
     }));
   }
   await redis.subscribers('nexus:events', 2);

@@ -8,10 +8,10 @@ import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
 import { startEdge } from './edge-fixture.mjs';
 
-const files = { 'cache.key': newKey(), 'edge.key': newKey() };
+const files = { 'cache.key': newKey(), 'edge.key': newKey(), 'short.key': 'short' };
 
 /** `nginx -t` of one server with these directives. */
-function check(t, server, http = '') {
+function check(t, server, http = '', cacheKey = '') {
   return testConfig(t, {
     files,
     env: { BAD_ORIGINS: 'https://a.example, b.example' },
@@ -22,7 +22,7 @@ http {
     ${common}
     nexus_cache zone=nexus:4m;
     nexus_redis unix:${dir}/redis.sock;
-    nexus_cache_key file:${dir}/cache.key;
+    nexus_cache_key file:cache.key ${cacheKey};
     nexus_control_plane_key file:${dir}/edge.key;
     ${http}
     server {
@@ -115,6 +115,11 @@ const refused = {
   'a query for gRPC': ['location / { nexus_inject query_param; nexus_connection x; grpc_pass grpc://127.0.0.1:1; }', /"grpc_pass" cannot take/],
   'a cache of what a credential has brought': [`location / { nexus_inject auto; nexus_connection x; proxy_cache c; ${proxy} }`, keeps, cache],
   'the same, inherited, and an address in a variable': ['location / { nexus_inject auto; nexus_connection x; set $to 127.0.0.1:1; proxy_pass http://$to; }', keeps, `${cache} proxy_cache c;`],
+  'pass without a place to pass to': ['location / { nexus_api pass; }', /"nexus_api pass" needs a "proxy_pass" without variables/],
+  'pass to where a request says': ['location / { nexus_api pass; proxy_pass http://$arg_to; }', /"nexus_api pass" needs a "proxy_pass" without variables/],
+  'pass by gRPC': ['location / { nexus_api pass; grpc_pass 127.0.0.1:1; }', /"nexus_api pass" needs a "proxy_pass" without variables/],
+  'pass to something else': ['location / { nexus_api pass; fastcgi_pass 127.0.0.1:1; }', /"nexus_api pass" needs a "proxy_pass" without variables/],
+  'metrics and an upstream': [`location / { nexus_metrics; ${proxy} }`, /"nexus_metrics" answers by itself/],
   'a cache of what nexusd says': [`location / { nexus_api pass; proxy_cache c; ${proxy} }`, keeps, cache],
   'a store of what a credential has brought': [`location / { nexus_inject auto; nexus_connection x; proxy_store on; ${proxy} }`, keeps],
   'an error page that hides 401s from the retry': [`nexus_retry_unauthorized on; proxy_intercept_errors on; error_page 401 403 /x; location / { nexus_inject auto; nexus_connection x; ${proxy} }`, /would never see a 401/],
@@ -150,17 +155,30 @@ const refused = {
   'a max age too long': ['nexus_cors_max_age 25h;', /at most 24h/],
   'a max age that is none': ['nexus_cors_max_age soon;', /takes a time/],
   'a max age twice': ['nexus_cors_max_age 1h; nexus_cors_max_age 1h;', /duplicate/],
+  'an edge key that is too short': ['nexus_control_plane_key file:short.key;', /file:short\.key: a key of the control plane has at least 32 characters/],
+  'an older cache key that is none': ['', /file:cache\.key, previous=file:short\.key \(previous key 1\)/, undefined, 'previous=file:short.key'],
   'twice': ['nexus_auth off; nexus_auth off;', /"nexus_auth" directive is duplicate/],
 };
 
-for (const [name, [server, expected, http]] of Object.entries(refused)) {
+for (const [name, [server, expected, http, cacheKey]] of Object.entries(refused)) {
   test(`refused: ${name}`, async (t) => {
-    const { ok, message } = await check(t, server, http);
+    const { ok, message } = await check(t, server, http, cacheKey);
     assert.equal(ok, false, message);
     assert.match(message, expected);
     assert.match(message, /nginx\.conf:\d+/);
   });
 }
+
+test('refused with the line where the location begins', async (t) => {
+  const { message } = await check(t, `
+        location /a/ { ${proxy} }
+        location /b/ {
+            nexus_inject auto;
+            ${proxy}
+        }`);
+  const lines = fs.readFileSync(/in (\S+nginx\.conf):\d+/.exec(message)[1], 'utf8').split('\n');
+  assert.match(message, new RegExp(`"nexus_connection" is missing.*nginx\\.conf:${lines.findIndex((line) => line.includes('location /b/')) + 1}\\b`));
+});
 
 test('accepted: a cache beside what it does not reach, error pages that hide no 401', async (t) => {
   const { ok, message } = await check(t, `

@@ -44,7 +44,7 @@ test('what Redis does not have comes from the control plane, with nothing of the
   assert.equal(more.length, 0);
   assert.equal(call.method, 'GET');
   assert.equal(call.url, `/edge/tokens/${id}`);
-  assert.equal(call.headers['x-api-key'], 'edge-key-for-tests');
+  assert.equal(call.headers['x-api-key'], 'edge-key-for-tests-and-for-nothing-else');
   for (const name of ['authorization', 'cookie', 'x-forwarded-for', 'content-length', 'transfer-encoding']) {
     assert.equal(call.headers[name], undefined, name);
   }

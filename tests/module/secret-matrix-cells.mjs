@@ -122,11 +122,11 @@ export function locationsOf(cell, addresses) {
 
 const bodiless = 'proxy_pass_request_body off; proxy_set_header Content-Length "";';
 
-/** What they lead to beside their upstreams. */
+/** What they lead to beside their upstreams. (With nexus_inject of their own they would be refused: tests/module/inject.test.mjs.) */
 export const decoyLocations = (decoy) => `
-        location = /mirror { internal; ${inject} proxy_pass http://${decoy}; }
-        location = /ask { internal; ${inject} ${bodiless} proxy_pass http://${decoy}; }
-        location = /after { internal; ${inject} ${bodiless} proxy_pass http://${decoy}; }`;
+        location = /mirror { internal; proxy_pass http://${decoy}; }
+        location = /ask { internal; ${bodiless} proxy_pass http://${decoy}; }
+        location = /after { internal; ${bodiless} proxy_pass http://${decoy}; }`;
 
 /** The http block's part. addresses: {answers, fails, grpcAnswers, grpcFails} */
 export const httpBlock = ({ answers, fails, grpcAnswers, grpcFails }, dir) => `

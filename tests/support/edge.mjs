@@ -96,7 +96,7 @@ export async function startEdge(t, options = {}) {
     logLevel,
     allow: options.allow,
     daemon: options.daemon,
-    files: { 'cache.key': key, 'edge.key': 'edge-key-for-tests', ...options.files },
+    files: { 'cache.key': key, 'edge.key': 'edge-key-for-tests-and-for-nothing-else', ...options.files },
     config: ({ dir, port, globals, http: defaults }) => `
 ${globals}
 worker_processes ${workers};
