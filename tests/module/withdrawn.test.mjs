@@ -122,9 +122,13 @@ describe('requests that last', { concurrency: 10 }, () => {
       const { cert, key } = await (await makeCa(t)).issue('IP:127.0.0.1');
       const { edge } = await startWith(t, isTls ? { listen: 'ssl', server: `ssl_certificate ${cert}; ssl_certificate_key ${key};` } : {});
       const { id, headers } = await caller(edge);
-      const socket = isTls ? tls.connect(edge.port, '127.0.0.1', { rejectUnauthorized: false }) : net.connect(edge.port, '127.0.0.1');
+      const options = { port: edge.port, host: '127.0.0.1', allowHalfOpen: true, rejectUnauthorized: false };
+      const socket = isTls ? tls.connect(options) : net.connect(options);
       cleanup(t, () => socket.destroy());
-      const ended = new Promise((resolve) => { socket.on('error', ({ code }) => resolve(code)).on('end', () => resolve('whole')); });
+      const ended = new Promise((resolve) => {
+        // libuv takes a reset that comes together with data for an end: who writes then is told.
+        socket.on('error', ({ code }) => resolve(code)).on('end', () => { socket.write('?'); setTimeout(resolve, 500, 'whole'); });
+      });
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
       socket.write(`GET /as-it-comes/events HTTP/1.0\r\n${lines}\r\n${more}`);
       const [head] = await once(socket, 'data');
@@ -132,7 +136,7 @@ describe('requests that last', { concurrency: 10 }, () => {
       assert.doesNotMatch(String(head), /content-length|chunked/i);
       socket.resume();
       await edge.rewriteConnection(id, REVOKED);
-      assert.equal(await ended, 'ECONNRESET');
+      assert.match(await ended, /ECONNRESET|EPIPE/);
     });
   }
 
