@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kMaxTextBytes = 1024;
 
 std::atomic<int> output_fd{STDERR_FILENO};
+thread_local std::string_view request_of_thread;  // "" = none
 
 /// Writes each line with one write(2), so that lines of several processes on one pipe stay whole.
 class FdSink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -146,8 +147,20 @@ std::string format_line(Level level, std::string_view event, std::initializer_li
             line.append(std::get<bool>(field.value) ? "true" : "false");
         }
     }
+    if (!request_of_thread.empty()) {
+        line.append(R"(,"request_id":)");
+        append_quoted(line, request_of_thread);
+    }
     line.push_back('}');
     return line;
+}
+
+RequestScope::RequestScope(std::string_view request_id) noexcept {
+    request_of_thread = request_id;
+}
+
+RequestScope::~RequestScope() {
+    request_of_thread = {};
 }
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) noexcept {

@@ -58,6 +58,15 @@ inline void error(std::string_view event, std::initializer_list<Field> fields = 
     write(Level::kError, event, fields);
 }
 
+/// While it lives, this thread's lines end with "request_id". Not within another one.
+class RequestScope {
+public:
+    explicit RequestScope(std::string_view request_id) noexcept;  // outlives the scope
+    ~RequestScope();
+    RequestScope(const RequestScope &) = delete;
+    RequestScope &operator=(const RequestScope &) = delete;
+};
+
 /// Builds the line without writing it (tests, and the one writer). Never throws on bad UTF-8: it is replaced.
 std::string format_line(Level level, std::string_view event, std::initializer_list<Field> fields,
                         int64_t now_ms);

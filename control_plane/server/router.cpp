@@ -119,6 +119,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
 }
 
 Response Router::handle(Request &request) const noexcept {
+    const log::RequestScope scope(request.request_id);
     try {
         Match found = match(request.method, request.path);
         request.route = found.route;
@@ -145,18 +146,14 @@ Response Router::handle(Request &request) const noexcept {
             return std::move(*response);
         }
         if (errc_info(response.error().errc).http_status == 500) {
-            log::error("request_failed", {{"route", request.route},
-                                          {"request_id", request.request_id},
-                                          {"message", response.error().message}});
+            log::error("request_failed", {{"route", request.route}, {"message", response.error().message}});
         }
         return error_response(response.error(), request.request_id);
     } catch (const std::exception &e) {
         // Its text may quote anything, so the log gets its type only.
-        log::error(
-            "exception_in_handler",
-            {{"route", request.route}, {"request_id", request.request_id}, {"type", typeid(e).name()}});
+        log::error("exception_in_handler", {{"route", request.route}, {"type", typeid(e).name()}});
     } catch (...) {
-        log::error("exception_in_handler", {{"route", request.route}, {"request_id", request.request_id}});
+        log::error("exception_in_handler", {{"route", request.route}});
     }
     return error_response({Errc::kInternal, "", {}, 0}, request.request_id);
 }

@@ -5,9 +5,10 @@ import { randomUUID } from 'node:crypto';
 import test, { before } from 'node:test';
 import { wholeFile } from '../support/cleanup.mjs';
 import { assertError } from '../support/errors.mjs';
-import { startLine } from '../support/line.mjs';
+import { expectStatus, startLine } from '../support/line.mjs';
 import { newAgentKey } from '../support/records.mjs';
 import { get, post } from '../support/http.mjs';
+import { waitFor } from '../support/wait.mjs';
 
 const file = wholeFile();
 let line;
@@ -98,6 +99,21 @@ test('the edge routes of nexusd are for edges', async () => {
   assert.equal(asEdge.headers['content-type'], 'application/vnd.nexus.record');
   const admin = await get(`${line.nexusd.url}/providers`, { headers: { 'x-api-key': line.keys.EDGE_KEY } });
   assertError(admin, 403, undefined, 'the edge key is no administrator\'s key');
+});
+
+test('one id leads through the logs of the edge and of nexusd', async () => {
+  const answer = await line.requestConnection(agent, { provider: 'no-such-provider' });
+  assertError(answer, 404, 'provider_not_found');
+  const id = answer.json.request_id;
+  const atTheEdge = await waitFor('the access log', () => line.site.accessLog().split('\n').find((one) => one.includes(`caller=${agent.id}`) && one.includes(`id=${id}`)));
+  assert.match(atTheEdge, /POST \/v1\/request-connection/);
+
+  const ofAgent = () => line.site.accessLog().split('\n').filter((one) => one.includes(`caller=${agent.id}`));
+  const before = ofAgent().length;
+  expectStatus(200, await line.requestConnection(agent));
+  await waitFor('its line', () => ofAgent().length > before);
+  const created = /id=(\w+)$/.exec(ofAgent().at(-1))[1];
+  assert.match(line.nexusd.log(), new RegExp(`"request_id":"${created}"`));
 });
 
 test('a caller cannot name itself as another agent', async () => {

@@ -217,7 +217,7 @@ Result<store::Agent> AgentService::change(const Caller &caller, const std::strin
         return published ? std::move(after) : fail(published.error());
     });
     if (changed) {
-        log::info("agent_changed", {{"event", event.type}, {"agent_id", changed->id}});
+        log::info("agent_changed", {{"change", event.type}, {"agent_id", changed->id}});
         publish(*changed);
     }
     return changed;

@@ -30,6 +30,16 @@ TEST(FormatLine, NothingBreaksOutOfAString) {
     EXPECT_NE(parsed->get("event").as_string().find("a\"b\\c\nd"), std::string_view::npos);
 }
 
+TEST(FormatLine, SaysWhichRequestItIsAbout) {
+    {
+        const RequestScope scope("r-1");
+        EXPECT_EQ(
+            format_line(Level::kInfo, "x", {{"n", 1}}, 0),
+            R"({"time":"1970-01-01T00:00:00.000Z","level":"info","event":"x","n":1,"request_id":"r-1"})");
+    }
+    EXPECT_EQ(format_line(Level::kInfo, "x", {}, 0).find("request_id"), std::string::npos);
+}
+
 TEST(FormatLine, LongTextsAreCut) {
     EXPECT_LT(format_line(Level::kInfo, std::string(100000, 'x'), {}, 0).size(), 2000u);
 }
