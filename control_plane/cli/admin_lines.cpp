@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "control_plane/cli/numbers.h"
+
 namespace nexus::control::cli {
 
 namespace {
@@ -24,11 +26,11 @@ struct Grammar {
     }
     void takes_lifetime(CLI::App *app) const {
         app->add_option("--expires-in", options.expires_in_s, "Lifetime of the key in seconds")
-            ->check(CLI::PositiveNumber);
+            ->check(at_least(1));
     }
     void takes_overlap(CLI::App *app) const {
         app->add_option("--overlap", options.overlap_s, "Seconds that the old key lives on (86400)")
-            ->check(CLI::NonNegativeNumber);
+            ->check(at_least(0));
     }
 };
 
@@ -84,8 +86,7 @@ void add_identity(CLI::App &agent, const Grammar &grammar) {
     CLI::App *who = add->add_option_group("who")->require_option(1);
     CLI::Option *issuer = who->add_option("--issuer", options.issuer, "Trusted issuer of its JWTs");
     who->add_option("--san", options.san, "Name in its certificate, such as DNS:a.example");
-    who->add_option("--uid", options.uid, "User id at the other end of a Unix socket")
-        ->check(CLI::NonNegativeNumber);
+    who->add_option("--uid", options.uid, "User id at the other end of a Unix socket")->check(at_least(0));
     issuer->needs(add->add_option("--subject", options.subject, "sub of its JWTs")->needs(issuer));
     grammar.runs(add, agent_identity_add);
     CLI::App *list = identity->add_subcommand("list", "List them, newest first");

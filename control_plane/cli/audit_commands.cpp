@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kPage = 500;
 constexpr const char *kStretch = "5000";
+constexpr int kWrongUsage = 2;
+constexpr int kNotVerified = 3;
 
 std::string list_path(const AuditListOptions &options, int64_t limit, const std::string &cursor) {
     std::vector<std::pair<std::string, std::string>> query{{"limit", std::to_string(limit)}};
@@ -27,23 +29,33 @@ std::string list_path(const AuditListOptions &options, int64_t limit, const std:
     return with_query("/audit", query);
 }
 
-/// "SEQUENCE:HASH" as verify printed it; is the chain's row of that number still that one?
-bool is_expected(const Client &client, const std::string &expect_head, bool &told) {
-    const size_t colon = expect_head.find(':');
-    const std::string sequence = expect_head.substr(0, colon);
-    const std::string hash = colon == std::string::npos ? "" : expect_head.substr(colon + 1);
+/// A row that an earlier run saw, "SEQUENCE:HASH" as verify printed it.
+struct KnownRow {
+    int64_t sequence = 0;
+    std::string hash;
+};
+
+std::optional<KnownRow> parse_known_row(const std::string &text) {
+    const size_t colon = text.find(':');
+    const std::string sequence = text.substr(0, colon);
+    const std::string hash = colon == std::string::npos ? "" : text.substr(colon + 1);
     if (hash.size() != 64 || sequence.empty() || sequence.size() > 18 ||
         sequence.find_first_not_of("0123456789") != std::string::npos) {
-        problem("--expect takes SEQUENCE:HASH, as audit verify prints it");
-        told = true;
-        return false;
+        return std::nullopt;
     }
-    const int64_t before = std::stoll(sequence) + 1;
-    std::optional<json::Value> rows = expect(
-        client.call("GET", with_query("/audit", {{"limit", "1"}, {"cursor", std::to_string(before)}})));
-    told = !rows;
-    return rows && rows->size() == 1 && rows->at(0).get("sequence").as_integer() == before - 1 &&
-           text(rows->at(0), "hash") == hash;
+    return KnownRow{std::stoll(sequence), hash};
+}
+
+/// Is the chain's row of that number still that one? nullopt: it could not be asked, and why was told
+std::optional<bool> still_holds(const Client &client, const KnownRow &row) {
+    const std::string cursor = std::to_string(row.sequence + 1);
+    std::optional<json::Value> rows =
+        expect(client.call("GET", with_query("/audit", {{"limit", "1"}, {"cursor", cursor}})));
+    if (!rows) {
+        return std::nullopt;
+    }
+    return rows->size() == 1 && rows->at(0).get("sequence").as_integer() == row.sequence &&
+           text(rows->at(0), "hash") == row.hash;
 }
 
 struct Summary {
@@ -150,15 +162,26 @@ int audit_list(const Client &client, const Output &output, const AuditListOption
 }
 
 int audit_verify(const Client &client, const Output &output, const AuditVerifyOptions &options) {
+    std::optional<KnownRow> known;
+    if (!options.expect.empty()) {
+        known = parse_known_row(options.expect);
+        if (!known) {
+            problem("--expect takes SEQUENCE:HASH, as audit verify prints it");
+            return kWrongUsage;
+        }
+    }
     Summary summary;
     if (!walk(client, options.after, summary)) {
-        return 1;
+        return kNotVerified;
     }
     bool is_good = summary.last.get("intact").as_boolean() && summary.rolled_back.empty();
-    bool told = false;
-    if (!options.expect.empty() && !is_expected(client, options.expect, told)) {
-        is_good = false;
-        if (!told) {
+    if (known) {
+        const std::optional<bool> holds = still_holds(client, *known);
+        if (!holds) {
+            return kNotVerified;
+        }
+        if (!*holds) {
+            is_good = false;
             problem(
                 "the chain does not hold " + options.expect +
                 " any more: it was cut and written anew, or that row was removed by AUDIT_RETENTION_DAYS");

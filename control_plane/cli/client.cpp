@@ -51,6 +51,7 @@ Result<Client::Answer> Client::call(std::string_view method, const std::string &
     HttpRequest request;
     request.method = method;
     request.url = url_ + path;
+    request.user_agent = "nexusctl";
     request.secret_headers.emplace_back("X-API-Key", api_key_.clone());
     if (body != nullptr) {
         request.body = body->dump();

@@ -92,6 +92,7 @@ struct AuditVerifyOptions {
     std::string expect;  // SEQUENCE:HASH
 };
 int audit_list(const Client &client, const Output &output, const AuditListOptions &options);
+/// returns 0 intact, 1 not intact, 2 wrong usage, 3 it could not be asked
 int audit_verify(const Client &client, const Output &output, const AuditVerifyOptions &options);
 
 }  // namespace nexus::control::cli

@@ -7,6 +7,7 @@
 
 #include "control_plane/cli/admin_lines.h"
 #include "control_plane/cli/commands.h"
+#include "control_plane/cli/numbers.h"
 #include "control_plane/cli/print.h"
 #include "control_plane/takeover/take_over.h"
 #include "control_plane/version.h"
@@ -73,7 +74,7 @@ void add_agent(CLI::App &app, Line &line) {
     create->add_option("--alias", line.agent.aliases,
                        "NAME=CONNECTION_ID: its own name of a connection; may be repeated");
     create->add_option("--expires-in", line.agent.expires_in_s, "Lifetime of the key in seconds")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least(1));
     line.choose(create, [&line](const Client &client, const Output &output) {
         return agent_create(client, output, line.agent);
     });
@@ -95,8 +96,7 @@ void add_connect(CLI::App &app, Line &line) {
     start->add_option("--return-url", line.connect.return_url, "Where the browser goes afterwards");
     start->add_option("--label", line.connect.labels, "name=value; may be repeated");
     start->add_flag("--wait", line.connect.wait, "Wait until the connection is active");
-    start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")
-        ->check(CLI::PositiveNumber);
+    start->add_option("--timeout", line.connect.timeout_s, "With --wait: seconds (600)")->check(at_least(1));
     line.choose(start, [&line](const Client &client, const Output &output) {
         return connect(client, output, line.connect);
     });
@@ -112,7 +112,7 @@ void add_reconnect(CLI::App &connection, Line &line) {
                     "Take another upstream account too");
     again->add_flag("--wait", line.reconnect.wait, "Wait until the person is done");
     again->add_option("--timeout", line.reconnect.timeout_s, "With --wait: seconds (600)")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least(1));
     line.choose(again, [&line](const Client &client, const Output &output) {
         return connection_reconnect(client, output, line.id, line.reconnect);
     });
@@ -216,7 +216,7 @@ void add_keys(CLI::App &app, Line &line) {
     CLI::App *rotate = keys->add_subcommand(
         "rotate", "Seal everything under the current key; may be stopped and given again");
     rotate->add_option("--rate", line.rotate.rate, "At most so many a second (default: as fast as it goes)")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least(1));
     rotate->add_option("--batch", line.rotate.batch, "So many in one transaction (500)")
         ->check(CLI::Range(1, 1000));
     rotate->add_flag("--quiet", line.rotate.quiet, "No progress on stderr");
@@ -235,14 +235,13 @@ void add_audit(CLI::App &app, Line &line) {
     list->add_option("--actor", line.audit.actor, "Only of this actor, such as agent:ID or key:full");
     list->add_option("--since", line.audit.since, "Not before this time (RFC 3339)");
     list->add_option("--until", line.audit.until, "Before this time (RFC 3339)");
-    list->add_option("--limit", line.audit.limit, "At most so many (50)")->check(CLI::PositiveNumber);
+    list->add_option("--limit", line.audit.limit, "At most so many (50)")->check(at_least(1));
     line.choose(list, [&line](const Client &client, const Output &output) {
         return audit_list(client, output, line.audit);
     });
     CLI::App *verify =
         audit->add_subcommand("verify", "Look for rows that were edited, removed, reordered or put back");
-    verify->add_option("--after", line.verify.after, "Begin behind this sequence")
-        ->check(CLI::NonNegativeNumber);
+    verify->add_option("--after", line.verify.after, "Begin behind this sequence")->check(at_least(0));
     verify->add_option("--expect", line.verify.expect,
                        "SEQUENCE:HASH that an earlier verify printed: the chain must still hold it");
     line.choose(verify, [&line](const Client &client, const Output &output) {

@@ -39,6 +39,7 @@ struct HttpRequest {
     std::string method = "GET";                                // GET, POST, PUT, PATCH, DELETE
     std::string url;                                           // absolute http(s), no userinfo, no fragment
     std::string provider;                                      // its name, for metrics; "" = none is known
+    std::string user_agent = "nexusd";
     std::vector<std::pair<std::string, std::string>> headers;  // none secret
     std::optional<Secret> bearer_token;                        // Authorization: Bearer
     bool is_dpop_bound = false;  // the token is: Authorization: DPoP (RFC 9449 section 7.1)

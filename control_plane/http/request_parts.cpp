@@ -56,7 +56,7 @@ bool HeaderList::add(std::string_view name, std::string_view value) {
 }
 
 bool HeaderList::add_all(const HttpRequest &request) {
-    bool is_good = add("Expect", "") && add("User-Agent", "nexusd");
+    bool is_good = add("Expect", "") && add("User-Agent", request.user_agent);
     for (const auto &[name, value] : request.headers) {
         is_good = is_good && add(name, value);
     }

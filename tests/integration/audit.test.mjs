@@ -42,6 +42,11 @@ for (const database of ['sqlite', 'postgres']) {
     const [, rows, head] = /^intact: (\d+) rows, head (\S+)\n$/.exec(good.stdout);
     assert.equal(rows, '6', 'the key and five providers');
     assert.equal((await plane.ctl(['audit', 'verify', '--expect', head])).code, 0);
+    const odd = await plane.ctl(['audit', 'verify', '--expect', 'what']);
+    assert.deepEqual([odd.code, odd.stdout], [2, ''], odd.stderr);
+    const unasked = await plane.ctl(['audit', 'verify'], { nexusd: { url: 'http://127.0.0.1:1' } });
+    assert.deepEqual([unasked.code, unasked.stdout], [3, ''], unasked.stderr);
+    assert.equal((await plane.ctl(['audit', 'list', '--limit', '0'])).stderr.split('\n')[0], '--limit: Value 0 not in range 1 to 4294967295');
     assert.equal((await plane.ctl(['audit', 'verify', '--expect', head.replace(/.$/, (c) => (c === '0' ? '1' : '0'))])).code, 1);
 
     await plane.sql('CREATE TABLE good_events AS SELECT * FROM audit_events');
