@@ -63,11 +63,16 @@ bool Connection::open(const Address &address) noexcept {
     pc.socklen = address_.size;
     pc.name = &peer_name_;
     pc.get = get_peer;
-    pc.log = log_;
+    // A Unix socket refuses at once, and nginx would say so at each try: it is said by log_loss, once.
+    ngx_log_t quiet = *log_;
+    quiet.log_level = NGX_LOG_EMERG;
+    pc.log = &quiet;
     pc.log_error = NGX_ERROR_ERR;
 
     const ngx_int_t rc = ngx_event_connect_peer(&pc);
+    const ngx_err_t err = ngx_socket_errno;
     if (rc != NGX_OK && rc != NGX_AGAIN) {
+        log_loss("cannot be reached", "", err);
         // NGX_DECLINED has closed it; the others may have left it open.
         if (pc.connection != nullptr) {
             ngx_close_connection(pc.connection);
@@ -78,6 +83,9 @@ bool Connection::open(const Address &address) noexcept {
     }
 
     connection_ = pc.connection;
+    connection_->log = log_;
+    connection_->read->log = log_;
+    connection_->write->log = log_;
     connection_->data = this;
     set_handlers();
     out_.clear();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startDns } from '../support/dns.mjs';
 import { accessTokenOf, handOver, sourceOf, startEdge } from '../support/edge.mjs';
 import { get, serve } from '../support/http.mjs';
@@ -88,6 +89,12 @@ test('Redis killed and started again', async (t) => {
   const { id, token } = await atOrigin(edge);
   assert.equal(accessTokenOf(await edge.token(id)), token);
   assert.equal(accessTokenOf(await edge.token(cached.id)), cached.token);
+
+  const before = edge.nginx.errorLog();
+  await delay(2000);   // some tries
+  const said = edge.nginx.errorLog().slice(before.length).split('\n').filter((line) => /\[(crit|error)\]/.test(line));
+  assert.ok(said.length <= 3, said.join('\n'));   // a connection of each worker and the subscriber's: each once
+  assert.match(edge.nginx.errorLog(), /\[error\].* nexus: Redis unix:/);
 
   await edge.redis.restart();
   await edge.subscribed();
