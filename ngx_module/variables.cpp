@@ -9,6 +9,7 @@
 #include "ngx_module/cors/cors.h"
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/limits/ask.h"
+#include "ngx_module/logs/log_redaction.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/request_ctx.h"
@@ -162,6 +163,7 @@ ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
         }
 
         text.append(" ").append(to_view(r->http_protocol));
+        redact_keys(text);  // somebody has pasted one into the path
         return set_text(v, to_view(copy_to_pool(r->pool, text)));
     });
 }

@@ -8,7 +8,7 @@ namespace nexus::edge {
 
 namespace {
 
-constexpr std::string_view kKeyPrefix = "nxa_";
+constexpr std::string_view kKeyPrefixes[] = {"nxa_", "nxk_"};
 constexpr std::string_view kUriFields[] = {"request: \"", "upstream: \"", "referrer: \"", "[uri \""};
 constexpr std::string_view kLinkPath = "/connect/";
 constexpr std::string_view kTicketEnds = " /?\"";
@@ -27,19 +27,6 @@ bool is_key_character(char c) {
 
 std::string_view view(std::span<char> line) {
     return {line.data(), line.size()};
-}
-
-void redact_keys(std::span<char> line) {
-    size_t at = 0;
-    while ((at = view(line).find(kKeyPrefix, at)) != std::string_view::npos) {
-        at += kKeyPrefix.size();
-        while (at < line.size() && is_key_character(line[at]) && line[at] != '_') {
-            ++at;  // the id may be known
-        }
-        for (; at < line.size() && is_key_character(line[at]); ++at) {
-            line[at] = '*';
-        }
-    }
 }
 
 /// Does the field's closing quote stand here? A quote inside of a URI is not followed by nginx's own
@@ -94,6 +81,21 @@ void redact_findings(std::span<char> line) {
 }
 
 }  // namespace
+
+void redact_keys(std::span<char> text) noexcept {
+    for (const std::string_view prefix : kKeyPrefixes) {
+        size_t at = 0;
+        while ((at = view(text).find(prefix, at)) != std::string_view::npos) {
+            at += prefix.size();
+            while (at < text.size() && is_key_character(text[at]) && text[at] != '_') {
+                ++at;  // the id may be known
+            }
+            for (; at < text.size() && is_key_character(text[at]); ++at) {
+                text[at] = '*';
+            }
+        }
+    }
+}
 
 void redact_log_line(std::span<char> line) noexcept {
     redact_keys(line);

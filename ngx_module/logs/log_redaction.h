@@ -6,10 +6,13 @@
 
 namespace nexus::edge {
 
-/// Overwrites with '*', in place: the secret part of agents' keys (nxa_<id>_<secret>) anywhere, and the
-/// values of query parameters in what nginx appends as `request: "`, `upstream: "` and `referrer: "`, and the
-/// ticket of a link for a person (/connect/<ticket>) there; in lines of ModSecurity, what it quotes from a
-/// request.
+/// Overwrites with '*', in place: the secret part of agents' and control-plane keys (nxa_<id>_<secret>,
+/// nxk_...).
+void redact_keys(std::span<char> text) noexcept;
+
+/// Overwrites with '*', in place: keys, as redact_keys does, and the values of query parameters in what nginx
+/// appends as `request: "`, `upstream: "` and `referrer: "`, and the ticket of a link for a person
+/// (/connect/<ticket>) there; in lines of ModSecurity, what it quotes from a request.
 void redact_log_line(std::span<char> line) noexcept;
 
 }  // namespace nexus::edge

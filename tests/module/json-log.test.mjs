@@ -36,6 +36,15 @@ async function start(t) {
   };
 }
 
+test('a key that was pasted into the path is covered', async (t) => {
+  const { edge, lines, text } = await start(t);
+  const key = newAgentKey();
+  await edge.get(`/v1/token/${key}?x=${key}`);
+  const [line] = await lines(1);
+  assert.match(line.path, new RegExp(`^/v1/token/${key.slice(0, -44)}[*]{44}$`));
+  assertNoSecrets({ secret: key.slice(-43) }, { log: text(), errors: edge.nginx.errorLog() });
+});
+
 test('what a line says', async (t) => {
   const { edge, lines } = await start(t);
   const key = await edge.addAgent({ agent_id: 'agent-7', workspace_id: 'acme' });

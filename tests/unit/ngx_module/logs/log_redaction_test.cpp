@@ -17,6 +17,7 @@ TEST(LogRedactionTest, OverwritesTheSecretOfAgentKeysAnywhere) {
     EXPECT_EQ(redacted("client sent invalid header line: \"X_API_Key: nxa_abc123_Zz-9_x\", client"),
               "client sent invalid header line: \"X_API_Key: nxa_abc123*******\", client");
     EXPECT_EQ(redacted("nxa_a_b nxa_c_dd"), "nxa_a** nxa_c***");
+    EXPECT_EQ(redacted("nxk_abc_Zz"), "nxk_abc***");
     EXPECT_EQ(redacted("nxa_"), "nxa_");
     EXPECT_EQ(redacted("nxa_abc"), "nxa_abc");
 }
