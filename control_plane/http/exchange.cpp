@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "shared/net/ip_literal.h"
 
@@ -197,13 +198,18 @@ tl::unexpected<Error> Exchange::failed(const char *why) const {
     return fail(Errc::kProviderUnavailable, "the provider could not be asked", why);
 }
 
-void count_egress(Metrics *metrics, const std::string &provider, const Result<HttpResponse> &response,
+void note_egress(Metrics *metrics, const std::string &provider, const Result<HttpResponse> &response,
                   std::chrono::steady_clock::time_point started) {
     if (metrics == nullptr) {
         return;
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
     const bool is_denied = !response && response.error().errc == Errc::kEgressDenied;
+    if (!response) {
+        const Error &error = response.error();
+        log::warn("outgoing_request_failed",
+                  {{"provider", provider}, {"reason", error.detail.empty() ? error.message : error.detail}});
+    }
     metrics->egress_request(provider, response ? "ok" : is_denied ? "denied" : "unavailable", took.count());
 }
 

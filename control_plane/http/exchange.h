@@ -72,8 +72,9 @@ private:
     Secret form_;
 };
 
-/// For nexus_egress_requests_total and its duration. metrics may be null
-void count_egress(Metrics *metrics, const std::string &provider, const Result<HttpResponse> &response,
-                  std::chrono::steady_clock::time_point started);
+/// For nexus_egress_requests_total and its duration, and a failure for the log. metrics may be null: then
+/// nobody wants to know
+void note_egress(Metrics *metrics, const std::string &provider, const Result<HttpResponse> &response,
+                 std::chrono::steady_clock::time_point started);
 
 }  // namespace nexus::control

@@ -72,7 +72,7 @@ Result<HttpResponse> HttpClient::Impl::perform(const HttpRequest &request) {
 Result<HttpResponse> HttpClient::send(const HttpRequest &request) const {
     const auto started = std::chrono::steady_clock::now();
     Result<HttpResponse> response = impl_->perform(request);
-    count_egress(impl_->metrics, request.provider, response, started);
+    note_egress(impl_->metrics, request.provider, response, started);
     return response;
 }
 

@@ -208,7 +208,7 @@ void HttpMulti::Impl::end_all() {
 }
 
 void HttpMulti::Impl::finish(Job &job, Result<HttpResponse> response) {
-    count_egress(metrics, job.request.provider, response, job.sent_at);
+    note_egress(metrics, job.request.provider, response, job.sent_at);
     {
         const std::scoped_lock lock(mutex);
         --outstanding;

@@ -33,6 +33,9 @@ for (const [name, kind] of faults) {
     line.idp.fail('/token', kind, { times: 10 });
     const answer = await line.refresh(agent, connection);
     line.idp.fail('/token', kind, { times: 0 });
+    if (kind === 'reset' || kind === 'trunc') {
+      assert.match(line.nexusd.log(), /"event":"outgoing_request_failed","provider":"demo","reason":"[^"]{5,}"/);
+    }
     assert.ok(answer.status === 502 || answer.status === 503 || answer.status === 200, `${answer.status} ${answer.text}`);
     if (answer.status === 503) {
       assertError(answer, 503);
