@@ -37,8 +37,8 @@ public:
     virtual Result<WriteOutcome> write_token(const record::TokenRecord &record) = 0;
     virtual Result<WriteOutcome> write_caller(const record::CallerRecord &record) = 0;
     virtual Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) = 0;
-    /// Asks whether Redis is still what it was. returns what was written lately if a server is another one by
-    /// now, or was lost meanwhile: it may be gone with it, and is to be written again
+    /// Asks, now and then, whether Redis is still what it was. returns what was written lately if a server is
+    /// another one by now, or was lost meanwhile: it may be gone with it, and is to be written again
     virtual std::vector<CacheKey> look_for_losses() { return {}; }
     /// Does a server answer? Of a cluster, another one than the record's may. errors kCacheUnavailable
     virtual Result<void> ping() = 0;

@@ -1,4 +1,5 @@
 // RedisWriter: seal, then one script call that guards the generation and publishes the event.
+#include <chrono>
 #include <mutex>
 
 #include "control_plane/cache/cache_writer.h"
@@ -16,6 +17,7 @@ struct RedisWriter::Impl {
           keys(std::move(keyring)),
           clock(std::move(now)),
           metrics(writer_metrics),
+          look_every(options.look_every),
           client(make_redis_client(target, options, metrics)) {}
 
     Result<WriteOutcome> write(const redis::Event &event, std::string_view key, std::string_view sealed,
@@ -26,10 +28,12 @@ struct RedisWriter::Impl {
     const std::shared_ptr<const crypto::Keyring> keys;
     const Clock clock;
     Metrics *const metrics;
+    const std::chrono::milliseconds look_every;
     std::mutex mutex;  // of the client
     const std::unique_ptr<RedisClient> client;
     RecentWrites recent;
     uint64_t seen_epoch = 0;
+    std::chrono::steady_clock::time_point look_again_at{};
 };
 
 Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::string_view key,
@@ -108,7 +112,12 @@ Result<WriteOutcome> RedisWriter::write_issuer(const record::IssuerRecord &recor
 
 std::vector<CacheKey> RedisWriter::look_for_losses() {
     const std::scoped_lock lock(impl_->mutex);
-    if (!impl_->client->ping() || impl_->client->epoch() == impl_->seen_epoch) {
+    if (std::chrono::steady_clock::now() < impl_->look_again_at) {
+        return {};
+    }
+    const Result<void> answered = impl_->client->ping();
+    impl_->look_again_at = std::chrono::steady_clock::now() + impl_->look_every;
+    if (!answered || impl_->client->epoch() == impl_->seen_epoch) {
         return {};
     }
     impl_->seen_epoch = impl_->client->epoch();

@@ -1,5 +1,6 @@
 #include "control_plane/redis/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -120,10 +121,10 @@ Result<void> RedisConnection::connect() {
     if (now < not_before_) {
         return redis_unavailable("it could not be reached a moment ago");
     }
-    not_before_ = now + options_.retry_after;
     Result<void> connected = connect_now();
     if (!connected) {
         link_.reset();
+        put_off();
         if (logged_problem_ != connected.error().message) {
             logged_problem_ = connected.error().message;
             log::warn("redis_connect_failed",
@@ -139,8 +140,14 @@ Result<void> RedisConnection::connect() {
         ++*reconnects_;
     }
     was_connected_ = true;
-    not_before_ = {};
     return {};
+}
+
+/// A server that is gone without a word costs each try a time-out, which others wait for as well.
+void RedisConnection::put_off() noexcept {
+    constexpr int kMostDoublings = 3;
+    not_before_ = SteadyClock::now() + options_.retry_after * (1 << std::min(failures_, kMostDoublings));
+    ++failures_;
 }
 
 Result<void> RedisConnection::connect_now() {
@@ -169,7 +176,9 @@ Result<resp::Reply> RedisConnection::ask(Words words) {
         reply = exchange(words);
     }
     if (!reply) {
-        not_before_ = SteadyClock::now() + options_.retry_after;
+        put_off();
+    } else {
+        failures_ = 0;
     }
     return reply;
 }

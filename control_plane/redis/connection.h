@@ -22,7 +22,9 @@ class Metrics;
 struct RedisOptions {
     std::chrono::milliseconds connect_timeout{500};
     std::chrono::milliseconds command_timeout{1000};
-    std::chrono::milliseconds retry_after{250};  // after a failed connect, fail fast for so long
+    std::chrono::milliseconds retry_after{250};  // after a failed connect, fail fast for so long; twice, four
+                                                 // and eight times as long after more of them
+    std::chrono::milliseconds look_every{1000};  // whether the servers are still the same
 };
 
 using Words = std::span<const std::string_view>;
@@ -84,8 +86,11 @@ private:
     const RedisOptions options_;
     Metrics *const metrics_;
     uint64_t *const reconnects_;
-    std::unique_ptr<Link> link_;                          // null: not connected
-    std::chrono::steady_clock::time_point not_before_{};  // after a failed connect
+    std::unique_ptr<Link> link_;  // null: not connected
+    void put_off() noexcept;
+
+    std::chrono::steady_clock::time_point not_before_{};  // after failures
+    int failures_ = 0;                                    // in a row
     bool was_connected_ = false;
     std::string logged_problem_;  // why there is no connection, as it was logged
 };

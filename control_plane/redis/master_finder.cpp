@@ -6,7 +6,10 @@ namespace nexus::control {
 
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 constexpr std::chrono::seconds kAskAgain{1};
+constexpr std::chrono::seconds kAskThemAgain{10};  // when none has answered, which may have taken its time
 
 }  // namespace
 
@@ -19,8 +22,7 @@ MasterFinder::MasterFinder(const RedisTarget &target, const RedisOptions &option
 }
 
 Result<resp::HostPort> MasterFinder::master() {
-    const auto now = std::chrono::steady_clock::now();
-    if (is_known_ && now - asked_at_ < kAskAgain) {
+    if (is_known_ && SteadyClock::now() < ask_again_at_) {
         return *master_;
     }
     Result<resp::HostPort> named = ask();
@@ -30,7 +32,7 @@ Result<resp::HostPort> MasterFinder::master() {
     } else if (!is_known_) {
         return named;
     }
-    asked_at_ = now;
+    ask_again_at_ = SteadyClock::now() + (named ? kAskAgain : kAskThemAgain);
     return *master_;
 }
 

@@ -15,7 +15,7 @@ public:
     MasterFinder(const RedisTarget &target, const RedisOptions &options, Metrics *metrics);
 
     /// Asked again after a second, so that a master that was cut off from the others is not written to for
-    /// long; if no Sentinel answers then, it is the one that was known.
+    /// long; if no Sentinel answers then, it is the one that was known, for ten.
     /// errors kCacheUnavailable: no Sentinel knows it
     Result<resp::HostPort> master();
     /// It is to be asked for anew.
@@ -29,7 +29,7 @@ private:
     size_t current_ = 0;  // who answered last
     std::optional<resp::HostPort> master_;
     bool is_known_ = false;
-    std::chrono::steady_clock::time_point asked_at_{};
+    std::chrono::steady_clock::time_point ask_again_at_{};
 };
 
 }  // namespace nexus::control

@@ -79,7 +79,9 @@ TEST_F(RedisWriterTest, ARestartIsNoticedAtTheFirstTry) {
 }
 
 TEST_F(RedisWriterTest, AfterARestartWhatWasWrittenLatelyIsDoubtful) {
-    const auto own = writer();
+    RedisOptions options;
+    options.look_every = 0ms;
+    const auto own = writer(options);
     ASSERT_TRUE(own->write_token(token(1)));
     ASSERT_TRUE(own->write_token(token(2)));
     ASSERT_EQ(*own->write_token(token(1)), WriteOutcome::kRefused);
