@@ -204,12 +204,22 @@ export async function connectionsTo(edge, count) {
 
 /** Reloads without waiting for those that still have requests: returns when only new workers take connections. */
 export async function handOver(edge) {
-  const before = new Set(edge.nginx.workers());
+  const before = edge.nginx.workers();
   edge.nginx.program.signal('SIGHUP');
+  await waitFor('the old workers to stop listening', () => before.every(isShuttingDown));
   await waitFor('the new workers', async () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => get(`${edge.url}/up`, { agent: false })));
-    return answers.every((answer) => answer.status === 204 && !before.has(Number(answer.headers['x-pid'])));
+    return answers.every((answer) => answer.status === 204 && !before.includes(Number(answer.headers['x-pid'])));
   });
+}
+
+/** Has it been told to quit? A worker says so in its title, and closes its listening sockets at once. */
+function isShuttingDown(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('is shutting down');
+  } catch {
+    return true;   // gone
+  }
 }
 
 /** Are so many lookups of this connection waiting, or have been? The debug log says so. */
