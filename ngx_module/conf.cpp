@@ -36,10 +36,8 @@ void *create_loc_conf(ngx_conf_t *cf) noexcept {
     if (conf == nullptr) {
         return nullptr;
     }
-    if (cf->conf_file != nullptr) {
-        conf->file = cf->conf_file->file.name;
-        conf->line = cf->conf_file->line;
-    }
+    conf->file = cf->conf_file->file.name;
+    conf->line = cf->conf_file->line;
     init_guard_conf(*conf);
     init_cors_conf(conf->cors);
     init_limits_conf(conf->limits);
@@ -60,12 +58,8 @@ char *refuse_location(ngx_conf_t *cf, const char *why) noexcept {
     auto *clcf =
         static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     auto *conf = static_cast<LocConf *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_nexus_module));
-    if (conf->line == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s (location or server \"%V\")", why, &clcf->name);
-    } else {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s (location or server \"%V\") in %V:%ui", why, &clcf->name,
-                      &conf->file, conf->line);
-    }
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s (location or server \"%V\") in %V:%ui", why, &clcf->name,
+                  &conf->file, conf->line);
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 

@@ -53,7 +53,7 @@ struct SrvConf {
 
 struct LocConf {
     ngx_str_t file;                         // where its block begins
-    ngx_uint_t line;                        // 0 = in no file
+    ngx_uint_t line;
     ngx_uint_t configured_auth;             // nexus_auth, as far as somebody said it
     ngx_uint_t auth;                        // bits of auth_bit(), what holds here
     ngx_http_complex_value_t *connection;   // nexus_connection; nullptr = not given

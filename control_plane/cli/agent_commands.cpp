@@ -20,7 +20,7 @@ int agent_create(const Client &client, const Output &output, const AgentCreateOp
     if (!options.aliases.empty()) {
         std::optional<json::Value> aliases = parse_aliases(options.aliases);
         if (!aliases) {
-            return 2;
+            return kExitUsage;
         }
         body.set("aliases", std::move(*aliases));
     }

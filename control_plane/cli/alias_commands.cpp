@@ -76,7 +76,7 @@ void print_aliases(const json::Value &aliases, const char *name_head) {
 int agent_alias_add(const Client &client, const Output &output, const AdminOptions &options) {
     const std::optional<json::Value> added = parse_aliases(options.aliases);
     if (!added) {
-        return 2;
+        return kExitUsage;
     }
     return change_aliases(client, output, options, [&](json::Value &aliases) {
         for (const std::string &name : added->names()) {

@@ -12,7 +12,6 @@ namespace {
 
 constexpr int64_t kPage = 500;
 constexpr const char *kStretch = "5000";
-constexpr int kWrongUsage = 2;
 constexpr int kNotVerified = 3;
 
 std::string list_path(const AuditListOptions &options, int64_t limit, const std::string &cursor) {
@@ -167,7 +166,7 @@ int audit_verify(const Client &client, const Output &output, const AuditVerifyOp
         known = parse_known_row(options.expect);
         if (!known) {
             problem("--expect takes SEQUENCE:HASH, as audit verify prints it");
-            return kWrongUsage;
+            return kExitUsage;
         }
     }
     Summary summary;

@@ -1,5 +1,5 @@
-// nexusctl's commands. Each returns the exit code: 0 done, 1 failed. Results go to stdout, problems to
-// stderr.
+// nexusctl's commands. Each returns the exit code: 0 done, 1 failed, kExitUsage. Results go to stdout,
+// problems to stderr.
 #pragma once
 
 #include <string>
@@ -8,6 +8,8 @@
 #include "control_plane/cli/client.h"
 
 namespace nexus::control::cli {
+
+inline constexpr int kExitUsage = 2;  // nothing was sent
 
 struct Output {
     bool json = false;

@@ -116,7 +116,7 @@ int connection_label(const Client &client, const Output &output, const std::stri
                      const std::vector<std::string> &labels) {
     std::optional<json::Value> patch = parse_labels(labels);
     if (!patch) {
-        return 2;
+        return kExitUsage;
     }
     json::Value body = json::Value::object();
     body.set("labels", std::move(*patch));

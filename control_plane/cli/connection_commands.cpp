@@ -34,7 +34,7 @@ int connect(const Client &client, const Output &output, const ConnectOptions &op
     if (!options.labels.empty()) {
         std::optional<json::Value> labels = parse_labels(options.labels);
         if (!labels) {
-            return 2;
+            return kExitUsage;
         }
         body.set("labels", std::move(*labels));
     }

@@ -15,8 +15,6 @@
 namespace nexus::control::cli {
 namespace {
 
-constexpr int kExitUsage = 2;
-
 /// Parsed arguments and the command that they chose.
 struct Line {
     Output output;

@@ -1,5 +1,7 @@
 #include "control_plane/config/redis_target.h"
 
+#include "shared/net/host_rule.h"
+
 namespace nexus::control {
 
 namespace {
@@ -30,8 +32,7 @@ std::string RedisTarget::describe() const {
     text.append(tls.is_on ? "s://" : "://");
     std::string_view separator;
     for (const resp::HostPort &server : servers) {
-        const bool is_v6 = server.host.find(':') != std::string::npos;
-        text.append(separator).append(is_v6 ? "[" + server.host + "]" : server.host).append(":");
+        text.append(separator).append(net::in_brackets(server.host)).append(":");
         text.append(std::to_string(server.port));
         separator = ",";
     }

@@ -32,7 +32,7 @@ struct RedisTarget {
     std::string unix_path;                // kServer; "" = TCP
     std::vector<resp::HostPort> servers;  // of the Sentinels, or nodes of the cluster
     std::string master_name;              // kSentinel
-    int database = 0;
+    unsigned database = 0;
     RedisLogin login;
     RedisLogin sentinel_login;
     RedisTls tls;

@@ -1,7 +1,5 @@
 // Redis' URL has the edge's grammar (shared/resp/url.h), with credentials in front of the host as clients of
 // Redis write them, and a database behind the path of a Unix socket.
-#include <charconv>
-
 #include "control_plane/config/urls.h"
 #include "shared/encoding/hex.h"
 #include "shared/net/host_rule.h"
@@ -9,9 +7,6 @@
 namespace nexus::control {
 
 namespace {
-
-constexpr uint16_t kDefaultPort = 6379;
-constexpr uint16_t kDefaultSentinelPort = 26379;
 
 tl::unexpected<Error> refuse(std::string sentence) {
     return fail(Errc::kInvalidRequest, std::move(sentence));
@@ -64,11 +59,11 @@ Result<RedisTarget> parse_unix(std::string_view rest) {
     if (!text.starts_with("db=")) {
         return refuse("may have ?db=N behind the path, nothing else");
     }
-    const char *end = text.data() + text.size();
-    const auto [at, problem] = std::from_chars(text.data() + 3, end, target.database);
-    if (problem != std::errc() || at != end || target.database < 0 || target.database > 1023) {
+    const std::optional<unsigned> database = resp::parse_database(text.substr(3));
+    if (!database) {
         return refuse("has a database number that is not 0 to 1023");
     }
+    target.database = *database;
     return target;
 }
 
@@ -80,20 +75,19 @@ Result<RedisTarget> parse_redis_url(const Secret &text) {
         return parse_unix(url.substr(5));
     }
 
-    const size_t host_at = std::min(url.find("://"), url.size() - std::min<size_t>(url.size(), 3)) + 3;
+    const size_t scheme_end = url.find("://");
     const size_t at = url.rfind('@');
-    const bool has_login = at != std::string_view::npos && at >= host_at && host_at <= url.size();
     RedisTarget target;
     std::string bare(url);
-    if (has_login) {
-        Result<RedisLogin> login = parse_login(url.substr(host_at, at - host_at));
+    if (scheme_end != std::string_view::npos && at != std::string_view::npos && at >= scheme_end + 3) {
+        const size_t login_at = scheme_end + 3;
+        wipe(bare);
+        bare.assign(url.substr(0, login_at)).append(url.substr(at + 1));
+        Result<RedisLogin> login = parse_login(url.substr(login_at, at - login_at));
         if (!login) {
-            wipe(bare);
             return fail(login.error());
         }
         target.login = std::move(*login);
-        wipe(bare);
-        bare.assign(url.substr(0, host_at)).append(url.substr(at + 1));
     }
     Result<resp::Url> parsed = resp::parse_url(bare);
     if (!parsed) {
@@ -103,15 +97,14 @@ Result<RedisTarget> parse_redis_url(const Secret &text) {
     target.kind = parsed->kind;
     target.tls.is_on = parsed->tls;
     target.master_name = std::move(parsed->master_name);
-    target.database = static_cast<int>(parsed->database);
+    target.database = parsed->database;
     for (const std::string &address : parsed->addresses) {
         const Result<net::HostPort> server = net::parse_host_port(address);
         if (!server || server->host.empty()) {
             return refuse("has no valid HOST[:PORT] in \"" + address + "\"");
         }
-        const uint16_t usual =
-            target.kind == resp::Url::Kind::kSentinel ? kDefaultSentinelPort : kDefaultPort;
-        target.servers.push_back({server->host, server->port != 0 ? server->port : usual});
+        target.servers.push_back(
+            {server->host, server->port != 0 ? server->port : resp::default_port(target.kind)});
     }
     return target;
 }

@@ -13,7 +13,12 @@ namespace nexus::control {
 
 class RedisClient {
 public:
+    /// target and metrics outlive it; metrics may be nullptr
+    RedisClient(const RedisTarget &target, const RedisOptions &options, Metrics *metrics)
+        : target_(target), options_(options), metrics_(metrics) {}
     virtual ~RedisClient() = default;
+    RedisClient(const RedisClient &) = delete;  // connections point to the epoch
+    RedisClient &operator=(const RedisClient &) = delete;
 
     /// Runs a script at the server that has `key`, its only one. errors kCacheUnavailable: that server is not
     /// reachable, or answered with an error
@@ -28,7 +33,16 @@ public:
     virtual Result<void> ping() = 0;
 
 protected:
+    std::unique_ptr<RedisConnection> connection_to(const resp::HostPort &server, RedisConnection::Role role) {
+        return std::make_unique<RedisConnection>(target_, server, role, options_, metrics_, &epoch_);
+    }
+
+    const RedisTarget &target_;
     uint64_t epoch_ = 0;
+
+private:
+    const RedisOptions options_;
+    Metrics *const metrics_;
 };
 
 /// target and metrics outlive it; metrics may be nullptr

@@ -17,7 +17,7 @@ std::optional<resp::Redirect> redirect_of(const resp::Reply &reply) {
     if (kind != resp::ErrorKind::kMoved && kind != resp::ErrorKind::kAsk) {
         return std::nullopt;
     }
-    return resp::parse_redirect({reply->str, static_cast<size_t>(reply->len)});
+    return resp::parse_redirect(resp::error_of(*reply));
 }
 
 /// Does it show that somebody else has the slots by now?
@@ -33,7 +33,7 @@ bool is_table_doubtful(const Result<resp::Reply> &reply) {
 }  // namespace
 
 ClusterClient::ClusterClient(const RedisTarget &target, const RedisOptions &options, Metrics *metrics)
-    : target_(target), options_(options), metrics_(metrics) {
+    : RedisClient(target, options, metrics) {
     for (const resp::HostPort &server : target.servers) {
         node(server);
     }
@@ -42,8 +42,7 @@ ClusterClient::ClusterClient(const RedisTarget &target, const RedisOptions &opti
 RedisConnection &ClusterClient::node(const resp::HostPort &server) {
     std::unique_ptr<RedisConnection> &place = nodes_[server];
     if (place == nullptr) {
-        place = std::make_unique<RedisConnection>(target_, server, RedisConnection::Role::kAny, options_,
-                                                  metrics_, &epoch_);
+        place = connection_to(server, RedisConnection::Role::kAny);
     }
     return *place;
 }

@@ -31,9 +31,6 @@ private:
     Result<void> read_table();
     void apply(const std::vector<resp::SlotRange> &ranges, const resp::HostPort &told_by);
 
-    const RedisTarget &target_;
-    const RedisOptions options_;
-    Metrics *const metrics_;
     std::map<resp::HostPort, std::unique_ptr<RedisConnection>>
         nodes_;  // never empty: the configured ones stay
     std::array<RedisConnection *, resp::kSlots> owners_{};

@@ -7,6 +7,7 @@
 #include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "shared/redis/script_sha1.h"
+#include "shared/resp/announcement.h"
 #include "shared/resp/encode.h"
 
 namespace nexus::control {
@@ -15,14 +16,10 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-std::string_view error_text(const redisReply &reply) {
-    return {reply.str, static_cast<size_t>(reply.len)};
-}
-
 }  // namespace
 
 std::optional<resp::ErrorKind> error_kind(const resp::Reply &reply) {
-    return reply->type == REDIS_REPLY_ERROR ? std::optional(resp::kind_of_error(error_text(*reply)))
+    return reply->type == REDIS_REPLY_ERROR ? std::optional(resp::kind_of_error(resp::error_of(*reply)))
                                             : std::nullopt;
 }
 
@@ -30,7 +27,7 @@ Result<resp::Reply> checked(Result<resp::Reply> reply) {
     if (!reply || (*reply)->type != REDIS_REPLY_ERROR) {
         return reply;
     }
-    const std::string_view word = resp::first_word(error_text(**reply));
+    const std::string_view word = resp::first_word(resp::error_of(**reply));
     log::warn("redis_error", {{"kind", word}});
     return redis_unavailable("it answered " + std::string(word));
 }
@@ -108,8 +105,7 @@ Result<void> RedisConnection::greet() {
         if (!reply) {
             return fail(reply.error());
         }
-        if ((*reply)->type != REDIS_REPLY_ARRAY || (*reply)->elements == 0 ||
-            resp::text_of(*(*reply)->element[0]) != "master") {
+        if (!resp::is_role(**reply, "master")) {
             return redis_unavailable("who was said to be the master says that it is none");
         }
     }
@@ -209,7 +205,7 @@ Result<resp::Reply> RedisConnection::script(std::string_view text, std::string_v
     };
 
     Result<resp::Reply> reply = attempt();
-    if (reply && (*reply)->type == REDIS_REPLY_ERROR && resp::first_word(error_text(**reply)) == "NOSCRIPT") {
+    if (reply && resp::first_word(resp::error_of(**reply)) == "NOSCRIPT") {
         words[0] = "EVAL";
         words[1] = text;
         reply = attempt();

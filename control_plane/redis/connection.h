@@ -75,6 +75,7 @@ private:
     Result<void> connect();
     Result<void> connect_now();
     Result<void> greet();
+    void put_off() noexcept;
     Result<resp::Reply> exchange(Words words);
     Result<resp::Reply> read(RedisSocket::Deadline deadline);
     Result<resp::Reply> ask(Words words);
@@ -86,9 +87,7 @@ private:
     const RedisOptions options_;
     Metrics *const metrics_;
     uint64_t *const reconnects_;
-    std::unique_ptr<Link> link_;  // null: not connected
-    void put_off() noexcept;
-
+    std::unique_ptr<Link> link_;                          // null: not connected
     std::chrono::steady_clock::time_point not_before_{};  // after failures
     int failures_ = 0;                                    // in a row
     bool was_connected_ = false;

@@ -3,13 +3,12 @@
 namespace nexus::control {
 
 SingleClient::SingleClient(const RedisTarget &target, const RedisOptions &options, Metrics *metrics)
-    : target_(target), options_(options), metrics_(metrics) {
+    : RedisClient(target, options, metrics) {
     if (target.kind == resp::Url::Kind::kSentinel) {
         finder_ = std::make_unique<MasterFinder>(target, options, metrics);
     } else {
         const resp::HostPort server = target.servers.empty() ? resp::HostPort{} : target.servers.front();
-        connection_ = std::make_unique<RedisConnection>(target, server, RedisConnection::Role::kAny, options,
-                                                        metrics, &epoch_);
+        connection_ = connection_to(server, RedisConnection::Role::kAny);
     }
 }
 
@@ -23,8 +22,7 @@ Result<RedisConnection *> SingleClient::server() {
     }
     if (connection_ == nullptr || connection_->server() != *master) {
         epoch_ += connection_ != nullptr ? 1 : 0;
-        connection_ = std::make_unique<RedisConnection>(target_, *master, RedisConnection::Role::kMaster,
-                                                        options_, metrics_, &epoch_);
+        connection_ = connection_to(*master, RedisConnection::Role::kMaster);
     }
     return connection_.get();
 }

@@ -21,9 +21,6 @@ private:
     template <typename Ask>
     Result<resp::Reply> ask(Ask &&question);
 
-    const RedisTarget &target_;
-    const RedisOptions options_;
-    Metrics *const metrics_;
     std::unique_ptr<MasterFinder> finder_;  // null: there is one server, and it is known
     std::unique_ptr<RedisConnection> connection_;
 };

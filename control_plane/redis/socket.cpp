@@ -4,6 +4,8 @@
 #include <array>
 #include <cerrno>
 
+#include "shared/net/host_rule.h"
+
 namespace nexus::control {
 
 namespace {
@@ -18,10 +20,6 @@ using ListPtr = std::unique_ptr<curl_slist, FreeList>;
 template <typename Value>
 void set(CURL *handle, CURLoption option, Value value) {
     curl_easy_setopt(handle, option, value);
-}
-
-std::string in_url(const std::string &host) {
-    return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
 /// The certificate is for the name in the URL; where that is not where the server is, `connect_to` says so.
@@ -42,7 +40,7 @@ void set_tls(CURL *handle, const RedisTls &tls) {
 }  // namespace
 
 std::string server_name(const RedisTarget &target, const resp::HostPort &server) {
-    return target.unix_path.empty() ? in_url(server.host) + ":" + std::to_string(server.port)
+    return target.unix_path.empty() ? net::in_brackets(server.host) + ":" + std::to_string(server.port)
                                     : target.unix_path;
 }
 
@@ -61,8 +59,8 @@ Result<RedisSocket> RedisSocket::connect(const RedisTarget &target, const resp::
 
     std::array<char, CURL_ERROR_SIZE> problem{};
     const std::string port = std::to_string(server.port);
-    const std::string host = in_url(target.unix_path.empty() ? server.host : "localhost");
-    const std::string name = target.tls.server_name.empty() ? host : in_url(target.tls.server_name);
+    const std::string host = net::in_brackets(target.unix_path.empty() ? server.host : "localhost");
+    const std::string name = target.tls.server_name.empty() ? host : net::in_brackets(target.tls.server_name);
     const std::string url =
         (target.tls.is_on ? "https://" : "http://") + name + (target.unix_path.empty() ? ":" + port : "");
     const ListPtr connect_to(

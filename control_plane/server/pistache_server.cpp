@@ -13,6 +13,7 @@
 #include "control_plane/server/connection_table.h"
 #include "control_plane/server/server.h"
 #include "shared/crypto/random.h"
+#include "shared/net/host_rule.h"
 
 namespace nexus::control {
 
@@ -194,8 +195,7 @@ Server::~Server() {
 Result<void> Server::start() {
     const ServerOptions &options = impl_->core->options;
     try {
-        const bool is_v6 = options.address.find(':') != std::string::npos;
-        const std::string host = is_v6 ? "[" + options.address + "]" : options.address;
+        const std::string host = net::in_brackets(options.address);
         auto endpoint = std::make_unique<Pistache::Http::Endpoint>(
             Pistache::Address(host + ":" + std::to_string(options.port)));
         auto settings = Pistache::Http::Endpoint::options()

@@ -20,6 +20,7 @@
 #include "ngx_module/worker.h"
 #include "shared/http1/cookies.h"
 #include "shared/http1/request_rules.h"
+#include "shared/net/host_rule.h"
 #include "shared/net/ip_literal.h"
 #include "shared/strategy/signing.h"
 #include "shared/strategy/strategy.h"
@@ -36,11 +37,8 @@ struct Destination {
 };
 
 Destination destination_of(const ngx_http_upstream_t &u) {
-    std::string_view host = to_view(u.resolved != nullptr ? u.resolved->host : u.conf->upstream->host);
-    if (host.starts_with('[') && host.ends_with(']')) {
-        host = host.substr(1, host.size() - 2);
-    }
-    return {host, u.resolved != nullptr ? u.resolved->port : u.conf->upstream->port};
+    const std::string_view host = to_view(u.resolved != nullptr ? u.resolved->host : u.conf->upstream->host);
+    return {net::without_brackets(host), u.resolved != nullptr ? u.resolved->port : u.conf->upstream->port};
 }
 
 /// Is `host` an IP literal that may not be reached? Names are checked when they have become an address

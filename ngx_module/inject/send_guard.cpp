@@ -7,6 +7,7 @@
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
+#include "shared/net/host_rule.h"
 
 namespace nexus::edge {
 
@@ -67,10 +68,7 @@ const char *what_is_wrong_with_tls(const Guard &guard) {
         return "the kept connection was made without a check of the destination's certificate, or for "
                "another name";
     }
-    std::string_view name = to_view(*wanted);
-    if (name.starts_with('[') && name.ends_with(']')) {
-        name = name.substr(1, name.size() - 2);
-    }
+    const std::string_view name = net::without_brackets(to_view(*wanted));
     const in_port_t port = ngx_inet_get_port(u.peer.sockaddr);
     return name.empty() || is_host_allowed(*guard.access->token, guard.access->conf->allow_hosts, name, port)
                ? nullptr

@@ -8,8 +8,10 @@
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/str.h"
+#include "shared/resp/announcement.h"
 #include "shared/resp/encode.h"
 #include "shared/resp/error_reply.h"
+#include "shared/resp/host_port.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -20,13 +22,6 @@ constexpr size_t kMaxUnsent = size_t{4} * 1024 * 1024;
 
 ngx_int_t get_peer(ngx_peer_connection_t *, void *) noexcept {
     return NGX_OK;  // sockaddr is set already
-}
-
-/// ROLE answers an array that begins with master, slave or sentinel.
-bool is_role(const redisReply &reply, std::string_view role) noexcept {
-    return reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
-           reply.element[0]->type == REDIS_REPLY_STRING &&
-           std::string_view(reply.element[0]->str, reply.element[0]->len) == role;
 }
 
 }  // namespace
@@ -151,7 +146,7 @@ void Connection::greet() noexcept {
 
 bool Connection::on_greeting(const redisReply &reply) noexcept {
     const bool is_role_reply = role_asked_ && greetings_left_ == 2;
-    if (is_role_reply && reply.type == REDIS_REPLY_ARRAY && !is_role(reply, "master")) {
+    if (is_role_reply && reply.type == REDIS_REPLY_ARRAY && !resp::is_role(reply, "master")) {
         log_loss("is no master (any more)", "", 0);
         return false;
     }
@@ -159,7 +154,7 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
         // The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed.
         log_loss(
             "refused the greeting",
-            reply.type == REDIS_REPLY_ERROR ? resp::first_word({reply.str, reply.len}) : "unexpected reply",
+            reply.type == REDIS_REPLY_ERROR ? resp::first_word(resp::error_of(reply)) : "unexpected reply",
             0);
         return false;
     }

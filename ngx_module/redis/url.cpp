@@ -13,6 +13,7 @@
 #include "ngx_module/ngx/secret_arg.h"
 #include "ngx_module/redis/conf.h"
 #include "ngx_module/redis/tls.h"
+#include "shared/net/host_rule.h"
 #include "shared/resp/url.h"
 
 namespace nexus::edge {
@@ -21,8 +22,6 @@ namespace {
 
 using redis::Address;
 
-constexpr in_port_t kDefaultPort = 6379;
-constexpr in_port_t kDefaultSentinelPort = 26379;
 constexpr ngx_msec_t kMaxTimeout = 60'000;
 
 /// All of the directive's parameters: some are for the connection, some for its TLS.
@@ -33,10 +32,6 @@ struct Parameters {
     bool tls_given = false;
 };
 
-std::string_view without_brackets(std::string_view host) {
-    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
-}
-
 char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const resp::Url &url) {
     for (const std::string &text : url.addresses) {
         ngx_url_t u;
@@ -45,7 +40,7 @@ char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const resp::U
         if (u.url.data == nullptr) {
             return static_cast<char *>(NGX_CONF_ERROR);
         }
-        u.default_port = url.kind == resp::Url::Kind::kSentinel ? kDefaultSentinelPort : kDefaultPort;
+        u.default_port = resp::default_port(url.kind);
         if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
             return refuse(cf, cmd,
                           std::string(u.err != nullptr ? u.err : "invalid address") + " in \"" + text + "\"");
@@ -55,7 +50,7 @@ char *resolve(ngx_conf_t *cf, ngx_command_t *cmd, RedisConf &conf, const resp::U
             address.size = u.addrs[i].socklen;
             std::memcpy(&address.sockaddr, u.addrs[i].sockaddr, address.size);
             address.text = to_view(u.addrs[i].name);
-            address.host = without_brackets(to_view(u.host));
+            address.host = net::without_brackets(to_view(u.host));
             conf.servers.push_back(std::move(address));
         }
     }

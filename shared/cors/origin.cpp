@@ -50,7 +50,7 @@ Result<std::string> serialise(std::string_view scheme, std::string_view host_por
     if (is_v6 && parsed->host.find('.') != std::string::npos) {
         return fail(Errc::kInvalidRequest, "an IPv4 address stands for itself");
     }
-    std::string text = is_v6 ? "[" + parsed->host + "]" : parsed->host;
+    std::string text = net::in_brackets(parsed->host);
     if (parsed->port != 0 && parsed->port != default_port(scheme)) {
         text.append(":").append(std::to_string(parsed->port));
     }

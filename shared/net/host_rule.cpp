@@ -92,9 +92,7 @@ bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t po
         return false;
     }
 
-    if (host.starts_with('[') && host.ends_with(']')) {
-        host = host.substr(1, host.size() - 2);
-    }
+    host = without_brackets(host);
     if (parts->is_v6 || host.find(':') != std::string_view::npos) {
         return parts->is_v6 && same_v6(parts->host, host);
     }
@@ -106,6 +104,15 @@ bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t po
         return is_host_name(host) && is_host_name(wanted.substr(1)) && is_below(host, wanted);
     }
     return http1::equal_ignoring_case(host, wanted) && is_host_name(host);
+}
+
+std::string in_brackets(std::string_view host) {
+    const bool is_v6 = host.find(':') != std::string_view::npos;
+    return is_v6 ? "[" + std::string(host) + "]" : std::string(host);
+}
+
+std::string_view without_brackets(std::string_view host) noexcept {
+    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {

@@ -17,6 +17,10 @@ namespace nexus::net {
 /// or host matches nothing.
 bool host_rule_matches(std::string_view rule, std::string_view host, uint16_t port) noexcept;
 
+/// A host as URLs write it: an IPv6 address in brackets; and the reverse of it.
+std::string in_brackets(std::string_view host);
+std::string_view without_brackets(std::string_view host) noexcept;
+
 /// Splits `host[:port]`: a name comes back in lower case without a trailing dot, an IPv6 address (only in
 /// brackets) canonical and without them; of IPv4 only dotted decimal is taken. errors kInvalidRequest
 struct HostPort {

@@ -22,6 +22,10 @@ std::optional<HostPort> parse_master(const redisReply &reply) {
     return make_host_port(text_of(*reply.element[0]), text_of(*reply.element[1]));
 }
 
+bool is_role(const redisReply &reply, std::string_view role) noexcept {
+    return reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 && text_of(*reply.element[0]) == role;
+}
+
 std::optional<HostPort> parse_switch(std::string_view message, std::string_view master_name) {
     std::array<std::string_view, 5> words;
     size_t count = 0;

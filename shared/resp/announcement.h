@@ -1,4 +1,4 @@
-// What Sentinels say about the master.
+// What Sentinels say about the master, and what servers say that they are.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -13,6 +13,9 @@ namespace nexus::resp {
 /// The reply of SENTINEL get-master-addr-by-name: [host, port]. nullopt: something else, nil (unknown)
 /// included
 std::optional<HostPort> parse_master(const redisReply &reply);
+
+/// Is it the reply of ROLE from such a server: master, slave or sentinel?
+bool is_role(const redisReply &reply, std::string_view role) noexcept;
 
 /// The message of +switch-master, "name old-host old-port new-host new-port": the new one, if it is about
 /// `master_name`.

@@ -40,4 +40,8 @@ std::string_view text_of(const redisReply &reply) noexcept {
     return reply.type == REDIS_REPLY_STRING ? std::string_view(reply.str, reply.len) : std::string_view();
 }
 
+std::string_view error_of(const redisReply &reply) noexcept {
+    return reply.type == REDIS_REPLY_ERROR ? std::string_view(reply.str, reply.len) : std::string_view();
+}
+
 }  // namespace nexus::resp

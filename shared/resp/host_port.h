@@ -29,5 +29,7 @@ std::optional<HostPort> parse_host_port(std::string_view text);
 
 /// The bytes of a string reply; empty for anything else.
 std::string_view text_of(const redisReply &reply) noexcept;
+/// The same of an error reply.
+std::string_view error_of(const redisReply &reply) noexcept;
 
 }  // namespace nexus::resp

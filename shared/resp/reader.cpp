@@ -2,15 +2,10 @@
 // made.
 #include "shared/resp/reader.h"
 
+#include <utility>
+
 namespace nexus::resp {
 namespace {
-
-/// hiredis' own functions but for one.
-struct BoundedFunctions {
-    redisReplyObjectFunctions functions;
-    void *(*create_array)(const redisReadTask *, int);  // hiredis' own
-};
-BoundedFunctions &bounded(const redisReplyObjectFunctions &own) noexcept;
 
 void *create_bounded_array(const redisReadTask *task, int elements) noexcept {
     auto *budget = static_cast<ReplyReader::Budget *>(task->privdata);
@@ -26,27 +21,19 @@ void *create_bounded_array(const redisReadTask *task, int elements) noexcept {
         return nullptr;  // which the reader takes for "out of memory": a clean error
     }
     budget->elements_left -= static_cast<size_t>(elements);
-    return bounded({}).create_array(task, elements);
-}
-
-/// own  counts in the first call
-BoundedFunctions &bounded(const redisReplyObjectFunctions &own) noexcept {
-    static BoundedFunctions made = [&] {
-        BoundedFunctions one{own, own.createArray};
-        one.functions.createArray = create_bounded_array;
-        return one;
-    }();
-    return made;
+    return budget->create_array(task, elements);
 }
 
 }  // namespace
 
 ReplyReader::ReplyReader(const ReplyBounds &bounds) noexcept
-    : budget_{bounds, bounds.elements}, reader_(redisReaderCreate()) {
+    : budget_{bounds, bounds.elements, nullptr}, reader_(redisReaderCreate()) {
     if (reader_ == nullptr) {
         return;
     }
-    reader_->fn = &bounded(*reader_->fn).functions;
+    functions_ = *reader_->fn;
+    budget_.create_array = std::exchange(functions_.createArray, create_bounded_array);
+    reader_->fn = &functions_;
     reader_->privdata = &budget_;
     reader_->maxbuf = 0;  // keep the buffer: it would be reallocated each time it drains
 }

@@ -45,6 +45,7 @@ public:
     struct Budget {
         ReplyBounds bounds;
         size_t elements_left = 0;
+        void *(*create_array)(const redisReadTask *, int) = nullptr;  // hiredis' own
     };
 
 private:
@@ -53,6 +54,7 @@ private:
     };
 
     Budget budget_;
+    redisReplyObjectFunctions functions_{};  // hiredis' own but for that one
     std::unique_ptr<redisReader, ReaderDelete> reader_;
     size_t unfinished_ = 0;  // bytes since the last whole reply
 };

@@ -1,4 +1,4 @@
-// The URL's grammar alone, without nginx: a test links it by itself.
+// The URL's grammar alone: names are not resolved here.
 #include "shared/resp/url.h"
 
 #include <array>
@@ -87,16 +87,23 @@ Result<Url> parse_rest(const Scheme &scheme, std::string_view rest) {
         return bad("a cluster has no databases: " + form);
     }
     if (!rest.empty()) {
-        const char *end = rest.data() + rest.size();
-        const auto [at, error] = std::from_chars(rest.data(), end, parsed.database);
-        if (error != std::errc{} || at != end || parsed.database > kMaxDatabase) {
+        const std::optional<unsigned> database = parse_database(rest);
+        if (!database) {
             return bad("the database must be a number from 0 to 1023: " + form);
         }
+        parsed.database = *database;
     }
     return parsed;
 }
 
 }  // namespace
+
+std::optional<unsigned> parse_database(std::string_view text) noexcept {
+    unsigned number = 0;
+    const char *end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc{} && at == end && number <= kMaxDatabase ? std::optional(number) : std::nullopt;
+}
 
 Result<Url> parse_url(std::string_view url) {
     if (url.find('@') != std::string_view::npos && !url.starts_with("unix:")) {

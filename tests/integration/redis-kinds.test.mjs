@@ -45,8 +45,7 @@ test('over TLS: a certificate for another name than the address, one of nexusd\'
   };
   const plane = await startControlPlane(t, { database: 'sqlite', env: good });
   assert.equal(await redisState(plane.nexusd), 'ok');
-  const { json } = expectStatus(201, await plane.admin('POST', '/admin/agents', { name: 'a', workspace_id: 'w', grants: ['token:use'] }));
-  assert.ok(json.id);
+  expectStatus(201, await plane.admin('POST', '/admin/agents', { name: 'a', workspace_id: 'w', grants: ['token:use'] }));
   await redis.client.select(2);
   await waitFor('the agent\'s record', async () => (await redis.client.keys('nexus:agent:*')).length === 1);
 
@@ -85,14 +84,17 @@ test('behind Sentinels that want a password: the master is found, and followed',
   await (await system.master()).subscribers('nexus:events');
   await withdraw(third);
 
-  const named = await startControlPlane(t, {
-    database: 'sqlite', env: { REDIS_URL: system.url, REDIS_SENTINEL_USERNAME: 'watcher', REDIS_SENTINEL_PASSWORD: 'sentinel-secret' },
-  });
-  assert.equal(await redisState(named.nexusd), 'ok');
   const unknown = await startControlPlane(t, { database: 'sqlite', env: { REDIS_URL: system.url.replace(system.masterName, 'nobody') } });
   assert.equal(await redisState(unknown.nexusd), 'unavailable');
   expectStatus(201, await unknown.admin('POST', '/admin/agents', { name: 'a', workspace_id: 'w', grants: ['token:use'] }));
   await waitFor('the reason', () => /Sentinel 127\.0\.0\.1 knows no master \\?"nobody/.test(unknown.nexusd.log()));
+
+  await system.client.call('ACL', 'SETUSER', 'default', 'off');   // from here on only who logs in is told
+  const login = { REDIS_SENTINEL_USERNAME: 'watcher', REDIS_SENTINEL_PASSWORD: 'sentinel-secret' };
+  for (const [env, state] of [[login, 'ok'], [{}, 'unavailable'], [{ ...login, REDIS_SENTINEL_PASSWORD: 'wrong' }, 'unavailable']]) {
+    const plane = await startControlPlane(t, { database: 'sqlite', env: { REDIS_URL: system.url, ...env } });
+    assert.equal(await redisState(plane.nexusd), state, JSON.stringify(env));
+  }
 });
 
 test('a cluster: every record at its node, while slots move too; a revoke is told although its node is gone', async (t) => {

@@ -296,8 +296,7 @@ std::vector<std::string> allowed_hosts_of(const store::Provider &provider, std::
     if (!base) {
         return {};
     }
-    bool v6 = base->host.find(':') != std::string::npos;
-    return {(v6 ? "[" + base->host + "]" : base->host) + ":" + std::to_string(base->port)};
+    return {net::in_brackets(base->host) + ":" + std::to_string(base->port)};
 }
 
 }  // namespace nexus::control

@@ -5,6 +5,7 @@
 
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/redis/cluster/cluster_client.h"
+#include "shared/net/host_rule.h"
 
 namespace nexus::edge::redis {
 namespace {
@@ -16,12 +17,9 @@ constexpr ngx_msec_t kJitterMs = 50;
 
 /// A configured server by the address that its name has.
 resp::HostPort to_host_port(const Address &address) {
-    std::string_view host = std::string_view(address.text).substr(0, address.text.rfind(':'));
+    const std::string_view host = std::string_view(address.text).substr(0, address.text.rfind(':'));
     const auto port = resp::parse_port(std::string_view(address.text).substr(host.size() + 1));
-    if (host.starts_with('[')) {
-        host = host.substr(1, host.size() - 2);
-    }
-    return {std::string(host), port.value_or(0)};
+    return {std::string(net::without_brackets(host)), port.value_or(0)};
 }
 
 }  // namespace
