@@ -7,6 +7,7 @@
 
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/inject/inject_grpc.h"
+#include "ngx_module/inject/request_rules.h"
 #include "ngx_module/inject/send_guard.h"
 #include "ngx_module/long_lived/withdrawal.h"
 #include "ngx_module/ngx/guarded.h"
@@ -19,7 +20,6 @@
 #include "ngx_module/upstream/wrap.h"
 #include "ngx_module/worker.h"
 #include "shared/http1/cookies.h"
-#include "shared/http1/request_rules.h"
 #include "shared/net/host_rule.h"
 #include "shared/net/ip_literal.h"
 #include "shared/strategy/signing.h"
@@ -127,48 +127,6 @@ bool is_host_line_allowed(const Access &access, const ngx_http_upstream_t &u, st
         known_record(access).set_may_go_to(*named, line);
     }
     return is_allowed;
-}
-
-/// Header lines by which a provider may be told another method than the request's own.
-constexpr std::string_view kMethodOverrides[] = {"x-http-method-override", "x-http-method",
-                                                 "x-method-override"};
-
-/// An empty line counts as well: another one of that name may stand behind it.
-bool has_method_override(std::string_view head) {
-    return std::ranges::any_of(kMethodOverrides,
-                               [&](std::string_view name) { return http1::has_header(head, name); });
-}
-
-bool has_method_override(const http2::HeaderFrames &frames) {
-    return std::ranges::any_of(kMethodOverrides, [&](std::string_view name) {
-        const Result<std::vector<std::string>> values = frames.find_all(name);
-        return !values || !values->empty();
-    });
-}
-
-/// What is about to be sent, in whatever way it is written.
-struct Sent {
-    std::string_view host_line;  // where the request says that it goes
-    std::string_view method;
-    std::string_view target;
-    bool is_overridden = false;  // says another method somewhere else; asked only where there are rules
-};
-
-/// The record's rules, asked about what is sent: whatever the path was rewritten to, and proxy_method said.
-bool is_request_allowed(const record::TokenView &token, const Sent &sent) {
-    if (token.request_rule_count() == 0) {
-        return true;
-    }
-    const Result<std::string> path = http1::plain_path(sent.target);
-    if (!path || sent.is_overridden) {
-        return false;
-    }
-    for (size_t i = 0; i < token.request_rule_count(); ++i) {
-        if (http1::request_rule_matches(token.request_rule_at(i), sent.method, *path)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 struct Strategy {
@@ -281,7 +239,7 @@ ngx_int_t put_on_credential(ngx_http_request_t *r, void *data) noexcept {
                     .target = target_end == std::string_view::npos
                                   ? std::string_view{}
                                   : head.substr(method_end + 1, target_end - method_end - 1),
-                    .is_overridden = access.token->request_rule_count() > 0 && has_method_override(head)};
+                    .is_overridden = access.token->request_rule_count() > 0 && has_override(head)};
     return put_on(r, access, sent, [&] {
         if (strategy::is_signing(*access.token)) {
             return sign_upstream(r, access);
@@ -304,11 +262,10 @@ ngx_int_t put_on_grpc_credential(ngx_http_request_t *r, void *data) noexcept {
         const std::string authority = grpc_authority(*frames);
         const std::string method = grpc_pseudo_field(*frames, ":method");
         const std::string path = grpc_pseudo_field(*frames, ":path");
-        const Sent sent{
-            .host_line = authority,
-            .method = method,
-            .target = path,
-            .is_overridden = access.token->request_rule_count() > 0 && has_method_override(*frames)};
+        const Sent sent{.host_line = authority,
+                        .method = method,
+                        .target = path,
+                        .is_overridden = access.token->request_rule_count() > 0 && has_override(*frames)};
         return put_on(r, access, sent, [&] {
             return inject(r, access, [&](const strategy::Injection &one) {
                 return write_grpc_credential(r, *frames, one);

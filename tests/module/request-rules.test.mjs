@@ -56,7 +56,7 @@ test('a body that was read, an agent without rules, and many rules', async (t) =
   assert.equal((await edge.get(`/${'x'.repeat(100)}/63`, { headers: { ...edge.headers, 'x-nexus-connection': many } })).status, 200);
 });
 
-test('paths that somebody could read differently, and methods said elsewhere', async (t) => {
+test('paths that somebody could read differently, and methods and paths said elsewhere', async (t) => {
   const edge = await start(t, { request_rules: ['GET /raw/repos/*'] });
   const targets = ['/raw/repos/../user', '/raw/repos/%2e%2e/user', '/raw/repos/.%2E/user', '/raw/repos/..%2fuser', '/raw/repos/a%2f..%2f..%2fuser', '/raw/repos//a', '//raw/repos/a',
     '/raw/./repos/a', '/raw/repos/a\\..\\user', '/raw/repos/a%5c..%5cuser', '/raw/repos/a;/../user', '/raw/repos/a%3b', '/raw/repos/%252e%252e/user', '/raw/repos/a%25', '/raw/repos/a%00b',
@@ -72,10 +72,15 @@ test('paths that somebody could read differently, and methods said elsewhere', a
   }
   assert.ok(edge.upstream.requests.every(({ url }) => url.startsWith('/raw/repos/a')), JSON.stringify(edge.upstream.requests.map(({ url }) => url)));
   edge.upstream.requests.length = 0;
-  for (const name of ['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override']) {
-    errorBody(assert, await edge.get('/raw/repos/a', { headers: { ...edge.headers, [name]: 'DELETE' } }), 403, 'access_denied');
+  for (const [name, value] of [['X-HTTP-Method-Override', 'DELETE'], ['x-http-method', 'DELETE'], ['X-Method-Override', 'DELETE'],
+    ['X-Original-URL', '/admin'], ['x-rewrite-url', '/admin']]) {
+    errorBody(assert, await edge.get('/raw/repos/a', { headers: { ...edge.headers, [name]: value } }), 403, 'access_denied');
+  }
+  for (const query of ['_method=DELETE', 'a=b&_method=DELETE', '%5fmethod=DELETE', '.method=DELETE', '+_method=DELETE', '_method%00=DELETE']) {
+    errorBody(assert, await edge.get(`/raw/repos/a?${query}`, { headers: edge.headers }), 403, 'access_denied');
   }
   assert.equal(edge.upstream.requests.length, 0);
+  assert.equal((await edge.get('/raw/repos/a?method=x&my_method=y&q=_method', { headers: edge.headers })).status, 200);
   assert.equal((await edge.get('/raw/repos/a%20b', { headers: edge.headers })).status, 200);
   assert.equal(edge.upstream.last().url, '/raw/repos/a%20b', 'sent as it came');
 });
@@ -104,7 +109,7 @@ test('gRPC: the method is the caller\'s, and judged', async (t) => {
   const session = await h2Session(t, edge.h2);
   await h2Call(session, '/v1/items', headers);
   assert.equal(server.seen.length, 1);
-  for (const more of [{ ':method': 'DELETE' }, { ':method': 'GET' }, { 'x-http-method-override': 'DELETE' }, { 'x-http-method': '' }]) {
+  for (const more of [{ ':method': 'DELETE' }, { ':method': 'GET' }, { 'x-http-method-override': 'DELETE' }, { 'x-http-method': '' }, { 'x-original-url': '/admin' }]) {
     await h2Call(session, '/v1/items', { ...headers, ...more }, { empty: ':method' in more });
     assert.equal(server.seen.length, 1, JSON.stringify(more));
   }
