@@ -1,5 +1,6 @@
 // The only file that knows prometheus-cpp. Families are made at the start, in the order of the manual; series
-// without labels too, so that a scrape shows them as 0.
+// without labels too, and those whose values are known: an alert that asks for the increase of a series that
+// appears with its first event would miss that event.
 #include "control_plane/metrics/metrics.h"
 
 #include <prometheus/counter.h>
@@ -172,9 +173,37 @@ struct Metrics::Impl {
         make.counter("nexus_egress_requests_total", {"provider", "result"}, "Outgoing HTTP requests");
     Series<Histogram> egress_seconds = make.histogram("nexus_egress_request_duration_seconds", {"provider"},
                                                       "Duration of outgoing HTTP requests");
+
+    void show_known_series() {
+        show(cuts, {{"too_many"}, {"slow_request"}, {"idle"}});
+        show(exchanges, {{"success"}, {"error"}});
+        show(discoveries, {{"success"}, {"error"}, {"cached"}, {"stale"}});
+        show(jwks_fetches, {{"fetched"}, {"not_modified"}, {"error"}});
+        show(verifications, {{"success", "none"}});
+        for (const std::string_view kind : {"token", "agent", "issuer"}) {
+            show(cache_writes, {{kind, "written"}, {kind, "refused"}, {kind, "error"}});
+        }
+        show(redis_seconds, {{"ok"}, {"error"}, {"unavailable"}});
+        show(query_seconds, {{"ok"}, {"conflict"}, {"retry"}, {"timeout"}, {"lost"}, {"statement"}});
+        show(store_errors, {{"connection"}, {"timeout"}, {"lost"}, {"retries"}, {"statement"}});
+        show(resealed, {{"credentials"}, {"client_secret"}, {"code_verifier"}, {"installation"}});
+        show(vault_refusals, {{"rolled_back"}, {"seal_broken"}, {"unknown_key"}, {"unreadable"}});
+    }
+
+private:
+    using Values = std::initializer_list<std::string_view>;
+
+    template <typename Metric>
+    static void show(Series<Metric> &series, std::initializer_list<Values> all) {
+        for (const Values &values : all) {
+            series.at(values);
+        }
+    }
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
+    impl_->show_known_series();
+}
 Metrics::~Metrics() = default;
 
 void Metrics::http_request(std::string_view route, std::string_view method, int status, double seconds) {

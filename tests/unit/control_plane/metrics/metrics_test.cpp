@@ -61,6 +61,22 @@ TEST(Metrics, RendersWhatHappened) {
     }
 }
 
+TEST(Metrics, SeriesOfKnownValuesAreThereBeforeTheirFirstEvent) {
+    const std::string text = Metrics().render();
+    for (const char *line :
+         {"nexus_http_connections_cut_total{reason=\"slow_request\"} 0",
+          "oauth_token_exchanges_total{status=\"error\"} 0", "oidc_discovery_total{result=\"stale\"} 0",
+          "oidc_jwks_fetch_total{result=\"error\"} 0",
+          "nexus_cache_writes_total{kind=\"issuer\",result=\"error\"} 0",
+          "nexus_redis_command_duration_seconds_count{result=\"unavailable\"} 0",
+          "nexus_store_query_duration_seconds_count{outcome=\"lost\"} 0",
+          "nexus_store_errors_total{kind=\"connection\"} 0",
+          "nexus_vault_resealed_total{kind=\"installation\"} 0",
+          "nexus_vault_refusals_total{reason=\"rolled_back\"} 0"}) {
+        EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+    }
+}
+
 TEST(Metrics, RedisIsDownWhenItDoesNotAnswer) {
     Metrics metrics;
     metrics.redis_command("ok", 0.001);
