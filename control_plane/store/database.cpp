@@ -105,10 +105,12 @@ public:
     }
 
     Result<int> migrate() override {
-        Result<Pool::Lease> session = acquire();
+        Result<Pool::Lease> session = pool_.acquire();
         if (!session) {
+            count("connection");
             return fail(session.error());
         }
+        (*session)->forget_failure();
         for (int applied = 0;; ++applied) {
             Result<bool> one = apply_next(**session, all_migrations(), system_now_ms());
             if (!one) {
@@ -174,6 +176,7 @@ private:
         Result<Pool::Lease> session = pool_.acquire();
         if (!session) {
             count("connection");
+            session.error().detail.clear();  // where and why is in the log; callers of the API see the error
         } else {
             (*session)->forget_failure();
         }

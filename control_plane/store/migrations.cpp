@@ -2,7 +2,8 @@
 // several nexusd starting at once one applies and the others find it done.
 #include "control_plane/store/migrations.h"
 
-#include <initializer_list>
+#include <algorithm>
+#include <utility>
 
 #include "control_plane/log/log.h"
 #include "shared/crypto/digest.h"
@@ -14,6 +15,27 @@ namespace {
 constexpr std::string_view kHistoryTable =
     "CREATE TABLE IF NOT EXISTS schema_migrations ("
     "number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+
+/// Whoever starts nexusd reads why a migration failed, so it says more than callers of the API learn.
+Error explained(const Session &session, Error error) {
+    if (error.errc != Errc::kStoreUnavailable || session.last_code().empty()) {
+        return error;
+    }
+    constexpr std::pair<std::string_view, std::string_view> kReasons[] = {
+        {"42501", "the database's role may not create or change tables in schema public"},
+        {"3F000", "there is no schema to create tables in"},
+        {"25006", "the database is read-only"},
+        {"53100", "the database's disk is full"},
+    };
+    const std::string &code = session.last_code();
+    const auto *known = std::ranges::find(kReasons, std::string_view{code},
+                                          &std::pair<std::string_view, std::string_view>::first);
+    if (session.last_failure() == Failure::kStatement) {  // it is there, and says no
+        error.message = known != std::end(kReasons) ? known->second : "the database refused a migration";
+    }
+    error.detail = (code.size() == 5 ? "SQLSTATE " : "") + code;
+    return error;
+}
 
 /// How many of `migrations`, from the first, the history holds.
 Result<size_t> count_applied(Session &session, std::span<const Migration> migrations) {
@@ -85,8 +107,9 @@ Result<bool> apply_next(Session &session, std::span<const Migration> migrations,
     }
     Result<bool> applied = apply_in_transaction(session, migrations, now);
     if (!applied) {
+        const Error error = explained(session, applied.error());
         session.rollback();
-        return applied;
+        return fail(error);
     }
     if (Result<void> committed = session.commit(); !committed) {
         session.rollback();

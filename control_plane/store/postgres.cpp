@@ -380,6 +380,19 @@ void log_connect_problem(const PGconn *connection) {
                                           {"user", or_empty(PQuser(connection))}});
 }
 
+/// The same for whoever starts nexusd: "no_such_database: nexus at 127.0.0.1:5432 as nexus".
+std::string describe_connect_problem(const PGconn *connection) {
+    return std::string(connect_problem(connection))
+        .append(": ")
+        .append(or_empty(PQdb(connection)))
+        .append(" at ")
+        .append(or_empty(PQhost(connection)))
+        .append(":")
+        .append(or_empty(PQport(connection)))
+        .append(" as ")
+        .append(or_empty(PQuser(connection)));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::milliseconds connect_timeout,
@@ -396,7 +409,8 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     wipe(text);
     if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
         log_connect_problem(connection.get());
-        return fail(Error{Errc::kStoreUnavailable, "the database is not available", {}, 1});
+        return fail(Error{Errc::kStoreUnavailable, "the database is not available",
+                          describe_connect_problem(connection.get()), 1});
     }
 
     PQsetNoticeProcessor(

@@ -8,6 +8,7 @@ namespace nexus::control::store {
 
 tl::unexpected<Error> Session::failed(Failure failure, std::string_view code, std::string_view sql) {
     failure_ = failure;
+    code_ = code;
     if (failure == Failure::kConflict) {
         return fail(Errc::kConflict, "the object exists already, or something it refers to is gone");
     }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "control_plane/store/value.h"
@@ -40,6 +41,8 @@ public:
     virtual Result<void> lock_for_migration() = 0;
 
     Failure last_failure() const noexcept { return failure_; }
+    /// Its SQLSTATE, or what the driver says instead; "" = none so far.
+    const std::string &last_code() const noexcept { return code_; }
     void forget_failure() noexcept { failure_ = Failure::kNone; }
 
 protected:
@@ -48,6 +51,9 @@ protected:
     tl::unexpected<Error> failed(Failure failure, std::string_view code, std::string_view sql);
 
     Failure failure_ = Failure::kNone;
+
+private:
+    std::string code_;
 };
 
 }  // namespace nexus::control::store

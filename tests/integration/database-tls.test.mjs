@@ -90,8 +90,23 @@ test('why there is no connection is in the log, with the place and without the p
     assert.ok(refused.out.includes(`"event":"database_connect_failed","reason":"${reason}",`), refused.out);
     assert.ok(refused.out.includes(place), refused.out);
     assert.ok(!refused.out.includes('hunter2'), refused.out);
+    const end = refused.out.split('\n').find((line) => line.includes('"start_failed"'));
+    assert.ok(JSON.parse(end).detail.startsWith(`${reason}: `), end);
   }
   assert.match((await migrate(here('nexus:hunter2', free, 'nexus'), { LOG_LEVEL: 'off' })).out, /start_failed/);
+});
+
+test('a role that may not create tables is told so at the start, and what it lacks', async () => {
+  await plain.sql('CREATE ROLE app LOGIN');
+  await plain.sql('CREATE DATABASE apps');
+  const { code, out } = await migrate(`postgresql://app@127.0.0.1:${plain.port}/apps`);
+  assert.equal(code, 1, out);
+  const { what, reason, detail } = JSON.parse(out.split('\n').find((line) => line.includes('"start_failed"')));
+  assert.deepEqual({ what, reason, detail }, {
+    what: 'migrate', reason: "the database's role may not create or change tables in schema public", detail: 'SQLSTATE 42501',
+  });
+  await plain.sql('ALTER DATABASE apps OWNER TO app');   // as docs/configuration.md says
+  assert.equal((await migrate(`postgresql://app@127.0.0.1:${plain.port}/apps`)).code, 0);
 });
 
 test('verify-ca does without the host name', async () => {
