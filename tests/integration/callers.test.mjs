@@ -85,6 +85,28 @@ for (const database of ['sqlite', 'postgres']) {
     assert.ok((await line.admin('GET', `/admin/keys/${made.id}`)).json.last_used_at);
     assert.equal((await line.admin('GET', `/admin/keys/${third.id}`)).json.state, 'revoked');
   });
+
+  test(`a key that may not read credentials lets no agent read more of them (${database})`, async (t) => {
+    const line = await startLine(t, { database, logLevel: 'info' });
+    await line.createProvider();
+    const first = await line.createAgent();
+    const [mine, others] = [await line.connect(first), await line.connect(first)];
+    const agent = await line.createAgent({ name: 'narrow', grants: ['token:read'], connections: [mine] });
+    const [weak, strong] = await Promise.all([['agents:write'], ['agents:write', 'tokens:read']].map(async (scopes) => {
+      const { key } = expectStatus(201, await line.admin('POST', '/admin/keys', { name: 'ci', workspace_id: 'w1', scopes })).json;
+      return (json) => request(`${line.site.front}/admin/agents/${agent.id}`, { method: 'PATCH', json, headers: { 'x-api-key': key.secret } });
+    }));
+    const read = async () => [(await line.token(agent, mine)).status, (await line.token(agent, others)).status];
+    assert.deepEqual(await read(), [200, 404]);
+    assertError(await weak({ connections: [] }), 403, 'insufficient_grant');
+    assertError(await weak({ connections: [mine, others] }), 403, 'insufficient_grant');
+    assert.deepEqual((await line.admin('GET', `/admin/agents/${agent.id}`)).json.connections, [mine]);
+    assert.deepEqual(await read(), [200, 404]);
+    expectStatus(200, await strong({ connections: [mine, others] }));
+    await waitFor('the edge to let it see both', async () => (await line.token(agent, others)).status === 200);
+    expectStatus(200, await weak({ connections: [mine] }));
+    await waitFor('the edge to follow', async () => (await line.token(agent, others)).status === 404);
+  });
 }
 
 test('headers of strangers open no allowlist, and groups have lists of their own', async (t) => {

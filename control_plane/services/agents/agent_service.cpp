@@ -82,6 +82,22 @@ Result<void> apply(const AgentUpdate &wish, store::Agent &agent) {
     return {};
 }
 
+/// Does the narrowing let more through than before? An empty one lets everything through.
+bool is_wider(const std::vector<std::string> &before, const std::vector<std::string> &after) {
+    return !before.empty() &&
+           (after.empty() || !std::all_of(after.begin(), after.end(), [&](const std::string &one) {
+                return std::find(before.begin(), before.end(), one) != before.end();
+            }));
+}
+
+/// What the agent can do that it could not before: its new grants, or all of them where there is more to use
+/// them on.
+uint32_t gained_grants(const store::Agent &before, const store::Agent &after) {
+    return is_wider(before.connections, after.connections) || is_wider(before.providers, after.providers)
+               ? after.grants
+               : after.grants & ~before.grants;
+}
+
 tl::unexpected<Error> not_to_give() {
     return fail(Errc::kInsufficientGrant, "this key cannot give grants that it does not have itself",
                 "grants");
@@ -171,7 +187,7 @@ Result<store::Agent> AgentService::update(const Caller &caller, const std::strin
         if (Result<void> applied = apply(update, after); !applied) {
             return fail(applied.error());
         }
-        if (!caller.may_give(after.grants & ~before.grants)) {
+        if (!caller.may_give(gained_grants(before, after))) {
             return not_to_give();
         }
         return store::agents::update(sql, after, before.generation, clock_());

@@ -205,5 +205,57 @@ TEST_F(AgentServiceTest, NobodyGivesWhatHeDoesNotHave) {
     EXPECT_EQ(agents_.get(admin(), helper.agent.id)->agent.grants, 1u | 8u);
 }
 
+// More connections for an agent that reads credentials are more credentials.
+TEST_F(AgentServiceTest, NobodyWidensWhatHeCouldNotGive) {
+    const std::string first = "11111111-1111-4111-8111-111111111111";
+    const std::string second = "22222222-2222-4222-8222-222222222222";
+    AgentRequest wish = request();
+    wish.grants = {"token:read"};
+    wish.connections = {first, second};
+    wish.providers = {"github"};
+    const NewAgent reader = std::move(*agents_.create(admin(), wish));
+    Caller clerk = admin();
+    clerk.scopes = Scope::kAgentsWrite;
+    const auto errc_of = [&](const Caller &caller, const std::string &id, auto change) {
+        AgentUpdate update;
+        change(update);
+        const Result<store::Agent> changed = agents_.update(caller, id, update);
+        return changed ? std::nullopt : std::optional{changed.error().errc};
+    };
+    using Ids = std::vector<std::string>;
+    const Errc refused = Errc::kInsufficientGrant;
+    const auto all_connections = [](AgentUpdate &update) { update.connections.emplace(); };
+    const auto all_providers = [](AgentUpdate &update) { update.providers.emplace(); };
+    EXPECT_EQ(errc_of(clerk, reader.agent.id, all_connections), refused);
+    EXPECT_EQ(errc_of(clerk, reader.agent.id, all_providers), refused);
+    EXPECT_EQ(errc_of(clerk, reader.agent.id,
+                      [](AgentUpdate &update) {
+                          update.providers = Ids{"github", "slack"};
+                      }),
+              refused);
+    EXPECT_EQ(errc_of(clerk, reader.agent.id,
+                      [](AgentUpdate &update) {
+                          update.connections = Ids{"33333333-3333-4333-8333-333333333333"};
+                      }),
+              refused);
+    EXPECT_EQ(agents_.get(admin(), reader.agent.id)->agent.connections, (Ids{first, second}));
+
+    // Less is always his to say, and more where the agent shows no credential any more.
+    EXPECT_EQ(errc_of(clerk, reader.agent.id, [&](AgentUpdate &update) { update.connections = Ids{second}; }),
+              std::nullopt);
+    EXPECT_EQ(errc_of(clerk, reader.agent.id,
+                      [](AgentUpdate &update) {
+                          update.connections.emplace();
+                          update.grants = Ids{"token:use"};
+                      }),
+              std::nullopt);
+    EXPECT_EQ(errc_of(clerk, reader.agent.id, [&](AgentUpdate &update) { update.connections = Ids{first}; }),
+              std::nullopt)
+        << "from all to one";
+    const NewAgent again = std::move(*agents_.create(admin(), wish));
+    clerk.scopes = Scopes{Scope::kAgentsWrite} | Scope::kTokensRead;
+    EXPECT_EQ(errc_of(clerk, again.agent.id, all_connections), std::nullopt);
+}
+
 }  // namespace
 }  // namespace nexus::control
