@@ -151,4 +151,23 @@ Result<Agent> remove(Transaction &sql, std::string_view agent_id, std::string_vi
     return agent;
 }
 
+Result<uint32_t> grants_by_issuer(Executor &sql, std::string_view issuer) {
+    Result<Rows> rows = sql.execute(
+        "SELECT DISTINCT a.grants FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
+        "WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 AND a.revoked_at = 0",
+        {text(issuer)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    uint32_t grants = 0;
+    for (const Row &row : rows->rows) {
+        RowReader in(row);
+        grants |= static_cast<uint32_t>(in.integer());
+        if (Result<void> read = in.finish(); !read) {
+            return fail(read.error());
+        }
+    }
+    return grants;
+}
+
 }  // namespace nexus::control::store::agent_identities

@@ -36,6 +36,8 @@ Result<Agent> add(Transaction &sql, const AgentIdentity &identity, UnixMs now);
 Result<std::vector<AgentIdentity>> list(Executor &sql, std::string_view agent_id);
 /// Bumps the generation. errors kAgentNotFound (no such identity of this agent)
 Result<Agent> remove(Transaction &sql, std::string_view agent_id, std::string_view id, UnixMs now);
+/// Of all living agents that tokens of this issuer can name, together: record::Grant bits.
+Result<uint32_t> grants_by_issuer(Executor &sql, std::string_view issuer);
 
 }  // namespace agent_identities
 }  // namespace nexus::control::store

@@ -71,6 +71,13 @@ Result<TrustedIssuer> find(Executor &sql, std::string_view sha256) {
                  "there is no such issuer");
 }
 
+Result<TrustedIssuer> hold(Transaction &sql, std::string_view sha256) {
+    return first(sql.execute("UPDATE trusted_issuers SET generation = generation WHERE sha256 = $1 "
+                             "RETURNING " NEXUS_ISSUER_COLUMNS,
+                             {text(sha256)}),
+                 Errc::kIssuerNotFound, "there is no such issuer");
+}
+
 Result<TrustedIssuerPage> list(Executor &sql, std::string_view workspace_id, int64_t limit,
                                std::string_view cursor) {
     ListQuery query(NEXUS_SELECT_ISSUER);

@@ -42,6 +42,9 @@ Result<TrustedIssuer> create(Transaction &sql, const TrustedIssuer &issuer);
 Result<TrustedIssuer> get(Executor &sql, std::string_view id);
 /// By its digest, removed ones too. errors kIssuerNotFound
 Result<TrustedIssuer> find(Executor &sql, std::string_view sha256);
+/// The same, for who writes what must be true of the issuer until the transaction ends: nobody changes its
+/// row meanwhile. errors kIssuerNotFound
+Result<TrustedIssuer> hold(Transaction &sql, std::string_view sha256);
 /// Newest first. workspace_id "" = all. errors kInvalidRequest (cursor)
 Result<TrustedIssuerPage> list(Executor &sql, std::string_view workspace_id, int64_t limit,
                                std::string_view cursor);

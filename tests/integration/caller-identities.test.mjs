@@ -226,6 +226,31 @@ for (const database of ['sqlite', 'postgres']) {
       assert.match(answer.json.message, new RegExp(member));
     }
   });
+
+  test(`an issuer is worth the agents that its tokens name (${database})`, { timeout: 120_000 }, async (t) => {
+    const line = await start(t, { database });
+    const { admin, byToken } = line;
+    const url = 'https://ci.example';
+    const [honest, mine] = [newSigningKey('ES256', 'h1'), newSigningKey('ES256', 'm1')];
+    const [reader, user] = [await createAgent(line, 'w1', { grants: ['token:read'] }), await createAgent(line, 'w1')];
+    const issuer = expectStatus(201, await admin('POST', '/admin/issuers', { issuer: url, workspace_id: 'w1', audiences: ['api://edge'], jwks: jwks(honest) })).json;
+    expectStatus(201, await admin('POST', `/admin/agents/${user.id}/identities`, { kind: 'jwt', issuer: url, subject: 'user' }));
+    const [weak, strong] = await Promise.all([[], ['tokens:read']].map(async (more) => expectStatus(201, await admin('POST', '/admin/keys', {
+      name: 'ci', workspace_id: 'w1', scopes: ['agents:write', ...more],
+    })).json.key.secret));
+    const change = (body, key) => admin('PATCH', `/admin/issuers/${issuer.id}`, body, key);
+
+    expectStatus(200, await change({ jwks: jwks(honest) }, weak));
+    expectStatus(201, await admin('POST', `/admin/agents/${reader.id}/identities`, { kind: 'jwt', issuer: url, subject: 'reader' }));
+    for (const body of [{ jwks: jwks(honest, mine) }, { jwks_uri: 'https://evil.example/jwks' }, { jwks_uri: '' }, { audiences: ['api://mine'] }, { algorithms: ['ES512'] }, { leeway_s: 300 }]) {
+      assertError(await change(body, weak), 403, 'insufficient_grant', JSON.stringify(body));
+    }
+    assert.deepEqual((await admin('GET', `/admin/issuers/${issuer.id}`)).json.key_ids, ['h1']);
+    assert.equal(await byToken(makeJwt(honest, url, 'reader')), reader.id);
+    assert.equal(await byToken(makeJwt(mine, url, 'reader')), '401 invalid_token');
+    expectStatus(200, await change({ jwks: jwks(mine) }, strong));
+    await waitFor('the new key to do', async () => await byToken(makeJwt(mine, url, 'reader')) === reader.id);
+  });
 }
 
 test('nexusctl: issuers and identities', async (t) => {

@@ -93,8 +93,9 @@ Result<store::AgentIdentity> read_request(const IdentityRequest &request) {
     return filled ? Result<store::AgentIdentity>{std::move(out)} : fail(filled.error());
 }
 
-/// May this caller say who is meant by such a name? See AgentService::add_identity.
-Result<void> check_name(store::Executor &sql, const Caller &caller, const store::Agent &agent,
+/// May this caller say who is meant by such a name? See AgentService::add_identity. An issuer stays as it is
+/// until the name is written: whoever changes it must see who is known by it.
+Result<void> check_name(store::Transaction &sql, const Caller &caller, const store::Agent &agent,
                         const store::AgentIdentity &identity) {
     const Error not_shared{Errc::kInsufficientGrant,
                            "a key for one workspace cannot give names that all workspaces share", "kind", 0};
@@ -102,7 +103,7 @@ Result<void> check_name(store::Executor &sql, const Caller &caller, const store:
         return caller.workspace_id.empty() ? Result<void>{} : fail(not_shared);
     }
     Result<store::TrustedIssuer> issuer =
-        store::trusted_issuers::find(sql, caller::issuer_sha256(identity.issuer));
+        store::trusted_issuers::hold(sql, caller::issuer_sha256(identity.issuer));
     if (!issuer && issuer.error().errc != Errc::kIssuerNotFound) {
         return fail(issuer.error());
     }

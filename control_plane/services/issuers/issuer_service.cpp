@@ -6,6 +6,7 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/services/label.h"
+#include "control_plane/store/agent_identity_repository.h"
 #include "control_plane/store/audit_repository.h"
 #include "control_plane/store/workspace_repository.h"
 #include "control_plane/url/url.h"
@@ -119,6 +120,18 @@ Result<void> record(store::Transaction &sql, audit::Event event, const store::Tr
     event.data = json::Value::object().set("issuer_id", issuer.id).set("issuer", issuer.issuer).dump_text();
     return store::outbox::enqueue(sql, redis::EventKind::kIssuer, issuer.sha256, issuer.generation, now)
         .and_then([&] { return store::audit_log::append(sql, event, now); });
+}
+
+/// Who says what the issuer's tokens are like could sign one for each agent that they name.
+Result<void> check_gift(store::Transaction &sql, const Caller &caller, const store::TrustedIssuer &issuer) {
+    return store::agent_identities::grants_by_issuer(sql, issuer.issuer)
+        .and_then([&](uint32_t grants) -> Result<void> {
+            if (!caller.may_give(grants)) {
+                return fail(Errc::kInsufficientGrant,
+                            "an agent that the issuer's tokens name has grants that this key does not have");
+            }
+            return {};
+        });
 }
 
 audit::Event system_event(std::string_view type) {
@@ -326,9 +339,12 @@ Result<store::TrustedIssuer> IssuerService::change(const Caller &caller, const s
         if (Result<void> written = change(*issuer); !written) {
             return fail(written.error());
         }
+        // First: it locks the issuer's row, so that nobody is given a name of its while we look.
         Result<store::TrustedIssuer> updated = store::trusted_issuers::update(sql, *issuer, clock_());
-        Result<void> recorded = updated ? record(sql, caller.event(audit::kIssuerUpdated), *updated, clock_())
-                                        : fail(updated.error());
+        Result<void> recorded = updated ? check_gift(sql, caller, *updated) : fail(updated.error());
+        if (recorded) {
+            recorded = record(sql, caller.event(audit::kIssuerUpdated), *updated, clock_());
+        }
         return recorded ? std::move(updated) : fail(recorded.error());
     });
 }

@@ -50,7 +50,8 @@ public:
                                           int64_t limit, const std::string &cursor);
     /// errors kIssuerNotFound
     Result<store::TrustedIssuer> get(const Caller &caller, const std::string &id);
-    /// errors as create; kIssuerNotFound
+    /// Whose tokens are taken, and which, decides who is taken for the agents that they name: it is worth
+    /// those agents' grants. errors as create; kIssuerNotFound
     Result<store::TrustedIssuer> update(const Caller &caller, const std::string &id,
                                         const IssuerUpdate &update);
     Result<void> remove(const Caller &caller, const std::string &id);
