@@ -97,11 +97,17 @@ public:
     }
 
     Result<void> ping() override {
-        Result<Rows> one = execute("SELECT 1", std::span<const Value>());
-        if (!one) {
-            return fail(one.error());
+        for (int attempt = 0;; ++attempt) {
+            Result<Pool::Lease> session = acquire();
+            if (!session) {
+                return fail(session.error());
+            }
+            Result<void> answered = timed(metrics_, **session, [&] { return (*session)->ping(); });
+            if (answered || !may_retry(**session, attempt)) {
+                return answered;
+            }
+            back_off(attempt);
         }
-        return {};
     }
 
     Result<int> migrate() override {

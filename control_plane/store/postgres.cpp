@@ -23,6 +23,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Oid kBool = 16, kBytea = 17, kInt8 = 20, kInt4 = 23, kText = 25, kVarchar = 1043;
 constexpr std::chrono::milliseconds kGrace{1000};  // over the server's own time-out
 constexpr std::chrono::milliseconds kMigrationTimeout{60000};
+constexpr std::string_view kReadOnlyState = "25006";  // read_only_sql_transaction
 constexpr int kBinary = 1;
 constexpr size_t kMaxPrepared = 128;  // per connection
 
@@ -117,6 +118,9 @@ Failure classify(std::string_view state) noexcept {
     if (state.starts_with("57P") || state.starts_with("08") || state == "25P03") {
         return Failure::kLost;  // shutdown, connection exception, idle in transaction
     }
+    if (state == kReadOnlyState) {
+        return Failure::kLost;  // a standby by now, which answers for ever: the next one may be the primary
+    }
     return Failure::kStatement;
 }
 
@@ -209,6 +213,18 @@ public:
             return false;  // an idle server has nothing to say but good-bye
         }
         return PQstatus(connection_.get()) == CONNECTION_OK;
+    }
+
+    Result<void> ping() override {
+        constexpr std::string_view kQuestion = "SELECT current_setting('transaction_read_only')";
+        Result<Rows> setting = execute(kQuestion, {});
+        if (!setting) {
+            return fail(setting.error());
+        }
+        if (setting->empty() || setting->rows[0][0] != Value{std::string("off")}) {
+            return failed(Failure::kLost, kReadOnlyState, kQuestion);
+        }
+        return {};
     }
 
     Result<void> lock_for_migration() override {
@@ -358,6 +374,8 @@ std::string_view connect_problem(const PGconn *connection) {
         {"starting up", "starting_or_stopping"},
         {"shutting down", "starting_or_stopping"},
         {"recovery mode", "starting_or_stopping"},
+        {"session is read-only", "read_only"},  // a standby, or default_transaction_read_only
+        {"in hot standby mode", "read_only"},
     };
     const std::string_view text = PQerrorMessage(connection);
     for (const auto &[words, problem] : kProblems) {
@@ -401,10 +419,16 @@ Result<std::unique_ptr<Session>> open_postgres(const Secret &url, std::chrono::m
     std::string text(url.view());
     const std::string seconds = std::to_string((connect_timeout.count() + 999) / 1000);
     // A later dbname would not override the URL's other settings; ours stand in front, so that the URL may
-    // override.
-    const char *const names[] = {"connect_timeout", "application_name", "tcp_user_timeout",
-                                 "client_encoding", "dbname",           nullptr};
-    const char *const values[] = {seconds.c_str(), "nexusd", "10000", "UTF8", text.c_str(), nullptr};
+    // override. read-write: an address that leads to a standby for a while must not fill the pool with it.
+    const char *const names[] = {"connect_timeout",
+                                 "application_name",
+                                 "tcp_user_timeout",
+                                 "client_encoding",
+                                 "target_session_attrs",
+                                 "dbname",
+                                 nullptr};
+    const char *const values[] = {seconds.c_str(), "nexusd",     "10000", "UTF8",
+                                  "read-write",    text.c_str(), nullptr};
     std::unique_ptr<PGconn, Finish> connection(PQconnectdbParams(names, values, 1));
     wipe(text);
     if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {

@@ -19,7 +19,7 @@ enum class Failure : uint8_t {
     kConflict,   // unique or foreign key: the caller's to judge
     kRetry,      // serialization failure, deadlock, busy: the same transaction may succeed next time
     kTimeout,    // took longer than allowed
-    kLost,       // the connection is gone
+    kLost,       // the connection is gone, or will never write: not for the pool
     kStatement,  // anything else
 };
 
@@ -37,6 +37,8 @@ public:
 
     /// Cheap look at a connection that was idle: has the other end hung up?
     virtual bool is_alive() noexcept = 0;
+    /// Does the database answer, and does it take writes? errors as execute
+    virtual Result<void> ping() = 0;
     /// Makes BEGIN of a migration wait for other processes, and gives it more time.
     virtual Result<void> lock_for_migration() = 0;
 

@@ -7,11 +7,14 @@
 #include <unistd.h>
 #include <unordered_map>
 
+#include "control_plane/log/log.h"
+
 namespace nexus::control::store {
 
 namespace {
 
 constexpr size_t kMaxCachedStatements = 128;
+constexpr std::string_view kReadOnly = "read_only";
 
 struct CloseDatabase {
     void operator()(sqlite3 *database) const noexcept { sqlite3_close_v2(database); }
@@ -42,10 +45,16 @@ Failure classify(int code) noexcept {
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
         case SQLITE_CANTOPEN:
+        case SQLITE_READONLY:  // of the handle, for ever: another may write again
             return Failure::kLost;
         default:
             return Failure::kStatement;
     }
+}
+
+bool may_write(sqlite3 *database) noexcept {
+    return sqlite3_db_readonly(database, nullptr) == 0 &&
+           ::faccessat(AT_FDCWD, sqlite3_db_filename(database, nullptr), W_OK, AT_EACCESS) == 0;
 }
 
 int bind(sqlite3_stmt *statement, int index, const Value &value) noexcept {
@@ -165,6 +174,13 @@ public:
     }
 
     bool is_alive() noexcept override { return true; }
+    Result<void> ping() override {
+        // Handles that are open write on where a new one could not, or find out at their next write.
+        if (!may_write(database_.get())) {
+            return failed(Failure::kLost, kReadOnly, "SELECT 1");
+        }
+        return run_script("SELECT 1");
+    }
     Result<void> lock_for_migration() override { return {}; }  // BEGIN IMMEDIATE is the lock
 
 private:
@@ -237,6 +253,10 @@ Result<std::unique_ptr<Session>> open_sqlite(const std::string &path, std::chron
     std::unique_ptr<sqlite3, CloseDatabase> database(opened);
     if (code != SQLITE_OK) {
         return fail(Errc::kStoreUnavailable, "the SQLite file cannot be opened");
+    }
+    if (!may_write(opened)) {  // opened nevertheless, without a word
+        log::warn("database_connect_failed", {{"reason", kReadOnly}, {"file", path}});
+        return fail(Errc::kStoreUnavailable, "the SQLite file may not be written to");
     }
     sqlite3_busy_timeout(opened, static_cast<int>(busy_timeout.count()));
     constexpr const char *kSettings =

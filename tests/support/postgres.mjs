@@ -82,6 +82,21 @@ class Postgres {
     });
   }
 
+  /** Starts a hot standby that follows this server. */
+  async standby(t) {
+    const dir = makeWorkdir(t, 'standby');
+    if (this.user) {
+      fs.chownSync(dir, this.user.uid, this.user.gid);
+    }
+    const standby = new Postgres(dir, await findPort(), this.user, { durable: this.durable });
+    cleanup(t, () => standby.stop());
+    await mustRun(path.join(binDir(), 'pg_basebackup'), [
+      '-h', '127.0.0.1', '-p', String(this.port), '-U', 'nexus', '-D', standby.data, '-R', '-c', 'fast', '--no-sync',
+    ], { env: this.env, cwd: dir, user: this.user });
+    await standby.start();
+    return standby;
+  }
+
   /** Runs SQL and returns psql's unaligned output: rows as lines, columns parted by "|". */
   async sql(text, database = 'nexus', { timeout } = {}) {
     return (await mustRun(path.join(binDir(), 'psql'), [

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 #include <atomic>
 #include <limits>
 #include <thread>
@@ -240,6 +241,61 @@ TEST_P(DatabaseTest, ForeignKeysHold) {
         connections::create(*database_, make_connection("00000000-0000-4000-8000-000000000000"));
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().errc, Errc::kConflict);
+}
+
+TEST_P(DatabaseTest, ASessionThatMayOnlyReadIsReplaced) {
+    DatabaseOptions one_session;
+    one_session.pool_size = 1;
+    const std::unique_ptr<Database> database = open(one_session);
+    const std::string_view only_read = GetParam() == DatabaseKind::kSqlite
+                                           ? "PRAGMA query_only = ON"
+                                           : "SET default_transaction_read_only = on";
+    const auto add = [](Executor &sql) -> Result<void> {
+        return sql.execute("INSERT INTO t (k) VALUES ('a')").map([](const Rows &) {});
+    };
+
+    ASSERT_TRUE(database->execute(only_read));
+    EXPECT_EQ(add(*database).error().errc, Errc::kStoreUnavailable);
+    EXPECT_TRUE(add(*database));
+
+    ASSERT_TRUE(database->execute("DELETE FROM t"));
+    ASSERT_TRUE(database->execute(only_read));
+    EXPECT_EQ(database->transact(add).error().errc, Errc::kStoreUnavailable);
+    EXPECT_TRUE(database->transact(add));
+}
+
+/// Root writes to every file, whatever its mode.
+class AsNobody {
+public:
+    explicit AsNobody(const std::string &folder) {
+        constexpr uid_t kNobody = 65534;
+        if (was_ == 0) {
+            EXPECT_EQ(::chown(folder.c_str(), kNobody, kNobody), 0);
+            EXPECT_EQ(::seteuid(kNobody), 0);
+        }
+    }
+    ~AsNobody() { EXPECT_EQ(::seteuid(was_), 0); }
+
+private:
+    const uid_t was_ = ::geteuid();
+};
+
+TEST(SqliteFile, ThatMayNotBeWrittenToIsUnavailableUntilItMay) {
+    const test::TempDir dir;
+    const AsNobody nobody(dir.path());
+    DatabaseTarget target;
+    target.path = dir.path() + "/n.db";
+    const std::unique_ptr<Database> database = std::move(*Database::open(target));
+    ASSERT_TRUE(database->migrate());
+    ASSERT_TRUE(database->ping());
+
+    ASSERT_EQ(::chmod(target.path.c_str(), 0444), 0);
+    EXPECT_FALSE(database->ping());
+    EXPECT_EQ(database->execute("SELECT 1").error().errc, Errc::kStoreUnavailable);
+
+    ASSERT_EQ(::chmod(target.path.c_str(), 0600), 0);
+    EXPECT_TRUE(database->ping());
+    EXPECT_TRUE(database->execute("CREATE TABLE t (k TEXT)"));
 }
 
 TEST(SqliteFile, IsForItsOwnerOnly) {

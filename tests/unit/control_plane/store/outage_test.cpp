@@ -12,16 +12,18 @@ using namespace std::chrono_literals;
 
 class OutageTest : public testing::Test {
 protected:
-    OutageTest() {
+    OutageTest() : database_(open()) { EXPECT_TRUE(database_->migrate()); }
+
+    std::unique_ptr<Database> open() const {
         DatabaseTarget target;
         target.kind = DatabaseKind::kPostgres;
         target.url = Secret(own_.url());
         DatabaseOptions options;
         options.statement_timeout = 300ms;
         options.connect_timeout = 2000ms;
-        database_ = std::move(*Database::open(target, options));
-        EXPECT_TRUE(database_->migrate());
+        return std::move(*Database::open(target, options));
     }
+
     test::PostgresServer own_;
     std::unique_ptr<Database> database_;
 };
@@ -60,6 +62,21 @@ TEST_F(OutageTest, ASlowStatementIsCutOff) {
     EXPECT_EQ(slow.error().errc, Errc::kStoreUnavailable);
     EXPECT_LT(SteadyClock::now() - started, 3s);
     EXPECT_TRUE(database_->ping());
+}
+
+TEST_F(OutageTest, AServerThatTakesNoWritesIsUnavailableUntilItDoes) {
+    ASSERT_TRUE(database_->execute("ALTER ROLE test SET default_transaction_read_only = on"));
+    const std::unique_ptr<Database> late = open();
+    EXPECT_FALSE(late->ping());
+    ASSERT_TRUE(database_->execute("ALTER ROLE test RESET default_transaction_read_only"));
+    EXPECT_TRUE(late->ping());
+}
+
+TEST_F(OutageTest, ASessionThatMayOnlyReadIsNoPing) {
+    ASSERT_TRUE(database_->ping());
+    ASSERT_TRUE(database_->execute("SET default_transaction_read_only = on"));
+    EXPECT_FALSE(database_->ping());
+    EXPECT_TRUE(database_->ping()) << "of a new session";
 }
 
 TEST_F(OutageTest, AnUnreachableServerIsUnavailable) {
