@@ -1,6 +1,8 @@
 // RedisWriter: seal, then one script call that guards the generation and publishes the event.
 #include <chrono>
 #include <mutex>
+#include <set>
+#include <utility>
 
 #include "control_plane/cache/cache_writer.h"
 #include "control_plane/metrics/metrics.h"
@@ -22,6 +24,7 @@ struct RedisWriter::Impl {
 
     Result<WriteOutcome> write(const redis::Event &event, std::string_view key, std::string_view sealed,
                                int64_t lifetime_ms);
+    void answered();
     Result<WriteOutcome> counted(std::string_view kind, Result<WriteOutcome> outcome) const;
 
     const RedisTarget target;
@@ -32,9 +35,24 @@ struct RedisWriter::Impl {
     std::mutex mutex;  // of the client
     const std::unique_ptr<RedisClient> client;
     RecentWrites recent;
+    std::set<CacheKey> lost;  // with a server, and not told yet
     uint64_t seen_epoch = 0;
     std::chrono::steady_clock::time_point look_again_at{};
 };
+
+/// A server has answered. If it is another one, or was lost meanwhile, what was written before may be gone:
+/// put aside at once, because this answer is the first of a new minute.
+void RedisWriter::Impl::answered() {
+    if (client->epoch() == seen_epoch) {
+        return recent.answered(client->answerer(), std::chrono::steady_clock::now());
+    }
+    seen_epoch = client->epoch();
+    for (CacheKey &key : recent.take()) {
+        if (lost.size() < RecentWrites::kMost) {
+            lost.insert(std::move(key));
+        }
+    }
+}
 
 Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::string_view key,
                                               std::string_view sealed, int64_t lifetime_ms) {
@@ -50,10 +68,11 @@ Result<WriteOutcome> RedisWriter::Impl::write(const redis::Event &event, std::st
         static_cast<void>(client->publish_elsewhere(redis::kEventChannel, json));
         return fail(reply.error());
     }
+    answered();
     if ((*reply)->type == REDIS_REPLY_INTEGER && (*reply)->integer == 0) {
         return WriteOutcome::kRefused;
     }
-    recent.note({event.kind, event.id}, std::chrono::steady_clock::now());
+    recent.note(client->answerer(), {event.kind, event.id}, std::chrono::steady_clock::now());
     return WriteOutcome::kWritten;
 }
 
@@ -117,11 +136,12 @@ std::vector<CacheKey> RedisWriter::look_for_losses() {
     }
     const Result<void> answered = impl_->client->ping();
     impl_->look_again_at = std::chrono::steady_clock::now() + impl_->look_every;
-    if (!answered || impl_->client->epoch() == impl_->seen_epoch) {
+    if (!answered) {
         return {};
     }
-    impl_->seen_epoch = impl_->client->epoch();
-    return impl_->recent.all(std::chrono::steady_clock::now());
+    impl_->answered();
+    const std::set<CacheKey> lost = std::exchange(impl_->lost, {});
+    return {lost.begin(), lost.end()};
 }
 
 Result<void> RedisWriter::ping() {

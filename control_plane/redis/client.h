@@ -29,6 +29,8 @@ public:
     /// Grows when a server is another one than before, or was lost and is connected to anew: what it was told
     /// last may be gone.
     uint64_t epoch() const noexcept { return epoch_; }
+    /// Who answered last.
+    const resp::HostPort &answerer() const noexcept { return answerer_; }
     /// Looks where the servers are, too. Does one of them answer? errors kCacheUnavailable
     virtual Result<void> ping() = 0;
 
@@ -39,6 +41,7 @@ protected:
 
     const RedisTarget &target_;
     uint64_t epoch_ = 0;
+    resp::HostPort answerer_;
 
 private:
     const RedisOptions options_;

@@ -58,7 +58,7 @@ Result<resp::Reply> ClusterClient::ask_any(std::initializer_list<std::string_vie
     for (RedisConnection *candidate : candidates) {
         Result<resp::Reply> reply = checked(candidate->command(words));
         if (reply) {
-            answered_ = candidate->server();
+            answered_ = answerer_ = candidate->server();
             return reply;
         }
         last = std::move(reply.error());
@@ -134,6 +134,7 @@ Result<resp::Reply> ClusterClient::script(std::string_view text, std::string_vie
             continue;
         }
         if (reply) {
+            answerer_ = at->server();
             return checked(std::move(reply));
         }
         // The node is lost. Another one may have taken its slots over.

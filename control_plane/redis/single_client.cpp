@@ -36,6 +36,7 @@ Result<resp::Reply> SingleClient::ask(Ask &&question) {
             return fail(connection.error());
         }
         Result<resp::Reply> reply = question(**connection);
+        answerer_ = reply ? (*connection)->server() : answerer_;
         const bool is_replica = reply && error_kind(*reply) == resp::ErrorKind::kReadOnly;
         if (is_replica) {
             (*connection)->close();  // a name may lead to the new master

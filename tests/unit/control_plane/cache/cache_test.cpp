@@ -94,19 +94,53 @@ TEST_F(RedisWriterTest, AfterARestartWhatWasWrittenLatelyIsDoubtful) {
     EXPECT_THAT(own->look_for_losses(), testing::IsEmpty()) << "it is told once";
 }
 
+constexpr auto kWrite = [](const char *id) { return CacheKey{redis::EventKind::kToken, id}; };
+
 TEST(RecentWrites, AreKeptForAMinuteAndOnce) {
-    const auto key = [](const char *id) { return CacheKey{redis::EventKind::kToken, id}; };
+    const resp::HostPort server{"one", 1};
     const SteadyClock::time_point start{};
     RecentWrites recent;
-    recent.note(key("b"), start);
-    recent.note(key("a"), start + 30s);
-    recent.note(key("b"), start + 50s);
-    EXPECT_THAT(recent.all(start + 60s), testing::ElementsAre(key("a"), key("b")));
-    EXPECT_THAT(recent.all(start + 91s), testing::ElementsAre(key("b")));
+    recent.note(server, kWrite("c"), start);
+    recent.note(server, kWrite("b"), start + 10s);
+    recent.note(server, kWrite("a"), start + 30s);
+    recent.note(server, kWrite("b"), start + 50s);
+    recent.answered(server, start + 70s);
+    EXPECT_THAT(recent.take(), testing::ElementsAre(kWrite("a"), kWrite("b")));
+    EXPECT_THAT(recent.take(), testing::IsEmpty());
+    recent.note(server, kWrite("b"), start + 70s);
     for (size_t i = 0; i < RecentWrites::kMost; ++i) {
-        recent.note(key("c"), start + 91s);
+        recent.note(server, kWrite("c"), start + 71s);
     }
-    EXPECT_THAT(recent.all(start + 91s), testing::ElementsAre(key("c"))) << "the oldest have gone";
+    EXPECT_THAT(recent.take(), testing::ElementsAre(kWrite("c"))) << "the oldest have gone";
+}
+
+TEST(RecentWrites, TheMinuteIsCountedBackFromTheLastAnswerOfTheirServer) {
+    const resp::HostPort lost{"lost", 1};
+    const resp::HostPort well{"well", 1};
+    const SteadyClock::time_point start{};
+    RecentWrites recent;
+    recent.note(lost, kWrite("a"), start);
+    recent.note(well, kWrite("b"), start);
+    recent.note(well, kWrite("c"), start + 10min);
+    EXPECT_THAT(recent.take(), testing::ElementsAre(kWrite("a"), kWrite("c")));
+    recent.note(lost, kWrite("a"), start + 10min);
+    for (size_t i = 0; i < RecentWrites::kMost; ++i) {
+        recent.note(well, kWrite("c"), start + 11min);
+    }
+    EXPECT_THAT(recent.take(), testing::ElementsAre(kWrite("c"))) << "the bound is on all of them together";
+}
+
+TEST_F(RedisWriterTest, AWriteThatComesBeforeTheLookForgetsNothingOfWhatIsDoubtful) {
+    RedisOptions options;
+    options.look_every = 0ms;
+    const auto own = writer(options);
+    ASSERT_TRUE(own->write_token(token(1)));
+    redis_.stop();
+    redis_.start();
+    std::string other = kId;
+    other.replace(0, 1, "7");
+    ASSERT_TRUE(own->write_token(token(1, other)));
+    EXPECT_THAT(own->look_for_losses(), testing::ElementsAre(CacheKey{redis::EventKind::kToken, kId}));
 }
 
 TEST_F(RedisWriterTest, FailsFastWhileRedisIsAway) {
