@@ -1,6 +1,7 @@
 // Identities of agents: see agent_identity_repository.h.
 #include "control_plane/store/agent_identity_repository.h"
 
+#include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/written.h"
 
 namespace nexus::control::store::agent_identities {
@@ -78,6 +79,29 @@ Result<AgentIdentity> read_identity(const Row &row) {
     identity.last_used_at = in.integer();
     Result<void> read = in.finish();
     return read ? Result<AgentIdentity>{std::move(identity)} : fail(read.error());
+}
+
+Result<std::vector<EndedIdentities>> count_of_issuer(Transaction &sql, std::string_view issuer) {
+    Result<Rows> rows = sql.execute(
+        "SELECT a.workspace_id, COUNT(*) FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
+        "WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 AND a.revoked_at = 0 "
+        "GROUP BY a.workspace_id ORDER BY a.workspace_id",
+        {text(issuer)});
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::vector<EndedIdentities> counts;
+    for (const Row &row : rows->rows) {
+        RowReader in(row);
+        EndedIdentities one;
+        one.workspace_id = in.text();
+        one.count = in.integer();
+        if (Result<void> read = in.finish(); !read) {
+            return fail(read.error());
+        }
+        counts.push_back(std::move(one));
+    }
+    return counts;
 }
 
 }  // namespace
@@ -168,6 +192,32 @@ Result<uint32_t> grants_by_issuer(Executor &sql, std::string_view issuer) {
         }
     }
     return grants;
+}
+
+Result<std::vector<EndedIdentities>> end_of_issuer(Transaction &sql, std::string_view issuer, UnixMs now) {
+    Result<Rows> bumped =  // first: it locks the agents' rows
+        sql.execute(
+            "UPDATE agents SET generation = generation + 1, updated_at = $2 WHERE id IN (SELECT agent_id "
+            "FROM "
+            "agent_keys WHERE kind = 'jwt' AND issuer = $1 AND revoked_at = 0)",
+            {text(issuer), now});
+    if (!bumped) {
+        return fail(bumped.error());
+    }
+    if (bumped->affected == 0) {
+        return std::vector<EndedIdentities>{};
+    }
+    Result<std::vector<EndedIdentities>> counts = count_of_issuer(sql, issuer);
+    if (!counts) {
+        return counts;
+    }
+    Result<void> ended = outbox::enqueue_issuer_identities(sql, issuer, now).and_then([&] {
+        return written(
+            sql.execute("UPDATE agent_keys SET revoked_at = $2 WHERE kind = 'jwt' AND issuer = $1 "
+                        "AND revoked_at = 0",
+                        {text(issuer), now}));
+    });
+    return ended ? std::move(counts) : fail(ended.error());
 }
 
 }  // namespace nexus::control::store::agent_identities

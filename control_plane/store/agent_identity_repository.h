@@ -24,6 +24,12 @@ struct AgentIdentity {
     UnixMs last_used_at = 0;  // 0 = never; some seconds behind
 };
 
+/// How many ended in one workspace.
+struct EndedIdentities {
+    std::string workspace_id;
+    int64_t count = 0;
+};
+
 namespace agent_identities {
 
 inline constexpr int64_t kMaxOfAgent = 64;
@@ -38,6 +44,10 @@ Result<std::vector<AgentIdentity>> list(Executor &sql, std::string_view agent_id
 Result<Agent> remove(Transaction &sql, std::string_view agent_id, std::string_view id, UnixMs now);
 /// Of all living agents that tokens of this issuer can name, together: record::Grant bits.
 Result<uint32_t> grants_by_issuer(Executor &sql, std::string_view issuer);
+/// Ends all identities of this issuer, whoever has them, as remove does, outbox rows and all. For who has
+/// changed the issuer's row in this transaction: its lock keeps new ones out. returns what lived, by
+/// workspace
+Result<std::vector<EndedIdentities>> end_of_issuer(Transaction &sql, std::string_view issuer, UnixMs now);
 
 }  // namespace agent_identities
 }  // namespace nexus::control::store

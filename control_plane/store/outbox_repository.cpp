@@ -49,6 +49,15 @@ Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_
         {text(agent_id), generation, now}));
 }
 
+Result<void> enqueue_issuer_identities(Executor &sql, std::string_view issuer, UnixMs now) {
+    return written(sql.execute(
+        "INSERT INTO cache_outbox (kind, target_id, generation, attempts, created_at, next_attempt_at) "
+        "SELECT 'agent', k.sha256, a.generation, 0, $2, $2 FROM agent_keys k JOIN agents a ON a.id = "
+        "k.agent_id WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 ORDER BY "
+        "k.sha256 " NEXUS_OUTBOX_UPSERT,
+        {text(issuer), now}));
+}
+
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
     Result<Rows> rows = sql.execute(
         "SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox WHERE next_attempt_at <= "

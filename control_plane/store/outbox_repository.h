@@ -28,6 +28,8 @@ Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, 
                      UnixMs now);
 /// One row per living or revoked key and identity of the agent.
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now);
+/// One row per living identity of an issuer, with its agent's generation.
+Result<void> enqueue_issuer_identities(Executor &sql, std::string_view issuer, UnixMs now);
 /// Rows that are due, oldest first.
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit);
 /// Removes the row unless a newer generation has joined it meanwhile.

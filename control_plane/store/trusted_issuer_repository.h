@@ -1,6 +1,6 @@
 // Issuers whose JWTs callers may present, in SQL. `generation` grows with each change, of the keys too;
 // issuer records carry it. A removed issuer's row stays as its tombstone, and comes back to life when it is
-// trusted again.
+// trusted again. Identities (agent_identity_repository.h) live no longer than the trust.
 #pragma once
 
 #include <string>

@@ -151,6 +151,9 @@ for (const database of ['sqlite', 'postgres']) {
       issuer: issuer.url, workspace_id: 'w1', audiences: ['api://edge'], jwks: jwks(rsa),
     })).json;
     assert.equal(again.keys_from, 'jwks');
+    assert.equal(await byToken(makeJwt(rsa, issuer.url, 'robot')), '401 invalid_token', 'nobody is known by its tokens any more');
+    assert.deepEqual((await admin('GET', `/admin/agents/${agent.id}/identities`)).json.items, []);
+    expectStatus(201, await admin('POST', `/admin/agents/${agent.id}/identities`, { kind: 'jwt', issuer: issuer.url, subject: 'robot' }));
     await waitFor('the written keys to do', async () => await byToken(makeJwt(rsa, issuer.url, 'robot')) === agent.id);
     assert.equal(await byToken(token), '401 invalid_token');
 
@@ -250,6 +253,44 @@ for (const database of ['sqlite', 'postgres']) {
     assert.equal(await byToken(makeJwt(mine, url, 'reader')), '401 invalid_token');
     expectStatus(200, await change({ jwks: jwks(mine) }, strong));
     await waitFor('the new key to do', async () => await byToken(makeJwt(mine, url, 'reader')) === reader.id);
+  });
+
+  test(`a name ends with the trust under which it was given (${database})`, { timeout: 120_000 }, async (t) => {
+    const line = await start(t, { database });
+    const { admin, byToken } = line;
+    const url = 'https://login.corp.example';
+    const [corporate, other] = [newSigningKey('ES256', 'c1'), newSigningKey('ES256', 'o1')];
+    const [evil, honest] = [await createAgent(line, 'evil'), await createAgent(line, 'w1')];
+    const [bound, boundToo] = await Promise.all(['evil', 'w2'].map(async (workspace) => expectStatus(201, await admin('POST', '/admin/keys', {
+      name: workspace, workspace_id: workspace, scopes: ['agents:read', 'agents:write'],
+    })).json.key.secret));
+    const trust = async (key, signer) => expectStatus(201, await admin('POST', '/admin/issuers', { issuer: url, audiences: ['api://edge'], jwks: jwks(signer) }, key)).json;
+    const name = (agent, key) => admin('POST', `/admin/agents/${agent.id}/identities`, { kind: 'jwt', issuer: url, subject: 'payroll' }, key);
+    const end = async ({ id }, key) => expectStatus(200, await admin('DELETE', `/admin/issuers/${id}`, undefined, key));
+
+    // A workspace names a subject under an issuer of its own that is everybody's later.
+    const own = await trust(bound, other);
+    expectStatus(201, await name(evil, bound));
+    assert.equal(await byToken(makeJwt(other, url, 'payroll')), evil.id);
+    await end(own, bound);
+    const shared = await trust(undefined, corporate);
+    const token = makeJwt(corporate, url, 'payroll');
+    for (let i = 0; i < 3; ++i) {
+      assert.equal(await byToken(token), '401 invalid_token');
+    }
+    assertError(await name(evil, bound), 403, 'insufficient_grant');
+    expectStatus(201, await name(honest));
+    await waitFor('the edge to know whose it is', async () => await byToken(token) === honest.id);
+
+    // What was everybody's is one workspace's later, and that of another one: its keys speak for nobody.
+    await end(shared);
+    await waitFor('the issuer to be gone', async () => await byToken(token) === '401 invalid_token');
+    const third = await trust(boundToo, other);
+    assert.equal(await byToken(makeJwt(other, url, 'payroll')), '401 invalid_token');
+    assert.deepEqual((await admin('GET', `/admin/agents/${honest.id}/identities`)).json.items, []);
+    await end(third, boundToo);
+    const events = (await admin('GET', '/audit?event_type=agent.identity_removed')).json;
+    assert.deepEqual(events.map((event) => [event.workspace_id, JSON.parse(event.event_data).identities]).sort(), [['evil', 1], ['w1', 1]], JSON.stringify(events));
   });
 }
 

@@ -122,6 +122,31 @@ Result<void> record(store::Transaction &sql, audit::Event event, const store::Tr
         .and_then([&] { return store::audit_log::append(sql, event, now); });
 }
 
+audit::Event ended_event(const Caller &caller, const store::TrustedIssuer &issuer,
+                         const store::EndedIdentities &ended) {
+    audit::Event event = caller.event(audit::kAgentIdentityRemoved);
+    event.workspace_id = ended.workspace_id;
+    event.data = json::Value::object()
+                     .set("issuer_id", issuer.id)
+                     .set("issuer", issuer.issuer)
+                     .set("identities", ended.count)
+                     .dump_text();
+    return event;
+}
+
+/// The issuer comes or goes, and with it whoever was known by its tokens: who names agents now need not be
+/// who trusted it then.
+Result<void> record_turn(store::Transaction &sql, const Caller &caller, std::string_view type,
+                         const store::TrustedIssuer &issuer, UnixMs now) {
+    const Result<std::vector<store::EndedIdentities>> ended =
+        store::agent_identities::end_of_issuer(sql, issuer.issuer, now);
+    Result<void> recorded = ended ? record(sql, caller.event(type), issuer, now) : fail(ended.error());
+    for (size_t i = 0; recorded && i < ended->size(); ++i) {
+        recorded = store::audit_log::append(sql, ended_event(caller, issuer, (*ended)[i]), now);
+    }
+    return recorded;
+}
+
 /// Who says what the issuer's tokens are like could sign one for each agent that they name.
 Result<void> check_gift(store::Transaction &sql, const Caller &caller, const store::TrustedIssuer &issuer) {
     return store::agent_identities::grants_by_issuer(sql, issuer.issuer)
@@ -177,7 +202,7 @@ Result<store::TrustedIssuer> IssuerService::create(const Caller &caller, const I
                 }
             }
             Result<store::TrustedIssuer> created = store::trusted_issuers::create(sql, issuer);
-            Result<void> recorded = created ? record(sql, caller.event(audit::kIssuerTrusted), *created, now)
+            Result<void> recorded = created ? record_turn(sql, caller, audit::kIssuerTrusted, *created, now)
                                             : fail(created.error());
             return recorded ? std::move(created) : fail(recorded.error());
         });
@@ -238,7 +263,7 @@ Result<void> IssuerService::remove(const Caller &caller, const std::string &id) 
             Result<store::TrustedIssuer> gone =
                 known ? store::trusted_issuers::remove(sql, known->id, clock_()) : std::move(known);
             Result<void> recorded =
-                gone ? record(sql, caller.event(audit::kIssuerRemoved), *gone, clock_()) : fail(gone.error());
+                gone ? record_turn(sql, caller, audit::kIssuerRemoved, *gone, clock_()) : fail(gone.error());
             return recorded ? std::move(gone) : fail(recorded.error());
         });
     if (!removed) {

@@ -43,6 +43,7 @@ public:
         : database_(database), discovery_(discovery), drainer_(drainer), clock_(std::move(clock)) {}
 
     /// Asks a published issuer for its keys; without them it is trusted all the same, and asked again later.
+    /// Nobody is known by its tokens yet: what is left of an earlier time ends (decision 0080).
     /// errors kInvalidRequest (names the member), kConflict (trusted already), kInsufficientGrant
     Result<store::TrustedIssuer> create(const Caller &caller, const IssuerRequest &request);
     /// errors kInsufficientGrant (somebody else's workspace)
@@ -54,6 +55,7 @@ public:
     /// those agents' grants. errors as create; kIssuerNotFound
     Result<store::TrustedIssuer> update(const Caller &caller, const std::string &id,
                                         const IssuerUpdate &update);
+    /// With it go the identities that its tokens gave. errors kIssuerNotFound
     Result<void> remove(const Caller &caller, const std::string &id);
 
     /// An edge has seen a key that the record of this generation lacks: asks the issuer anew, at most once in

@@ -88,5 +88,47 @@ TEST_F(IssuerServiceTest, AChangeIsWorthTheGrantsOfAllWhomItsTokensName) {
     EXPECT_EQ(errc_of(clerk, keys), std::nullopt);
 }
 
+// A name is worth as much as the trust under which it was given.
+TEST_F(IssuerServiceTest, NobodyPlantsANameForALaterTrust) {
+    const store::Agent evil = make_agent("evil", "token:use");
+    const store::Agent honest = make_agent("w1", "token:use");
+    const std::string hash = caller::jwt_sha256(kUrl, "payroll");
+    const store::TrustedIssuer own = *trust(bound("evil"));
+    ASSERT_TRUE(name(bound("evil"), evil, "payroll"));
+    EXPECT_EQ(builder_.caller(hash)->state, record::CallerState::kActive);
+    const uint64_t before = builder_.caller(hash)->generation;
+    ASSERT_TRUE(issuers_.remove(bound("evil"), own.id));
+    EXPECT_EQ(builder_.caller(hash)->state, record::CallerState::kRevoked);
+    EXPECT_GT(builder_.caller(hash)->generation, before);
+
+    const store::TrustedIssuer shared = *trust(admin());
+    EXPECT_EQ(name(bound("evil"), evil, "payroll").error().errc, Errc::kInsufficientGrant);
+    ASSERT_TRUE(name(admin(), honest, "payroll"));
+    EXPECT_EQ(builder_.caller(hash)->agent_id, honest.id);
+    EXPECT_EQ(builder_.caller(hash)->state, record::CallerState::kActive);
+
+    // Nor does what is everybody's become one workspace's.
+    ASSERT_TRUE(issuers_.remove(admin(), shared.id));
+    ASSERT_TRUE(trust(bound("evil")));
+    EXPECT_EQ(builder_.caller(hash)->state, record::CallerState::kRevoked);
+    EXPECT_TRUE(agents_.get(admin(), honest.id)->identities.empty());
+}
+
+// Rows of a time when identities outlived their issuer.
+TEST_F(IssuerServiceTest, WhatIsLeftOfAnEarlierTimeEndsWhenAnIssuerIsTrusted) {
+    const store::Agent evil = make_agent("evil", "token:use");
+    store::AgentIdentity left;
+    left.id = "aaaaaaaaaaaaaaaa";
+    left.agent_id = evil.id;
+    left.issuer = kUrl;
+    left.subject = "payroll";
+    left.sha256 = caller::jwt_sha256(kUrl, "payroll");
+    ASSERT_TRUE(database_->transact(
+        [&](store::Transaction &sql) { return store::agent_identities::add(sql, left, now_); }));
+    ASSERT_EQ(builder_.caller(left.sha256)->state, record::CallerState::kActive);
+    ASSERT_TRUE(trust(admin()));
+    EXPECT_EQ(builder_.caller(left.sha256)->state, record::CallerState::kRevoked);
+}
+
 }  // namespace
 }  // namespace nexus::control
