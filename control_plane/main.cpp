@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "control_plane/config/environment.h"
+#include "control_plane/config/reader.h"
 #include "control_plane/daemon/process.h"
 #include "control_plane/json/json.h"
 #include "control_plane/log/log.h"
@@ -31,7 +32,7 @@ constexpr int kExitUsage = 2;
 
 void print_help() {
     std::printf(
-        "usage: nexusd            apply missing migrations and serve\n"
+        "usage: nexusd [serve]    apply missing migrations and serve\n"
         "       nexusd migrate    apply missing migrations and end\n"
         "       nexusd --help | --version\n\n%s\n"
         "Exit codes: 0 ended in good order, 1 failure, 2 wrong usage, %d configuration refused.\n",
@@ -127,7 +128,7 @@ int serve(const Config &config, Metrics &metrics, std::unique_ptr<store::Databas
     }
     if (::access(config.refresh_journal_folder.c_str(), W_OK | X_OK) != 0) {
         return fail_start("REFRESH_JOURNAL_DIR", Error{Errc::kInternal, "the folder cannot be written to",
-                                                       config.refresh_journal_folder, 0});
+                                                       unreadable(config.refresh_journal_folder, errno), 0});
     }
     Process process(config, metrics, std::move(database), std::move(*signer));
     std::optional<Router> router = router_of(process, config);
@@ -202,9 +203,11 @@ int run(std::string_view command) {
 
 int main_guarded(int argc, char **argv) {
     std::string_view command = argc > 1 ? argv[1] : "serve";
-    if (argc > 2 || (command != "serve" && command != "migrate" && command != "--help" && command != "-h" &&
-                     command != "--version")) {
-        std::fprintf(stderr, "nexusd: unknown argument; see nexusd --help\n");
+    const bool is_known = command == "serve" || command == "migrate" || command == "--help" ||
+                          command == "-h" || command == "--version";
+    if (argc > 2 || !is_known) {
+        const std::string_view odd = is_known ? argv[2] : command;
+        std::fprintf(stderr, "nexusd: unexpected argument %s; see nexusd --help\n", quoted(odd).c_str());
         return kExitUsage;
     }
     if (command == "--help" || command == "-h") {

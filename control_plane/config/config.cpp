@@ -3,6 +3,7 @@
 #include "control_plane/config/config.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 
@@ -18,6 +19,23 @@ namespace {
 
 constexpr size_t kMinApiKeyBytes = 32;
 
+/// sentence  the keyring's: "NAME must be ...", or "NAME (previous key 2) must be ..." of a key in the other
+///           variable
+void refuse_key(ConfigReader &in, std::string_view name, std::string_view previous_name,
+                std::string_view sentence) {
+    constexpr std::string_view kPrevious = "(previous ";
+    if (sentence.starts_with(name)) {
+        sentence.remove_prefix(name.size());
+    }
+    sentence = trim_blank(sentence);
+    if (!sentence.starts_with(kPrevious)) {
+        in.refuse(name, sentence);
+        return;
+    }
+    sentence.remove_prefix(kPrevious.size());
+    in.refuse(previous_name, "(" + std::string(sentence));
+}
+
 std::shared_ptr<const crypto::Keyring> read_keyring(ConfigReader &in, std::string_view name,
                                                     const Secret &current, std::string_view previous_name) {
     const Secret previous = in.secret(previous_name);
@@ -26,11 +44,7 @@ std::shared_ptr<const crypto::Keyring> read_keyring(ConfigReader &in, std::strin
     }
     Result<crypto::Keyring> keyring = crypto::Keyring::from_base64(name, current, previous);
     if (!keyring) {
-        std::string_view sentence = keyring.error().message;
-        if (sentence.starts_with(name)) {
-            sentence.remove_prefix(name.size());
-        }
-        in.refuse(name, trim_blank(sentence));
+        refuse_key(in, name, previous_name, keyring.error().message);
         return nullptr;
     }
     return std::make_shared<const crypto::Keyring>(std::move(*keyring));
@@ -75,9 +89,14 @@ void read_keys(ConfigReader &in, Config &config) {
 
 void add_control_keys(ConfigReader &in, Config &config, std::string_view name, KeyScope scope) {
     const Secret list = in.secret(name);
-    for (const std::string_view key : split_list(list.view())) {
+    const std::vector<std::string_view> keys = split_list(list.view());
+    for (const std::string_view &key : keys) {
         if (key.size() < kMinApiKeyBytes) {
-            in.refuse(name, "needs at least 32 characters; make one with: openssl rand -base64 32");
+            // Which one, but not what it is.
+            const std::string which = keys.size() == 1 ? ""
+                                                       : "(key " + std::to_string(&key - keys.data() + 1) +
+                                                             " of " + std::to_string(keys.size()) + ") ";
+            in.refuse(name, which + "needs at least 32 characters; make one with: openssl rand -base64 32");
             continue;
         }
         const crypto::Sha256 digest = crypto::sha256(key);
@@ -133,7 +152,8 @@ void read_return_domains(ConfigReader &in, Config &config, const std::string &ba
     for (const std::string_view rule : split_list(list)) {
         if (!parse_return_rule(rule)) {
             in.refuse("ALLOWED_RETURN_DOMAINS",
-                      "must list host, host:port, *.suffix or https://host:port, without path");
+                      "must list host, host:port, *.suffix or https://host:port, without path, not " +
+                          quoted(rule));
             return;
         }
         config.allowed_return_domains.emplace_back(rule);
@@ -157,33 +177,46 @@ void read_listener(ConfigReader &in, Config &config) {
     if (config.listen == "localhost" || !is_loopback_host(config.listen)) {
         in.refuse("LISTEN",
                   "must be a loopback address (127.0.0.1 or ::1): nexusd speaks plain HTTP, and the nginx in "
-                  "front of it on this host is what faces the network");
+                  "front of it on this host is what faces the network; not " +
+                      quoted(config.listen));
     }
     config.redirect_path = in.text("REDIRECT_PATH");
     if (!is_plain_path(config.redirect_path)) {
         in.refuse(
             "REDIRECT_PATH",
             "must be a path such as /oauth/callback: segments of letters, digits and -._~, each behind a "
-            "slash");
+            "slash; not " +
+                quoted(config.redirect_path));
     }
 }
 
-bool holds_pem(const std::string &path, std::string_view word) {
+/// 0, or what kept the file from being opened. holds  whether such a thing is in it
+int look_for_pem(const std::string &path, std::string_view word, bool &holds) {
+    errno = 0;
     std::ifstream file(path);
+    const int problem = file.is_open() ? 0 : errno;
     std::string content(std::istreambuf_iterator<char>(file), {});
     const size_t begin = content.find("-----BEGIN ");
-    const bool holds = begin != std::string::npos && content.find(word, begin) != std::string::npos;
+    holds = begin != std::string::npos && content.find(word, begin) != std::string::npos;
     wipe(content);
-    return holds;
+    return problem;
 }
 
 /// A file in PEM that a variable names; "" where it is refused. word  what has to be in it
 std::string pem_file(ConfigReader &in, std::string_view name, std::string_view word) {
     std::string path = in.text(name);
-    if (!path.empty() && !holds_pem(path, word)) {
-        in.refuse(name, "names a file that cannot be read or holds no " + encoding::to_lower_ascii(word) +
-                            " (PEM)");
-        path.clear();
+    if (path.empty()) {
+        return path;
+    }
+    bool holds = false;
+    if (const int problem = look_for_pem(path, word, holds); problem != 0) {
+        in.refuse(name, "names a file that cannot be read: " + unreadable(path, problem));
+        return {};
+    }
+    if (!holds) {
+        in.refuse(name,
+                  "names a file that holds no " + encoding::to_lower_ascii(word) + " (PEM): " + quoted(path));
+        return {};
     }
     return path;
 }
@@ -194,8 +227,10 @@ DatabaseTls read_database_tls(ConfigReader &in) {
     constexpr std::string_view kModes[]{"",        "disable",   "allow",      "prefer",
                                         "require", "verify-ca", "verify-full"};
     if (std::ranges::find(kModes, tls.mode) == std::end(kModes)) {
-        in.refuse("DB_SSLMODE",
-                  "must be verify-full, verify-ca or require (disable, allow and prefer are for this host)");
+        in.refuse(
+            "DB_SSLMODE",
+            "must be verify-full, verify-ca or require (disable, allow and prefer are for this host), not " +
+                quoted(tls.mode));
         tls.mode.clear();
     }
     return tls;
@@ -306,12 +341,12 @@ tl::expected<Config, std::vector<ConfigProblem>> parse_config(const Environment 
     }
     config.oidc_mode = in.text("OIDC_MODE");
     if (config.oidc_mode != "verified" && config.oidc_mode != "opaque") {
-        in.refuse("OIDC_MODE", "must be verified or opaque");
+        in.refuse("OIDC_MODE", "must be verified or opaque, not " + quoted(config.oidc_mode));
     }
     config.log_level = in.text("LOG_LEVEL");
     constexpr std::string_view kLevels[]{"debug", "info", "warn", "error", "off"};
     if (std::ranges::find(kLevels, config.log_level) == std::end(kLevels)) {
-        in.refuse("LOG_LEVEL", "must be debug, info, warn, error or off");
+        in.refuse("LOG_LEVEL", "must be debug, info, warn, error or off, not " + quoted(config.log_level));
     }
 
     std::vector<ConfigProblem> problems = in.take_problems();

@@ -2,8 +2,10 @@
 #include "control_plane/config/reader.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
+#include <system_error>
 
 namespace nexus::control {
 
@@ -41,6 +43,19 @@ std::vector<std::string_view> split_list(std::string_view list) {
     return entries;
 }
 
+std::string quoted(std::string_view value) {
+    constexpr size_t kMostBytes = 100;
+    std::string text = "\"";
+    for (const char c : value.substr(0, kMostBytes)) {
+        text.push_back(c >= ' ' && c <= '~' ? c : '?');
+    }
+    return text.append(value.size() > kMostBytes ? "...\"" : "\"");
+}
+
+std::string unreadable(std::string_view path, int problem) {
+    return quoted(path) + ": " + std::generic_category().message(problem);
+}
+
 void ConfigReader::refuse(std::string_view name, std::string_view sentence) {
     problems_.push_back({std::string(name), std::string(name) + " " + std::string(sentence)});
 }
@@ -76,17 +91,22 @@ Secret ConfigReader::secret(std::string_view name) {
 }
 
 Secret ConfigReader::from_file(std::string_view file_name, const std::string &path) {
+    errno = 0;
     std::ifstream file(path, std::ios::binary);
     Secret content = Secret::zeroed(kMaxSecretFileBytes + 1);
     file.read(content.data(), static_cast<std::streamsize>(content.size()));
     const size_t size = static_cast<size_t>(file.gcount());
     if (!file.is_open() || file.bad()) {
-        refuse(file_name, "names a file that cannot be read");
+        // Somebody may have put the secret itself where its file's name belongs. Base64 may begin with a
+        // slash.
+        const bool is_path = path.starts_with('/') && !path.ends_with('=');
+        refuse(file_name, "names a file that cannot be read: " +
+                              unreadable(is_path ? path : "(not shown: no absolute path)", errno));
         return {};
     }
     const std::string_view text = trim_blank(content.view().substr(0, size));
     if (text.empty() || size > kMaxSecretFileBytes) {
-        refuse(file_name, "names a file that is empty or larger than 64 KiB");
+        refuse(file_name, "names a file that is empty or larger than 64 KiB: " + quoted(path));
         return {};
     }
     return Secret(text);
@@ -97,7 +117,8 @@ unsigned ConfigReader::number(std::string_view name, unsigned min, unsigned max)
     unsigned result = 0;
     const auto [end, problem] = std::from_chars(value.data(), value.data() + value.size(), result);
     if (problem != std::errc() || end != value.data() + value.size() || result < min || result > max) {
-        refuse(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max));
+        refuse(name, "must be a number from " + std::to_string(min) + " to " + std::to_string(max) +
+                         ", not " + quoted(value));
         return min;
     }
     return result;
@@ -106,7 +127,7 @@ unsigned ConfigReader::number(std::string_view name, unsigned min, unsigned max)
 bool ConfigReader::flag(std::string_view name) {
     const std::string value = text(name);
     if (value != "true" && value != "false") {
-        refuse(name, "must be true or false");
+        refuse(name, "must be true or false, not " + quoted(value));
     }
     return value != "false";
 }
@@ -114,7 +135,9 @@ bool ConfigReader::flag(std::string_view name) {
 std::vector<net::Cidr> ConfigReader::cidrs(std::string_view name) {
     Result<std::vector<net::Cidr>> parsed = net::parse_cidr_list(text(name));
     if (!parsed) {
-        refuse(name, "must be a list of networks such as 10.0.0.0/8: " + parsed.error().message);
+        const Error &why = parsed.error();
+        const std::string entry = why.detail.empty() ? "" : quoted(why.detail) + " is ";
+        refuse(name, "must be a list of networks such as 10.0.0.0/8: " + entry + why.message);
         return {};
     }
     return std::move(*parsed);

@@ -14,6 +14,12 @@ std::string_view trim_blank(std::string_view text);
 /// Entries between commas or line breaks, trimmed, empty ones left out. Views into `list`.
 std::vector<std::string_view> split_list(std::string_view list);
 
+/// For sentences about values that are no secrets: in quotes, what does not print as "?", cut where it is
+/// long.
+std::string quoted(std::string_view value);
+/// Why a file cannot be read, as errno has it: `"/etc/x": No such file or directory`.
+std::string unreadable(std::string_view path, int problem);
+
 class ConfigReader {
 public:
     explicit ConfigReader(const Environment &environment) : environment_(environment) {}

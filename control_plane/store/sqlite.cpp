@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
+#include <cerrno>
+#include <system_error>
 #include <unordered_map>
 
 #include "control_plane/log/log.h"
@@ -239,7 +241,8 @@ private:
 Result<void> prepare_sqlite_file(const std::string &path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return fail(Errc::kInternal, "the SQLite file " + path + " cannot be opened or created");
+        return fail(Errc::kInternal, "the SQLite file " + path + " cannot be opened or created",
+                    std::generic_category().message(errno));
     }
     ::close(fd);
     return {};

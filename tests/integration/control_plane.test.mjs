@@ -78,6 +78,18 @@ class ControlPlane {
   }
 }
 
+test('nexusd names the argument that it does not take, and the folder or file that it cannot use', async () => {
+  const run = (args, env = {}) => runProgram(built('control_plane/nexusd'), args, { env: { PATH: process.env.PATH, ...env } });
+  for (const [args, odd] of [[['--foo'], '"--foo"'], [['serve', 'twice'], '"twice"'], [['--foo', 'bar'], '"--foo"']]) {
+    const { code, stderr } = await run(args);
+    assert.deepEqual([code, stderr], [2, `nexusd: unexpected argument ${odd}; see nexusd --help\n`]);
+  }
+  assert.match((await run(['--help'])).stdout, /^usage: nexusd \[serve\] /);
+  const usual = { ...newKeys(), BASE_URL: 'http://127.0.0.1:1', REDIS_URL: 'unix:/nonexistent/redis.sock' };
+  const database = await run([], { ...usual, DATABASE_URL: 'sqlite:/nonexistent/nexus.db' });
+  assert.match(database.stdout + database.stderr, /"start_failed".*\/nonexistent\/nexus\.db.*No such file or directory/);
+});
+
 test('a callback path of one\'s own', async (t) => {
   const port = await findPort();
   const own = '2d16defc-1306-45a3-badc-c91e9c406e5b';

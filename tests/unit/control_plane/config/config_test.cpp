@@ -77,6 +77,7 @@ TEST(Config, NetworksByGroup) {
         Environment bad = good();
         bad[name] = "10.0.0.0/8,nonsense";
         EXPECT_THAT(sentence(bad), testing::StartsWith(std::string{name} + " must be a list")) << name;
+        EXPECT_THAT(sentence(bad), testing::HasSubstr("\"nonsense\" is not an address or network")) << name;
     }
 }
 
@@ -199,6 +200,34 @@ TEST(Config, PurposesDoNotShareKeys) {
     EXPECT_THAT(sentence(environment), testing::HasSubstr("EDGE_KEY must be another key"));
 }
 
+TEST(Config, SentencesSayWhichKeyAndNotItsValue) {
+    Environment environment = good();
+    environment["CACHE_KEYS_PREVIOUS"] = new_key() + ",hunter2";
+    EXPECT_THAT(sentence(environment),
+                testing::StartsWith("CACHE_KEYS_PREVIOUS (key 2) must be base64 of exactly 32 bytes ("));
+    EXPECT_THAT(sentence(environment), testing::Not(testing::HasSubstr("hunter2")));
+    environment = good();
+    environment["API_KEYS"] = std::string(40, 'a') + ",hunter2";
+    EXPECT_THAT(sentence(environment),
+                testing::StartsWith("API_KEYS (key 2 of 2) needs at least 32 characters"));
+    EXPECT_THAT(sentence(environment), testing::Not(testing::HasSubstr("hunter2")));
+}
+
+TEST(Config, SentencesSayTheValueThatIsNoSecret) {
+    for (const auto &[name, value] :
+         {std::pair{"PORT", "99999"}, std::pair{"REQUIRE_ALLOWLIST", "maybe"}, std::pair{"LOG_LEVEL", "loud"},
+          std::pair{"LISTEN", "0.0.0.0"}, std::pair{"OIDC_MODE", "lax"}, std::pair{"DB_SSLMODE", "always"},
+          std::pair{"REDIRECT_PATH", "callback"}, std::pair{"ALLOWED_RETURN_DOMAINS", "a/b"}}) {
+        Environment environment = good();
+        environment[name] = value;
+        EXPECT_THAT(sentence(environment), testing::HasSubstr('"' + std::string(value) + '"')) << name;
+    }
+    Environment environment = good();
+    environment["PORT"] = "1\n\x1b[2J" + std::string(200, '1');
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("\"1??[2J111"));
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("111...\""));
+}
+
 TEST(Config, RemoteDatabaseWithTlsOrSaidExplicitly) {
     Environment environment = good();
     environment["DATABASE_URL"] = "postgresql://u:p@db.example.com/n?sslmode=require";
@@ -244,6 +273,22 @@ TEST(Config, UnreadableAndEmptyFilesAreRefused) {
         environment.erase("STATE_KEY");
         environment["STATE_KEY_FILE"] = path;
         EXPECT_THAT(sentence(environment), testing::StartsWith("STATE_KEY_FILE names a file"));
+        EXPECT_THAT(sentence(environment), testing::HasSubstr(path));
+    }
+    Environment environment = good();
+    environment["EGRESS_CA_FILE"] = "/nonexistent";
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("\"/nonexistent\": No such file or directory"));
+    environment["EGRESS_CA_FILE"] = empty.path();
+    EXPECT_THAT(sentence(environment), testing::HasSubstr("holds no certificate (PEM): \"" + empty.path()));
+}
+
+TEST(Config, AKeyInThePlaceOfItsFilesNameIsNotShown) {
+    for (const std::string &key : {std::string("hunter2"), "/" + new_key().substr(1)}) {
+        Environment environment = good();
+        environment.erase("STATE_KEY");
+        environment["STATE_KEY_FILE"] = key;
+        EXPECT_THAT(sentence(environment), testing::StartsWith("STATE_KEY_FILE names a file that cannot"));
+        EXPECT_THAT(sentence(environment), testing::Not(testing::HasSubstr(key)));
     }
 }
 
