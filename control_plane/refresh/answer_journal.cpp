@@ -40,13 +40,14 @@ bool write_all(int fd, std::string_view bytes) {
     return true;
 }
 
-std::string read_all(int fd) {
-    std::string out;
+/// returns whether that is all of it
+bool read_all(int fd, std::string &out) {
     char buffer[16384];
-    for (ssize_t got = 0; (got = ::read(fd, buffer, sizeof(buffer))) > 0;) {
+    ssize_t got = 0;
+    while ((got = ::read(fd, buffer, sizeof(buffer))) > 0) {
         out.append(buffer, static_cast<size_t>(got));
     }
-    return out;
+    return got == 0;
 }
 
 Result<std::string> to_line(const Vault &vault, const Answer &answer) {
@@ -80,10 +81,13 @@ AnswerJournal::AnswerJournal(std::string folder, const Vault &vault)
     : folder_(std::move(folder)), vault_(vault) {}
 
 AnswerJournal::~AnswerJournal() {
+    for (const Adopted &file : adopted_) {
+        ::close(file.fd);
+    }
     if (fd_ < 0) {
         return;
     }
-    if (answers_.empty()) {
+    if (answers_.empty() || end_ == 0) {
         ::unlink(path_.c_str());
     }
     ::close(fd_);
@@ -109,7 +113,21 @@ bool AnswerJournal::open_file() {
 
 bool AnswerJournal::append(const Answer &answer) {
     Result<std::string> line = to_line(vault_, answer);
-    return line && open_file() && write_all(fd_, *line) && ::fdatasync(fd_) == 0;
+    if (!line || !open_file()) {
+        return false;
+    }
+    if (is_torn_) {
+        line->insert(0, "\n");
+    }
+    if (write_all(fd_, *line) && ::fdatasync(fd_) == 0) {
+        end_ = ::lseek(fd_, 0, SEEK_CUR);
+        is_torn_ = false;
+        return true;
+    }
+    const int reason = errno;
+    is_torn_ = ::ftruncate(fd_, end_) != 0;
+    errno = reason;
+    return false;
 }
 
 bool AnswerJournal::keep(std::shared_ptr<const Answer> answer) {
@@ -127,26 +145,37 @@ bool AnswerJournal::keep(std::shared_ptr<const Answer> answer) {
     return is_on_disk;
 }
 
-/// returns whether everything in the file is ours now. A last line that was cut short was never believed
-/// kept.
-bool AnswerJournal::adopt_file(int fd, size_t &adopted) {
-    bool is_complete = true;
-    const std::string text = read_all(fd);
+/// A line that was cut short, the last one or one that could not be taken back, was never believed kept.
+void AnswerJournal::read_lines(Adopted &file) {
+    std::string text;
+    file.is_complete = read_all(file.fd, text);
     for (std::string_view rest = text; rest.find('\n') != std::string_view::npos;) {
-        const size_t end = rest.find('\n');
-        Result<Answer> answer = parse_line(vault_, rest.substr(0, end));
-        rest.remove_prefix(end + 1);
-        if (!answer || !append(*answer)) {
-            log::error("refresh_journal_line_refused",
-                       {{"reason", answer ? "disk" : answer.error().message}});
-            is_complete = false;
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(line.size() + 1);
+        if (!line.ends_with('}')) {
+            continue;
+        }
+        Result<Answer> answer = parse_line(vault_, line);
+        if (!answer) {
+            log::error("refresh_journal_line_refused", {{"reason", answer.error().message}});
+            file.is_complete = false;
             continue;
         }
         Key key{answer->connection_id, answer->epoch};
+        file.waiting.insert(key);
         answers_.insert_or_assign(std::move(key), std::make_shared<const Answer>(std::move(*answer)));
-        ++adopted;
     }
-    return is_complete;
+}
+
+bool AnswerJournal::close_if_done(Adopted &file) {
+    if (!file.waiting.empty()) {
+        return false;
+    }
+    if (file.is_complete) {
+        ::unlink(file.path.c_str());
+    }
+    ::close(file.fd);
+    return true;
 }
 
 size_t AnswerJournal::adopt() {
@@ -162,10 +191,16 @@ size_t AnswerJournal::adopt() {
         if (fd < 0) {
             continue;
         }
-        if (::flock(fd, LOCK_EX | LOCK_NB) == 0 && adopt_file(fd, adopted)) {  // else its process lives
-            ::unlink(path.c_str());
+        if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {  // its process lives
+            ::close(fd);
+            continue;
         }
-        ::close(fd);
+        Adopted file{path, fd, {}, false};
+        read_lines(file);
+        adopted += file.waiting.size();
+        if (!close_if_done(file)) {
+            adopted_.push_back(std::move(file));
+        }
     }
     return adopted;
 }
@@ -192,8 +227,19 @@ std::vector<std::shared_ptr<const Answer>> AnswerJournal::waiting_of(const std::
 
 void AnswerJournal::forget(const Answer &answer) {
     const std::scoped_lock lock(mutex_);
-    answers_.erase({answer.connection_id, answer.epoch});
-    if (answers_.empty() && fd_ >= 0 && ::ftruncate(fd_, 0) != 0) {
+    const Key key{answer.connection_id, answer.epoch};
+    answers_.erase(key);
+    std::erase_if(adopted_, [&](Adopted &file) {
+        file.waiting.erase(key);
+        return close_if_done(file);
+    });
+    if (!answers_.empty() || fd_ < 0) {
+        return;
+    }
+    if (::ftruncate(fd_, 0) == 0) {
+        end_ = 0;
+        is_torn_ = false;
+    } else {
         log::warn("refresh_journal_not_emptied", {{"file", path_}});  // read again, it says nothing new
     }
 }

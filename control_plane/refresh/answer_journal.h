@@ -1,11 +1,13 @@
 // Answers that the database could not take: a rotated refresh token exists nowhere else, so it is sealed and
 // on the disk (fsync) before anything else happens. One file for each process, in a folder that several may
-// share; the files of processes that have ended are taken over.
+// share; the files of processes that have ended are taken over, as they are: that needs no room on the disk.
 #pragma once
 
+#include <sys/types.h>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,16 +42,27 @@ public:
 
 private:
     using Key = std::pair<std::string, int64_t>;
+    /// Of a process that has ended; locked until its answers are stored.
+    struct Adopted {
+        std::string path;
+        int fd;
+        std::set<Key> waiting;
+        bool is_complete;  // there is nothing in it that could not be read
+    };
     bool append(const Answer &answer);
     bool open_file();
-    bool adopt_file(int fd, size_t &adopted);
+    void read_lines(Adopted &file);
+    static bool close_if_done(Adopted &file);
 
     const std::string folder_;
     const Vault &vault_;
     mutable std::mutex mutex_;
     std::map<Key, std::shared_ptr<const Answer>> answers_;
+    std::vector<Adopted> adopted_;
     std::string path_;
     int fd_ = -1;
+    off_t end_ = 0;         // of the last whole line
+    bool is_torn_ = false;  // there is half a line behind it
 };
 
 }  // namespace nexus::control
