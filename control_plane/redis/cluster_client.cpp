@@ -30,6 +30,14 @@ bool is_table_doubtful(const Result<resp::Reply> &reply) {
            kind == resp::ErrorKind::kReadOnly;
 }
 
+/// Does the node see too few of the others to take writes? Then its table may be old: it hears of nothing.
+/// One that does not say so (NOPERM) is believed.
+bool is_cut_off(RedisConnection &node) {
+    const Result<resp::Reply> info = node.command({"CLUSTER", "INFO"});
+    return info && (*info)->type != REDIS_REPLY_ERROR &&
+           resp::text_of(**info).find("cluster_state:fail") != std::string_view::npos;
+}
+
 }  // namespace
 
 ClusterClient::ClusterClient(const RedisTarget &target, const RedisOptions &options, Metrics *metrics)
@@ -47,18 +55,25 @@ RedisConnection &ClusterClient::node(const resp::HostPort &server) {
     return *place;
 }
 
-Result<resp::Reply> ClusterClient::ask_any(std::initializer_list<std::string_view> words) {
-    std::vector<RedisConnection *> candidates;
+std::vector<RedisConnection *> ClusterClient::candidates() const {
+    std::vector<RedisConnection *> all;
     for (const auto &[server, connection] : nodes_) {
-        candidates.push_back(connection.get());
+        all.push_back(connection.get());
     }
-    std::ranges::stable_partition(candidates, [&](const auto *one) { return one->server() == answered_; });
+    std::ranges::stable_partition(all, [&](const auto *one) { return one->server() == trusted_; });
+    return all;
+}
 
-    Error last;
-    for (RedisConnection *candidate : candidates) {
+Result<resp::Reply> ClusterClient::ask_any(std::initializer_list<std::string_view> words,
+                                           const resp::HostPort &but) {
+    Error last = redis_unavailable("there is no other server").value();
+    for (RedisConnection *candidate : candidates()) {
+        if (candidate->server() == but) {
+            continue;
+        }
         Result<resp::Reply> reply = checked(candidate->command(words));
         if (reply) {
-            answered_ = answerer_ = candidate->server();
+            trusted_ = answerer_ = candidate->server();
             return reply;
         }
         last = std::move(reply.error());
@@ -72,21 +87,45 @@ Result<void> ClusterClient::read_table() {
         return {};
     }
     table_read_at_ = now;
-    Result<resp::Reply> reply = ask_any({"CLUSTER", "SLOTS"});
-    if (!reply) {
-        return fail(reply.error());
+    Error last;
+    std::optional<resp::HostPort> cut_off;  // the first of them
+    Ranges old;
+    for (RedisConnection *candidate : candidates()) {
+        Result<resp::Reply> reply = checked(candidate->command({"CLUSTER", "SLOTS"}));
+        if (!reply) {
+            last = std::move(reply.error());
+            continue;
+        }
+        std::optional<Ranges> ranges = resp::parse_slots(**reply);
+        if (!ranges) {
+            last =
+                redis_unavailable("the cluster's table of slots cannot be read, or nobody has any").value();
+            continue;
+        }
+        if (!is_cut_off(*candidate)) {
+            is_table_due_ = false;
+            trusted_ = candidate->server();
+            apply(*ranges, trusted_);  // last: nodes may go
+            return {};
+        }
+        if (!cut_off) {
+            cut_off = candidate->server();
+            old = std::move(*ranges);
+        }
     }
-    const std::optional<std::vector<resp::SlotRange>> ranges = resp::parse_slots(**reply);
-    if (!ranges) {
-        return redis_unavailable("the cluster's table of slots cannot be read, or nobody has any");
+    if (!cut_off) {
+        return fail(std::move(last));
     }
-    apply(*ranges, answered_);
     is_table_due_ = false;
+    trusted_ = *cut_off;
+    if (std::ranges::count(owners_, nullptr) == resp::kSlots) {  // better than none
+        apply(old, trusted_);
+    }
     return {};
 }
 
 /// Nodes that have no slots any more go, but for those that were configured.
-void ClusterClient::apply(const std::vector<resp::SlotRange> &ranges, const resp::HostPort &told_by) {
+void ClusterClient::apply(const Ranges &ranges, const resp::HostPort &told_by) {
     const std::array before = std::exchange(owners_, {});
     std::set<resp::HostPort> masters(target_.servers.begin(), target_.servers.end());
     for (const resp::SlotRange &range : ranges) {
@@ -133,15 +172,17 @@ Result<resp::Reply> ClusterClient::script(std::string_view text, std::string_vie
             }
             continue;
         }
-        if (reply) {
+        const bool is_lost = !reply || error_kind(*reply) == resp::ErrorKind::kClusterDown;
+        if (!is_lost) {
             answerer_ = at->server();
+            failed_ = (*reply)->type == REDIS_REPLY_ERROR ? answerer_ : resp::HostPort{};
             return checked(std::move(reply));
         }
-        // The node is lost. Another one may have taken its slots over.
-        const resp::HostPort lost = at->server();
+        // The node, or the others to it. Another one may have taken its slots over.
+        failed_ = at->server();
         is_asking = false;
-        if (!read_table() || owners_[slot] == nullptr || owners_[slot]->server() == lost) {
-            return reply;
+        if (!read_table() || owners_[slot] == nullptr || owners_[slot]->server() == failed_) {
+            return checked(std::move(reply));
         }
         at = owners_[slot];
     }
@@ -150,7 +191,7 @@ Result<resp::Reply> ClusterClient::script(std::string_view text, std::string_vie
 }
 
 Result<void> ClusterClient::publish_elsewhere(std::string_view channel, std::string_view message) {
-    return ask_any({"PUBLISH", channel, message}).map([](const resp::Reply &) {});
+    return ask_any({"PUBLISH", channel, message}, failed_).map([](const resp::Reply &) {});
 }
 
 Result<void> ClusterClient::ping() {

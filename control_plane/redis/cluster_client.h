@@ -25,16 +25,23 @@ public:
 private:
     RedisConnection &node(const resp::HostPort &server);
     RedisConnection &redirected(const resp::Redirect &redirect, const RedisConnection &by);
-    /// Asks one node after another, first the one that has answered last.
-    /// errors kCacheUnavailable: none answered
-    Result<resp::Reply> ask_any(std::initializer_list<std::string_view> words);
+    using Ranges = std::vector<resp::SlotRange>;
+
+    /// All nodes, first the trusted one.
+    std::vector<RedisConnection *> candidates() const;
+    /// Asks one node after another. errors kCacheUnavailable: none answered
+    Result<resp::Reply> ask_any(std::initializer_list<std::string_view> words,
+                                const resp::HostPort &but = {});
+    /// Of the first node that is not cut off from the others: a table that is known already is not given up
+    /// for that of one that is. errors kCacheUnavailable: none answered
     Result<void> read_table();
-    void apply(const std::vector<resp::SlotRange> &ranges, const resp::HostPort &told_by);
+    void apply(const Ranges &ranges, const resp::HostPort &told_by);
 
     std::map<resp::HostPort, std::unique_ptr<RedisConnection>>
         nodes_;  // never empty: the configured ones stay
     std::array<RedisConnection *, resp::kSlots> owners_{};
-    resp::HostPort answered_;  // ask_any's last
+    resp::HostPort trusted_;  // who told the table, or answered last in its place
+    resp::HostPort failed_;   // where the last script could not be run; none: it could
     bool is_table_due_ = true;
     std::chrono::steady_clock::time_point table_read_at_{};
 };

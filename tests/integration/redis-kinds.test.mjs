@@ -7,6 +7,7 @@ import { makeCa } from '../support/certificates.mjs';
 import { startControlPlane } from '../support/control-plane.mjs';
 import { expectStatus, request, startLine } from '../support/line.mjs';
 import { startRedis } from '../support/redis.mjs';
+import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startCluster } from '../support/redis-cluster.mjs';
 import { startSentinel } from '../support/redis-sentinel.mjs';
 import { waitFor } from '../support/wait.mjs';
@@ -14,9 +15,9 @@ import { waitFor } from '../support/wait.mjs';
 const NEEDED = ['~nexus:*', '&nexus:events', '+ping', '+eval', '+evalsha', '+set', '+del', '+type', '+getrange', '+publish'];
 const keyOf = (connection) => `nexus:tok:{${connection}}`;
 
-/** {line, connect(): a connection that is in L1, withdraw(id): revokes it, and waits for the edge to know by an event}. */
-async function start(t, system) {
-  const line = await startLine(t, { database: 'sqlite', redis: { system, edge: 'timeout=2s connect_timeout=2s' } });
+/** `url`: of nexusd alone. {line, connect(): a connection that is in L1, withdraw(id): revokes it, and waits for the edge to know by an event}. */
+async function start(t, system, { url = system.url } = {}) {
+  const line = await startLine(t, { database: 'sqlite', redis: { system, url, edge: 'timeout=2s connect_timeout=2s' } });
   await line.createProvider();
   const agent = await line.createAgent();
   await line.redis.subscribers('nexus:events');
@@ -95,6 +96,46 @@ test('behind Sentinels that want a password: the master is found, and followed',
     const plane = await startControlPlane(t, { database: 'sqlite', env: { REDIS_URL: system.url, ...env } });
     assert.equal(await redisState(plane.nexusd), state, JSON.stringify(env));
   }
+});
+
+test('a Sentinel that was cut off from the others names the old master for ever: another one is asked', async (t) => {
+  const system = await startSentinel(t);
+  const cutOff = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });
+  const { line, connect, withdraw } = await start(t, system, { url: cutOff.url.replace('redis://', 'sentinel://') + `,127.0.0.1:${system.port}/${system.masterName}` });
+  const id = await connect();
+  const old = await system.master();
+  const port = String(old.port);
+  cutOff.fault = ([command]) => (command === 'SENTINEL' ? { reply: `*2\r\n$9\r\n127.0.0.1\r\n$${port.length}\r\n${port}\r\n` } : undefined);
+  await old.kill();
+  await system.changed(old);
+  await waitFor('nexusd to find the other one', async () => await redisState(line.nexusd) === 'ok');
+  await (await system.master()).subscribers('nexus:events');
+  await withdraw(id);
+});
+
+test('a node of a cluster that is cut off from the others, and answers nexusd, is not believed', async (t) => {
+  const cluster = await startCluster(t);
+  const [cutOff, ...others] = cluster.nodes;
+  const replica = await cluster.addReplica(t, cutOff);
+  const seeds = others.map((node) => `127.0.0.1:${node.port}`).join(',');
+  const { connect, withdraw } = await start(t, { ...cluster, subscribers: cluster.subscribers.bind(cluster), url: `cluster://${seeds}` },
+    { url: `cluster://127.0.0.1:${cutOff.port}` });
+  let id;
+  do {
+    id = await connect();
+  } while (await cluster.owner(keyOf(id)) !== cutOff);
+  await waitFor('the replica to have it', async () => await replica.client.call('CLUSTER', 'COUNTKEYSINSLOT', await cluster.slotOf(keyOf(id))) > 0);
+
+  await cutOff.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');   // the edge listens elsewhere then, or hears nothing of this
+  for (const node of [...others, replica]) {
+    await cutOff.client.call('CLUSTER', 'FORGET', node.id);
+  }
+  await replica.client.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+  await waitFor('the cluster to go on without it', async () => await cluster.owner(keyOf(id)) === replica);
+  await waitFor('it to know that it is cut off', async () => /cluster_state:fail/.test(await cutOff.client.call('CLUSTER', 'INFO')));
+  await withdraw(id);
+  const record = await replica.get(keyOf(id));
+  assert.equal(record[5], 6, 'revoked, at the node that has it now');
 });
 
 test('a cluster: every record at its node, while slots move too; a revoke is told although its node is gone', async (t) => {
