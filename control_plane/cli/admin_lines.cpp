@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "control_plane/cli/numbers.h"
+#include "control_plane/cli/words.h"
 
 namespace nexus::control::cli {
 
@@ -43,7 +44,9 @@ void add_agent(CLI::App &agent, const Grammar &grammar) {
     CLI::App *update = agent.add_subcommand("update", "Change an agent; what is not named stays");
     grammar.takes_id(update, "Agent");
     update->add_option("--name", options.name, "What people call it");
-    update->add_option("--grant", options.grants, "Its grants from now on; may be repeated")->delimiter(',');
+    update->add_option("--grant", options.grants, "Its grants from now on; may be repeated")
+        ->delimiter(',')
+        ->check(a_grant());
     CLI::Option *connections =
         update->add_option("--connection", options.connections, "Narrow to these connections")
             ->delimiter(',');
@@ -145,9 +148,10 @@ void add_key(CLI::App &app, const Grammar &grammar) {
     CLI::App *key = app.add_subcommand("key", "Scoped control-plane keys")->require_subcommand(1);
     CLI::App *create = key->add_subcommand("create", "Create a key; it is shown once");
     create->add_option("--name", options.name, "What people call it")->required();
-    create->add_option("--scope", options.scopes, "Scope, such as connections:read; may be repeated")
+    create->add_option("--scope", options.scopes, "What it may do; may be repeated")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->check(a_scope());
     create->add_option("--workspace", options.workspace, "Bind it to this workspace");
     grammar.takes_lifetime(create);
     grammar.runs(create, key_create);

@@ -64,9 +64,12 @@ int connection_list(const Client &client, const Output &output, const Connection
     }
     for (const std::string &label : options.labels) {
         size_t equals = label.find('=');
+        if (equals == std::string::npos) {
+            problem("a label is name=value: " + printable(label));
+            return kExitUsage;
+        }
         path += (path.find('?') == std::string::npos ? "?label=" : "&label=") +
-                encoding::percent_encode(label.substr(0, equals) + ":" +
-                                         (equals == std::string::npos ? "" : label.substr(equals + 1)));
+                encoding::percent_encode(label.substr(0, equals) + ":" + label.substr(equals + 1));
     }
     return print_list(client, output, path, {"ID", "WORKSPACE", "PROVIDER", "STATE", "EXPIRES"},
                       [](const json::Value &connection) -> std::vector<std::string> {

@@ -9,7 +9,9 @@
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/numbers.h"
 #include "control_plane/cli/print.h"
+#include "control_plane/cli/words.h"
 #include "control_plane/takeover/take_over.h"
+#include "control_plane/url/url.h"
 #include "control_plane/version.h"
 
 namespace nexus::control::cli {
@@ -60,11 +62,10 @@ void add_agent(CLI::App &app, Line &line) {
     CLI::App *create = agent->add_subcommand("create", "Create an agent; its key is shown once");
     create->add_option("--name", line.agent.name, "What people call it")->required();
     create->add_option("--workspace", line.agent.workspace, "Workspace it belongs to")->required();
-    create
-        ->add_option("--grant", line.agent.grants,
-                     "token:use, token:read, connection:create, connection:refresh or admin; may be repeated")
+    create->add_option("--grant", line.agent.grants, "What it may do; may be repeated")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->check(a_grant());
     create->add_option("--connection", line.agent.connections, "Narrow to this connection; may be repeated")
         ->delimiter(',');
     create->add_option("--provider", line.agent.providers, "Narrow to this provider; may be repeated")
@@ -149,8 +150,7 @@ void add_connection(CLI::App &app, Line &line) {
     CLI::App *list = connection->add_subcommand("list", "List connections, newest first");
     list->add_option("--workspace", line.connections.workspace, "Only of this workspace");
     list->add_option("--provider", line.connections.provider, "Only of this provider");
-    list->add_option("--state", line.connections.state,
-                     "pending, active, attention, failed, expired or revoked");
+    list->add_option("--state", line.connections.state, "Only in this state")->check(a_state());
     list->add_option("--label", line.connections.labels, "Only with this name=value; may be repeated");
     line.choose(list, [&line](const Client &client, const Output &output) {
         return connection_list(client, output, line.connections);
@@ -267,16 +267,28 @@ int run(int argc, char **argv) {
     add_audit(app, line);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::RequiredError &error) {
+        // A command that there is not is left over where one was required; CLI11 tells the latter only.
+        const std::vector<std::string> extras = app.remaining(true);
+        return app.exit(extras.empty() ? static_cast<const CLI::ParseError &>(error)
+                                       : CLI::ExtrasError(extras)) == 0
+                   ? 0
+                   : kExitUsage;
     } catch (const CLI::ParseError &error) {
         return app.exit(error) == 0 ? 0 : kExitUsage;
     }
     line.output.json = line.output.json || line.output_format == "json";
+    const std::string url = nexus_url_from_environment();
+    if (Result<Url> parsed = parse_http_url(url, "NEXUS_URL"); !parsed) {
+        problem(parsed.error().message + ": " + printable(url));
+        return kExitUsage;
+    }
     Result<Secret> key = api_key_from_environment();
     if (!key) {
         problem(key.error().message);
         return kExitUsage;
     }
-    Client client(nexus_url_from_environment(), std::move(*key));
+    Client client(url, std::move(*key));
     return line.command(client, line.output);
 }
 

@@ -84,7 +84,7 @@ test('agents and connections', async (t) => {
   assert.equal(waited.code, 1);
   assert.match(waited.stderr, /still pending/);
   assert.match((await run(['connection', 'list', '--workspace', 'w', '--state', 'pending'])).stdout, new RegExp(id));
-  assert.equal((await run(['connection', 'list', '--state', 'odd'])).code, 1);
+  assert.equal((await run(['connection', 'list', '--state', 'odd'])).code, 2);
   assert.equal(JSON.parse((await run(['connection', 'show', id, '--json'])).stdout).state, 'pending');
   assert.equal((await run(['connection', 'label', id, 'env=prod', 'x=1'])).stdout, 'env=prod\nx=1\n');
   assert.equal((await run(['connection', 'label', id, 'x-'])).stdout, 'env=prod\n');
@@ -212,6 +212,9 @@ test('every command and option is in docs/nexusctl.md', async () => {
     if (below.length === 0) {
       const [parent, name] = [command.slice(0, -1).join(' '), command.at(-1)];
       assert.match(page, new RegExp(`\\b${parent} ${name}\\b|\`${name}[ \`]`), `${command.join(' ')} is not in the page`);
+      for (const [, words] of text.matchAll(/TEXT:\{([^}]+)\}/g)) {
+        assert.ok(words === 'text,json' || words.split(',').every((word) => page.includes(word.trim())), `${command.join(' ')} takes ${words}`);
+      }
       for (const [, names] of text.matchAll(/^ {2}(-\S+)/gm)) {
         assert.ok(names === '-h,--help' || names.split(',').some((name) => page.includes(name)), `${command.join(' ')} ${names} is not in the page`);
       }
@@ -219,6 +222,43 @@ test('every command and option is in docs/nexusctl.md', async () => {
     return 1 + (await Promise.all(below.map((name) => walk([...command, name])))).reduce((sum, n) => sum + n, 0);
   };
   assert.ok(await walk([]) > 50);
+});
+
+test('what is wrong in a line is named, with what may stand there, and nothing is sent', async (t) => {
+  const { run, nexusd } = await start(t);
+  const create = ['key', 'create', '--name', 'a', '--scope'];
+  for (const [args, says, env] of [
+    [['bogus'], /not expected: bogus\n/],
+    [['provider', 'bogus'], /not expected: bogus\n/],
+    [['provider', 'list', 'bogus'], /not expected: bogus\n/],
+    [['connection', 'list', '--label', 'env'], /^nexusctl: a label is name=value: env\n$/],
+    [['connect', '--provider', 'p', '--workspace', 'w', '--user', 'u', '--label', 'env'], /: env\n$/],
+    [['connection', 'list', '--state', 'foo'], /foo not in \{pending,active,attention,failed,expired,revoked\}/],
+    [[...create, 'edge,bogus'], /bogus not in \{providers:read,.*,edge\}/],
+    [['agent', 'create', '--name', 'a', '--workspace', 'w', '--grant', 'bogus'], /bogus not in \{token:use,.*,admin\}/],
+    [['provider', 'list'], /^nexusctl: NEXUS_URL is not an absolute http\(s\) URL: foo\n$/, { NEXUS_URL: 'foo' }],
+    [['provider', 'apply', '-f', '/nonexistent'], /^nexusctl: NEXUS_URL is not/, { NEXUS_URL: 'foo', API_KEY: undefined }],
+  ]) {
+    const { code, stdout, stderr } = await run(args, env);
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+    assert.match(stderr, says);
+  }
+  const asked = nexusd.log();
+  const words = async (args, option) => new RegExp(`${option} TEXT:\\{([^}]*)\\}`).exec((await run([...args, '--help'])).stdout.replaceAll('\n', ''))[1].split(',');
+  const scopes = await words(['key', 'create'], '--scope');
+  assert.ok(scopes.length > 10);
+  assert.equal(asked, nexusd.log());
+  for (const scope of scopes) {
+    assert.equal((await run([...create, scope])).code, 0, `nexusd knows ${scope}`);
+  }
+  const known = [...fs.readFileSync(path.join(repository, 'control_plane/services/access/scope.cpp'), 'utf8').matchAll(/\{Scope::k\w+, "([^"]+)"\}/g)];
+  assert.deepEqual(scopes, known.map(([, name]) => name));
+  for (const state of await words(['connection', 'list'], '--state')) {
+    assert.equal((await run(['connection', 'list', '--state', state])).code, 0, `nexusd knows ${state}`);
+  }
+  for (const grant of await words(['agent', 'create'], '--grant')) {
+    assert.equal((await run(['agent', 'create', '--name', 'a', '--workspace', 'w', '--grant', grant])).code, 0, `nexusd knows ${grant}`);
+  }
 });
 
 test('wrong usage ends with 2, refusals and silence with 1', async (t) => {
