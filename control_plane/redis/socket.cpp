@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 #include "shared/net/host_rule.h"
 
@@ -37,6 +38,20 @@ void set_tls(CURL *handle, const RedisTls &tls) {
     }
 }
 
+using ErrorText = std::array<char, CURL_ERROR_SIZE>;
+
+std::string reason(CURLcode code, const ErrorText &problem) {
+    return problem[0] != '\0' ? problem.data() : curl_easy_strerror(code);
+}
+
+/// curl's own sentence would name the host and the port of the URL, which a Unix socket has no use for. Which
+/// socket it is, the log says beside it.
+std::string unix_reason(CURL *handle, CURLcode code) {
+    long number = 0;
+    curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &number);
+    return number != 0 ? std::generic_category().message(static_cast<int>(number)) : curl_easy_strerror(code);
+}
+
 }  // namespace
 
 std::string server_name(const RedisTarget &target, const resp::HostPort &server) {
@@ -57,7 +72,7 @@ Result<RedisSocket> RedisSocket::connect(const RedisTarget &target, const resp::
         return redis_unavailable("out of memory");
     }
 
-    std::array<char, CURL_ERROR_SIZE> problem{};
+    ErrorText problem{};
     const std::string port = std::to_string(server.port);
     const std::string host = net::in_brackets(target.unix_path.empty() ? server.host : "localhost");
     const std::string name = target.tls.server_name.empty() ? host : net::in_brackets(target.tls.server_name);
@@ -72,6 +87,8 @@ Result<RedisSocket> RedisSocket::connect(const RedisTarget &target, const resp::
     set(handle, CURLOPT_CONNECT_TO, connect_to.get());
     set(handle, CURLOPT_PROXY, "");
     set(handle, CURLOPT_NOSIGNAL, 1L);
+    // A resolver thread that got no answer in time is left behind: all that write to Redis wait here.
+    set(handle, CURLOPT_QUICK_EXIT, 1L);
     set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     set(handle, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     set(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout.count()));
@@ -88,8 +105,8 @@ Result<RedisSocket> RedisSocket::connect(const RedisTarget &target, const resp::
     curl_socket_t fd = CURL_SOCKET_BAD;
     if (code != CURLE_OK || curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
         fd == CURL_SOCKET_BAD) {
-        const std::string_view why = problem[0] != '\0' ? problem.data() : curl_easy_strerror(code);
-        return redis_unavailable("it cannot be reached (" + std::string(why) + ")");
+        const std::string why = target.unix_path.empty() ? reason(code, problem) : unix_reason(handle, code);
+        return redis_unavailable("it cannot be reached (" + why + ")");
     }
     return RedisSocket(std::move(owner), fd);
 }

@@ -176,3 +176,16 @@ test('a cluster: every record at its node, while slots move too; a revoke is tol
   await withdraw(orphan);
   assert.equal(await redisState(line.nexusd), 'ok');
 });
+
+test('a Unix socket where nobody listens is named in the log with the system\'s reason', async (t) => {
+  const plane = await startControlPlane(t, { database: 'sqlite' });
+  await plane.redis.stop();   // which takes the socket away
+  const line = await waitFor('the log', async () => {
+    await plane.admin('GET', '/ready');
+    return plane.nexusd.log().split('\n').find((each) => each.includes('redis_connect_failed'));
+  });
+  const { server, reason } = JSON.parse(line);
+  assert.deepEqual({ server, reason }, {
+    server: plane.redis.socket, reason: 'Redis is not available: it cannot be reached (No such file or directory)',
+  });
+});
