@@ -107,7 +107,7 @@ bool may_store(const store::Refresh &row, const store::Connection &connection, i
     const bool waits_for_this =
         connection.state == connection::State::kActive ||
         (connection.state == connection::State::kAttention && connection.attention_reason == kLostRotation);
-    return waits_for_this && connection.deleted_at == 0 && row.token_epoch < epoch;
+    return waits_for_this && connection.refreshable && connection.deleted_at == 0 && row.token_epoch < epoch;
 }
 
 bool may_give_up(const store::Refresh &row, const store::Connection &connection,

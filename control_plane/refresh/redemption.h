@@ -62,7 +62,8 @@ Verdict judge_answer(const store::Refresh &claimed, UnixMs sent_at, const TokenR
 store::Refresh untouched(const store::Refresh &claimed, UnixMs again_at);
 
 /// May the tokens that `epoch` brought replace what is stored now? Also when the lease has passed on, and
-/// when somebody gave the connection up for lost meanwhile: the highest epoch wins.
+/// when somebody gave the connection up for lost meanwhile: the highest epoch wins. Not where there is
+/// nothing to refresh any more.
 bool may_store(const store::Refresh &row, const store::Connection &connection, int64_t epoch) noexcept;
 /// May the attempt of `claimed` move the connection to attention? Not if anything is newer than what it saw.
 bool may_give_up(const store::Refresh &row, const store::Connection &connection,

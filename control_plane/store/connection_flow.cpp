@@ -57,7 +57,7 @@ Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_
     // Whoever comes second waits for the first one's commit here and then finds no such flow.
     Result<Rows> cleared = sql.execute(
         "UPDATE connections SET flow_id = '', flow_expires_at = 0, code_verifier_box = NULL, nonce = '', "
-        "flow_scopes = '[]', flow_variables = '{}', flow_allows_other_account = 0, "
+        "flow_scopes = '[]', flow_allows_other_account = 0, "
         "code_verifier_key_id = '', updated_at = $3 WHERE id = $1 AND flow_id = $2",
         {text(id), text(flow_id), now});
     if (!cleared) {
@@ -72,8 +72,8 @@ Result<Connection> take_flow(Transaction &sql, std::string_view id, std::string_
 Result<int64_t> delete_expired_pending(Executor &sql, UnixMs before, int64_t limit) {
     Result<Rows> deleted = sql.execute(
         "DELETE FROM connections WHERE id IN (SELECT id FROM connections WHERE state = 'pending' AND "
-        "flow_expires_at < $1 ORDER BY flow_expires_at LIMIT $2) AND state = 'pending' AND flow_expires_at < "
-        "$1",
+        "flow_expires_at < $1 AND updated_at < $1 ORDER BY flow_expires_at LIMIT $2) AND state = 'pending' "
+        "AND flow_expires_at < $1 AND updated_at < $1",
         {before, limit});
     if (!deleted) {
         return fail(deleted.error());

@@ -77,6 +77,13 @@ Result<void> begin(Executor &sql, const Connection &connection, UnixMs due_at) {
         {connection.id, connection.provider_id, connection.workspace_id, due_at}));
 }
 
+Result<void> supersede(Executor &sql, std::string_view connection_id) {
+    return written(sql.execute(
+        "UPDATE refreshes SET due_at = 0, wanted_at = 0, epoch = epoch + 1, token_epoch = epoch + 1, "
+        "lease_until = 0, owner = '', sent_at = 0, attempts = 0, reason = '' WHERE connection_id = $1",
+        {text(connection_id)}));
+}
+
 Result<void> rest(Executor &sql, std::string_view connection_id) {
     return written(sql.execute("UPDATE refreshes SET due_at = 0, wanted_at = 0 WHERE connection_id = $1",
                                {text(connection_id)}));

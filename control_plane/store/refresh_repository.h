@@ -51,6 +51,8 @@ namespace refreshes {
 
 /// A new grant: whatever is in flight for the old one is superseded, and what was known of it forgotten.
 Result<void> begin(Executor &sql, const Connection &connection, UnixMs due_at);
+/// A new grant that cannot be refreshed: the same, and never due. No row is no error.
+Result<void> supersede(Executor &sql, std::string_view connection_id);
 /// Not due any more: the connection waits for a person, or has ended. No row is no error.
 Result<void> rest(Executor &sql, std::string_view connection_id);
 /// errors kNoRefreshToken (no row)

@@ -37,11 +37,13 @@ Result<void> record(Transaction &sql, const Connection &connection, audit::Event
 
 // What becomes active has a new grant; what is no longer active has none to refresh.
 Result<void> requeue(Executor &sql, const Connection &connection, UnixMs now) {
-    if (connection.state == connection::State::kActive && connection.refreshable) {
-        return refreshes::begin(sql, connection,
-                                connection::refresh_due_at(connection.id, now, connection.expires_at));
+    if (connection.state != connection::State::kActive) {
+        return refreshes::rest(sql, connection.id);
     }
-    return refreshes::rest(sql, connection.id);
+    return connection.refreshable
+               ? refreshes::begin(sql, connection,
+                                  connection::refresh_due_at(connection.id, now, connection.expires_at))
+               : refreshes::supersede(sql, connection.id);
 }
 
 }  // namespace

@@ -93,11 +93,11 @@ for (const database of ['sqlite', 'postgres']) {
     await line.createProvider();
     const agent = await line.createAgent();
     const returnUrl = `${line.app.url}/done?tenant=7&status=old#part`;
-    for (const [query, error] of [[{ error: 'access_denied' }, 'access_denied'], [{ error: 'canary"><script>' }, 'oauth_error'], [{ iss: line.idp.issuer }, 'missing_params'],
-      [{ code: 'x', iss: 'https://evil.example' }, 'invalid_issuer'], [{ code: 'wrong', iss: line.idp.issuer }, 'token_exchange_failed']]) {
+    for (const [query, error] of [[{ error: 'access_denied' }, 'access_denied'], [{ error: 'canary"><script>' }, 'oauth_error'], [{}, 'missing_params'],
+      [{ code: 'x', iss: 'https://evil.example' }, 'invalid_issuer'], [{ code: 'wrong' }, 'token_exchange_failed']]) {
       const { json } = expectStatus(200, await line.requestConnection(agent, { return_url: returnUrl }));
       const { cookie, state } = await open(json);
-      const back = expectStatus(302, await request(`${line.site.front}/auth/callback?${new URLSearchParams({ state, ...query })}`, { headers: { ...HTML, cookie } }));
+      const back = expectStatus(302, await request(`${line.site.front}/auth/callback?${new URLSearchParams({ state, iss: line.idp.issuer, ...query })}`, { headers: { ...HTML, cookie } }));
       const url = new URL(back.headers.location);
       assert.equal(url.searchParams.get('tenant'), '7', 'its own query stays (D27)');
       assert.deepEqual(url.searchParams.getAll('status'), ['error']);

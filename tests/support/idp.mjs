@@ -147,6 +147,15 @@ class Idp {
     this.faults.set(path, { kind, times, delay });
   }
 
+  /** The next request to `path` waits: {arrived, answer}, a promise of its coming and what lets it go on to its real answer. */
+  hold(path) {
+    const fault = { kind: 'held', times: 1 };
+    const arrived = new Promise((resolve) => { fault.arrive = resolve; });
+    fault.answered = new Promise((resolve) => { fault.answer = resolve; });
+    this.faults.set(path, fault);
+    return { arrived, answer: fault.answer };
+  }
+
   async #fail(path, response) {
     const fault = this.faults.get(path);
     if (!fault || fault.times <= 0) {
@@ -170,6 +179,10 @@ class Idp {
         return true;
       case 'hang':
         return true;
+      case 'held':
+        fault.arrive();
+        await fault.answered;
+        return false;
       case 'slow':
         await new Promise((resolve) => { setTimeout(resolve, fault.delay); });
         return false;

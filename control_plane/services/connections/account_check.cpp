@@ -45,6 +45,17 @@ Result<void> check_same_account(const store::Connection &connection, const OAuth
                                                                              : other_account();
 }
 
+void disown(store::ConnectionChange &change, const std::string &account_field, const NamedTexts &kept) {
+    change.account_subject = change.account_subject.value_or("");
+    if (account_field.empty() || !kept_now(kept, account_field).empty()) {
+        return;
+    }
+    if (Result<json::Value> metadata = json::parse_object(change.metadata.value_or("{}"))) {
+        metadata->erase(account_field);
+        change.metadata = metadata->dump_text();
+    }
+}
+
 bool is_other_account(const Error &error) noexcept {
     return error.errc == Errc::kConflict && error.detail == kDetail;
 }

@@ -19,6 +19,11 @@ namespace nexus::control {
 Result<void> check_same_account(const store::Connection &connection, const OAuthProfile &profile,
                                 const std::string &subject, const NamedTexts &kept);
 
+/// What is stored of an account does not outlive it: takes out of `change`, which may bring another one's
+/// credentials, what only the account before has said.
+/// change  with the whole metadata; account_field  "" = the profile names none
+void disown(store::ConnectionChange &change, const std::string &account_field, const NamedTexts &kept);
+
 bool is_other_account(const Error &error) noexcept;
 
 }  // namespace nexus::control

@@ -3,12 +3,17 @@
 
 #include "control_plane/log/log.h"
 #include "control_plane/store/identity_repository.h"
+#include "control_plane/store/provider_repository.h"
 
 namespace nexus::control {
 
 Result<store::Connection> activate(store::Transaction &sql, const Vault &vault,
                                    const store::Connection &connection, const StoredCredentials &credentials,
                                    store::ConnectionChange change, audit::Event event, UnixMs now) {
+    // It may have been deleted while its answer was on the way.
+    if (Result<store::Provider> provider = store::providers::get(sql, connection.provider_id); !provider) {
+        return fail(provider.error());
+    }
     Result<int64_t> version = store::tokens::next_version(sql, connection.id);
     if (!version) {
         return fail(version.error());

@@ -12,7 +12,8 @@
 namespace nexus::control {
 
 /// change  state is set to active here; the rest is the caller's
-/// errors  kConflict (the row moved meanwhile), kCryptoFailure, kStoreUnavailable
+/// errors  kConflict (the row moved meanwhile), kProviderNotFound (deleted meanwhile), kCryptoFailure,
+///         kStoreUnavailable
 Result<store::Connection> activate(store::Transaction &sql, const Vault &vault,
                                    const store::Connection &connection, const StoredCredentials &credentials,
                                    store::ConnectionChange change, audit::Event event, UnixMs now);

@@ -9,17 +9,12 @@
 #include "control_plane/services/connections/connection_labels.h"
 #include "control_plane/services/connections/token_service.h"
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/store/moving_row.h"
 #include "control_plane/store/transition.h"
 #include "shared/encoding/hex.h"
 #include "shared/http1/request_rules.h"
 
 namespace nexus::control {
-
-namespace {
-
-constexpr int kAttempts = 5;
-
-}  // namespace
 
 Result<std::string> ConnectionService::provider_id_of(const std::string &name_or_id) {
     if (name_or_id.empty() || encoding::is_uuid(name_or_id)) {
@@ -118,7 +113,7 @@ Result<ConnectionView> ConnectionService::patch(const Caller &caller, const std:
             "member request_rules must hold METHOD PATH, such as \"GET /repos/*\": a plain absolute path",
             "request_rules");
     }
-    for (int attempt = 1;; ++attempt) {
+    return store::while_it_moves([&]() -> Result<ConnectionView> {
         Result<ConnectionView> view = get(caller, id);
         if (!view) {
             return view;
@@ -140,16 +135,13 @@ Result<ConnectionView> ConnectionService::patch(const Caller &caller, const std:
                 caller.event(wish.request_rules ? audit::kConnectionRestricted : audit::kConnectionLabelled),
                 clock_());
         });
-        if (!row && row.error().errc == Errc::kConflict && attempt < kAttempts) {
-            continue;
-        }
         if (!row) {
             return fail(row.error());
         }
         drainer_.notify();
         view->connection = std::move(*row);
         return view;
-    }
+    });
 }
 
 Result<Ended> ConnectionService::revoke(const Caller &caller, const std::string &id) {
@@ -160,9 +152,10 @@ Result<Ended> ConnectionService::remove(const Caller &caller, const std::string 
     return end_and_tell(caller, id, true);
 }
 
-// Ours first, in one transaction; the provider may take its time, or be away.
+// Ours first, in one transaction; the provider may take its time, or be away. If a refresh comes between, the
+// newer row is ended instead.
 Result<Ended> ConnectionService::end_and_tell(const Caller &caller, const std::string &id, bool removed) {
-    for (int attempt = 1;; ++attempt) {
+    return store::while_it_moves([&]() -> Result<Ended> {
         Result<ConnectionView> view = get(caller, id);
         if (!view) {
             return fail(view.error());
@@ -174,9 +167,6 @@ Result<Ended> ConnectionService::end_and_tell(const Caller &caller, const std::s
         }
         Result<StoredCredentials> credentials = credentials_of(before);
         Result<store::Connection> row = end(caller, before, removed);
-        if (!row && row.error().errc == Errc::kConflict && attempt < kAttempts) {
-            continue;  // a refresh came between; the newer row is ended instead
-        }
         if (!row) {
             return fail(row.error());
         }
@@ -188,7 +178,7 @@ Result<Ended> ConnectionService::end_and_tell(const Caller &caller, const std::s
             out.upstream = tell_provider(caller, before, credentials);
         }
         return out;
-    }
+    });
 }
 
 Result<store::Connection> ConnectionService::end(const Caller &caller, const store::Connection &before,

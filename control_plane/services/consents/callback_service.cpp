@@ -13,6 +13,7 @@
 #include "control_plane/services/consents/connect_service.h"
 #include "control_plane/services/consents/redirect_uri.h"
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/store/moving_row.h"
 #include "control_plane/store/transition.h"
 
 namespace nexus::control {
@@ -122,9 +123,6 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
     if (claims->provider_id != flow.provider.id) {  // a state is good for the provider that it was sent to
         return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer", "state_provider");
     }
-    if (input.error) {
-        return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
-    }
     Result<OAuthClient> client = client_of(flow, input);
     std::string_view foreign = client ? issuer_problem(*client, input.iss) : "";
     if (client && input.redirect_segment != redirect_segment(flow.provider, client->profile)) {
@@ -132,6 +130,9 @@ Result<FlowEnd> CallbackService::finish(const Caller &caller, const CallbackInpu
     }
     if (!foreign.empty()) {
         return fail_flow(caller, flow, audit::kOauthError, "invalid_issuer", foreign);
+    }
+    if (input.error) {  // after its issuer: errors have one, too (section 2.4)
+        return fail_flow(caller, flow, audit::kOauthError, known_error(*input.error));
     }
     if (client && !has_code(client->profile, input)) {
         return fail_flow(caller, flow, audit::kOauthError, "missing_params");
@@ -176,28 +177,33 @@ Result<OAuthClient> CallbackService::client_of(const Flow &flow, const CallbackI
     return resolve_client(flow.provider, vault_, discovery_, *variables);
 }
 
-// A first try that failed leaves `failed`; a connection that works (or once did) stays as it is.
+// A first try that failed leaves `failed`; a connection that works (or once did) stays as it is, and so does
+// one that waits for a later flow.
 FlowEnd CallbackService::fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,
                                    std::string_view error, std::string_view reason) {
     const store::Connection &connection = flow.connection;
     log::warn("flow_ended_with_error",
               {{"connection_id", connection.id}, {"error", error}, {"reason", reason}});
-    bool first_try = connection.state == connection::State::kPending;
-    Result<void> recorded = database_.transact([&](store::Transaction &sql) -> Result<void> {
-        audit::Event event = caller.event(audit_type);
-        event.data = failure_data(error, reason);
-        if (first_try) {
+    audit::Event event = caller.event(audit_type);
+    event.data = failure_data(error, reason);
+    event.connection_id = connection.id;
+    event.workspace_id = connection.workspace_id;
+    event.provider_id = connection.provider_id;
+    const Result<void> recorded = store::while_it_moves([&] {
+        return database_.transact([&](store::Transaction &sql) -> Result<void> {
+            const Result<store::Connection> newest = store::connections::get(sql, connection.id);
+            if (!newest && newest.error().errc != Errc::kConnectionNotFound) {
+                return fail(newest.error());
+            }
+            if (!newest || newest->state != connection::State::kPending || !newest->flow_id.empty()) {
+                return store::audit_log::append(sql, event, clock_());
+            }
             store::ConnectionChange change;
             change.state = connection::State::kFailed;
             change.attention_reason = std::string{error};
-            return store::change_connection(sql, connection.id, connection.generation, change, event,
-                                            clock_())
+            return store::change_connection(sql, newest->id, newest->generation, change, event, clock_())
                 .map([](const store::Connection &) {});
-        }
-        event.connection_id = connection.id;
-        event.workspace_id = connection.workspace_id;
-        event.provider_id = connection.provider_id;
-        return store::audit_log::append(sql, event, clock_());
+        });
     });
     if (!recorded) {
         log::error("flow_end_not_recorded",

@@ -73,11 +73,13 @@ private:
     Result<void> store_if_same_account(const Caller &caller, const Flow &flow, const OAuthClient &client,
                                        const CallbackInput &input, Grant grant);
     FlowEnd fail_with(const Caller &caller, const Flow &flow, const Error &error);
-    static void keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
-                            Grant &grant);
+    static Result<void> check_account(const Flow &flow, store::Connection row, const OAuthProfile &profile,
+                                      const Grant &grant);
+    static void keep_fields(const OAuthClient &client, const CallbackInput &input, Grant &grant);
     Result<void> check_identity(const Flow &flow, const OAuthClient &client, std::string_view code,
                                 Secret id_token, Grant &grant);
-    Result<void> store_grant(const Caller &caller, const Flow &flow, const Grant &grant);
+    Result<void> store_grant(const Caller &caller, const Flow &flow, const OAuthProfile &profile,
+                             const Grant &grant);
     Result<StateClaims> admit(const CallbackInput &input);
     /// reason  for the audit event; "" = none
     FlowEnd fail_flow(const Caller &caller, const Flow &flow, std::string_view audit_type,

@@ -10,14 +10,9 @@
 #include "control_plane/services/connections/activation.h"
 #include "control_plane/services/consents/callback_service.h"
 #include "control_plane/services/consents/redirect_uri.h"
+#include "control_plane/store/moving_row.h"
 
 namespace nexus::control {
-
-namespace {
-
-constexpr int kStoreAttempts = 5;
-
-}  // namespace
 
 Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flow &flow, OAuthClient &client,
                                                  const CallbackInput &input) {
@@ -29,17 +24,22 @@ Result<void> CallbackService::exchange_and_store(const Caller &caller, const Flo
 Result<void> CallbackService::store_if_same_account(const Caller &caller, const Flow &flow,
                                                     const OAuthClient &client, const CallbackInput &input,
                                                     Grant grant) {
-    keep_fields(flow, client, input, grant);
-    Result<void> account = check_same_account(flow.connection, client.profile,
-                                              grant.change.account_subject.value_or(""), grant.kept);
-    if (!account) {
+    keep_fields(client, input, grant);
+    if (Result<void> account = check_account(flow, flow.connection, client.profile, grant); !account) {
         return account;
     }
     if (grant.identity) {
         grant.identity = with_userinfo(userinfo_, fetch_, client, grant.credentials,
                                        std::move(*grant.identity), flow.connection.id);
     }
-    return store_grant(caller, flow, grant);
+    return store_grant(caller, flow, client.profile, grant);
+}
+
+Result<void> CallbackService::check_account(const Flow &flow, store::Connection row,
+                                            const OAuthProfile &profile, const Grant &grant) {
+    row.flow_allows_other_account =
+        flow.connection.flow_allows_other_account;  // and not that of a later flow
+    return check_same_account(row, profile, grant.change.account_subject.value_or(""), grant.kept);
 }
 
 Result<CallbackService::Grant> CallbackService::exchange(const Flow &flow, OAuthClient &client,
@@ -87,15 +87,11 @@ Result<CallbackService::Grant> CallbackService::grant_of(const Flow &flow, const
     return grant;
 }
 
-// Metadata: fields of the callback, then of the token answer. Variables: all that were used.
-void CallbackService::keep_fields(const Flow &flow, const OAuthClient &client, const CallbackInput &input,
-                                  Grant &grant) {
+// For the metadata: fields of the callback, then of the token answer. Variables: all that were used.
+void CallbackService::keep_fields(const OAuthClient &client, const CallbackInput &input, Grant &grant) {
     NamedTexts kept =
         kept_callback_fields(client.profile, [&](const std::string &name) { return input.parameter(name); });
     kept.insert(kept.end(), grant.kept.begin(), grant.kept.end());
-    if (!kept.empty()) {
-        grant.change.metadata = merged_json(flow.connection.metadata, kept);
-    }
     grant.kept = std::move(kept);
     Variables variables = client.variables;
     variables.erase("client_id");
@@ -135,29 +131,34 @@ Result<void> CallbackService::check_identity(const Flow &flow, const OAuthClient
     return {};
 }
 
-// Onto the row as it is by now: of a connection that works meanwhile a refresh may have come between.
-Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const Grant &grant) {
-    for (int attempt = 1;; ++attempt) {
-        Result<store::Connection> row =
-            database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
-                Result<store::Connection> newest = store::connections::get(sql, flow.connection.id);
-                Result<void> known = newest
-                                         ? store_identity(sql, flow.connection.id, grant.identity, clock_())
-                                         : fail(newest.error());
-                return known ? activate(sql, vault_, *newest, grant.credentials, grant.change,
-                                        caller.event(audit::kOauthFlowCompleted), clock_())
-                             : fail(known.error());
-            });
-        bool moved = !row && row.error().errc == Errc::kConflict && attempt < kStoreAttempts;
-        if (moved) {
-            continue;
-        }
-        if (!row) {
-            return fail(row.error());
-        }
-        announce_active(drainer_, *row);
-        return {};
+// Onto the row as it is by now: of a connection that works meanwhile a refresh may have come between, or a
+// later flow, which said whose it is.
+Result<void> CallbackService::store_grant(const Caller &caller, const Flow &flow, const OAuthProfile &profile,
+                                          const Grant &grant) {
+    Result<store::Connection> row = store::while_it_moves([&] {
+        return database_.transact([&](store::Transaction &sql) -> Result<store::Connection> {
+            Result<store::Connection> newest = store::connections::get(sql, flow.connection.id);
+            Result<void> allowed = newest ? check_account(flow, *newest, profile, grant).and_then([&] {
+                return store_identity(sql, flow.connection.id, grant.identity, clock_());
+            })
+                                          : fail(newest.error());
+            if (!allowed) {
+                return fail(allowed.error());
+            }
+            store::ConnectionChange change = grant.change;
+            change.metadata = merged_json(newest->metadata, grant.kept);
+            if (flow.connection.flow_allows_other_account) {
+                disown(change, profile.account_field, grant.kept);
+            }
+            return activate(sql, vault_, *newest, grant.credentials, std::move(change),
+                            caller.event(audit::kOauthFlowCompleted), clock_());
+        });
+    });
+    if (!row) {
+        return fail(row.error());
     }
+    announce_active(drainer_, *row);
+    return {};
 }
 
 }  // namespace nexus::control

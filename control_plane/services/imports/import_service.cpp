@@ -4,7 +4,9 @@
 #include <iterator>
 
 #include "control_plane/log/log.h"
+#include "control_plane/services/connections/account_check.h"
 #include "control_plane/services/connections/activation.h"
+#include "control_plane/store/identity_repository.h"
 #include "control_plane/store/transition.h"
 #include "control_plane/store/workspace_repository.h"
 #include "shared/crypto/random.h"
@@ -17,6 +19,11 @@ using connection::State;
 
 bool is_of_same_owner(const store::Connection &a, const store::Connection &b) {
     return a.workspace_id == b.workspace_id && a.user_id == b.user_id && a.provider_id == b.provider_id;
+}
+
+std::string account_field_of(const store::Provider &provider) {
+    const Result<OAuthProfile> profile = stored_oauth_profile(provider.oauth);
+    return profile ? profile->account_field : "";
 }
 
 void log_imported(const Imported &imported) {
@@ -102,6 +109,11 @@ Result<store::Connection> ImportService::give_credentials(store::Transaction &sq
     change.refreshable = !prepared.credentials.stored.refresh_token.empty();
     change.scopes = prepared.row.scopes;
     change.labels = prepared.row.labels;
+    change.metadata = connection.metadata;
+    disown(change, account_field_of(prepared.provider), {});  // the first consent here settles whose it is
+    if (Result<void> erased = store::identities::erase(sql, connection.id); !erased) {
+        return fail(erased.error());
+    }
     Result<store::Connection> active =
         activate(sql, vault_, connection, prepared.credentials.stored, change, std::move(event), now);
     if (!active || prepared.item.state == State::kActive) {

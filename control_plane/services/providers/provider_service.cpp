@@ -7,6 +7,7 @@
 #include "control_plane/services/providers/provider_egress.h"
 #include "control_plane/services/providers/provider_params.h"
 #include "control_plane/store/audit_repository.h"
+#include "control_plane/store/moving_row.h"
 #include "control_plane/store/outbox_repository.h"
 #include "control_plane/store/refresh_lanes.h"
 #include "control_plane/store/transition.h"
@@ -15,6 +16,8 @@
 namespace nexus::control {
 
 namespace {
+
+using connection::State;
 
 constexpr int64_t kConnectionPage = 200;
 
@@ -244,7 +247,7 @@ Result<std::string> ProviderService::republish_page(const std::string &provider_
                                                     const std::string &cursor) {
     store::ConnectionFilter filter;
     filter.provider_id = provider_id;
-    filter.state = connection::State::kActive;
+    filter.state = State::kActive;
     Result<store::ConnectionPage> page = store::connections::list(database_, filter, kConnectionPage, cursor);
     if (!page) {
         return fail(page.error());
@@ -254,7 +257,9 @@ Result<std::string> ProviderService::republish_page(const std::string &provider_
         for (const store::Connection &connection : page->items) {
             Result<store::Connection> bumped =
                 store::connections::change(sql, connection.id, connection.generation, {}, now);
-            if (!bumped && bumped.error().errc == Errc::kConflict) {
+            const bool has_moved = !bumped && (bumped.error().errc == Errc::kConflict ||
+                                               bumped.error().errc == Errc::kConnectionNotFound);
+            if (has_moved) {
                 continue;
             }
             Result<void> queued = bumped ? store::outbox::enqueue(sql, redis::EventKind::kToken, bumped->id,
@@ -268,8 +273,24 @@ Result<std::string> ProviderService::republish_page(const std::string &provider_
     });
 }
 
+// Until none is left: those whose flow ended while we went through them are found in the next round.
 Result<void> ProviderService::revoke_connections(const Caller &caller, const std::string &provider_id) {
-    using connection::State;
+    for (;;) {
+        Result<size_t> found = revoke_those_found(caller, provider_id);
+        if (!found) {
+            return fail(found.error());
+        }
+        if (*found == 0) {
+            break;
+        }
+    }
+    drainer_.notify();
+    return {};
+}
+
+/// returns how many there were
+Result<size_t> ProviderService::revoke_those_found(const Caller &caller, const std::string &provider_id) {
+    size_t found = 0;
     for (State state :
          {State::kActive, State::kAttention, State::kPending, State::kFailed, State::kExpired}) {
         store::ConnectionFilter filter;
@@ -283,24 +304,40 @@ Result<void> ProviderService::revoke_connections(const Caller &caller, const std
                 return fail(page.error());
             }
             for (const store::Connection &connection : page->items) {
-                Result<store::Connection> revoked = database_.transact([&](store::Transaction &sql) {
-                    store::ConnectionChange change;
-                    change.state = State::kRevoked;
-                    return forget_account(sql, connection.id).and_then([&] {
-                        return store::change_connection(
-                            sql, connection.id, connection.generation, change,
-                            caller.event(audit::kConnectionRevoked, "reason", "provider_deleted"), clock_());
-                    });
-                });
-                if (!revoked && revoked.error().errc != Errc::kConflict) {
+                if (Result<void> revoked = revoke_connection(caller, connection.id); !revoked) {
                     return fail(revoked.error());
                 }
             }
+            found += page->items.size();
             cursor = page->next_cursor;
         } while (!cursor.empty());
     }
-    drainer_.notify();
-    return {};
+    return found;
+}
+
+// Whatever it has become since it was listed; who deletes it meanwhile has done our work.
+Result<void> ProviderService::revoke_connection(const Caller &caller, const std::string &id) {
+    return store::while_it_moves([&] {
+        return database_.transact([&](store::Transaction &sql) -> Result<void> {
+            Result<store::Connection> newest = store::connections::get(sql, id);
+            if (!newest) {
+                return newest.error().errc == Errc::kConnectionNotFound ? Result<void>{}
+                                                                        : fail(newest.error());
+            }
+            if (newest->state == State::kRevoked) {
+                return {};
+            }
+            store::ConnectionChange change;
+            change.state = State::kRevoked;
+            return forget_account(sql, id)
+                .and_then([&] {
+                    return store::change_connection(
+                        sql, id, newest->generation, change,
+                        caller.event(audit::kConnectionRevoked, "reason", "provider_deleted"), clock_());
+                })
+                .map([](const store::Connection &) {});
+        });
+    });
 }
 
 Result<store::Provider> ProviderService::get(const std::string &id) {

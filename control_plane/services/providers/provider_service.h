@@ -73,6 +73,8 @@ private:
     Result<void> republish_connections(const std::string &provider_id);
     Result<std::string> republish_page(const std::string &provider_id, const std::string &cursor);
     Result<void> revoke_connections(const Caller &caller, const std::string &provider_id);
+    Result<size_t> revoke_those_found(const Caller &caller, const std::string &provider_id);
+    Result<void> revoke_connection(const Caller &caller, const std::string &id);
 
     store::Database &database_;
     const Vault &vault_;

@@ -24,6 +24,7 @@ World begin(const Case &how) {
     world.provider.reuse = how.reuse;
     world.provider.rotates = how.rotates;
     world.store.connection.state = connection::State::kActive;
+    world.store.connection.refreshable = true;
     world.store.row.connection_id = "c";
     world.store.row.epoch = world.store.row.token_epoch = 1;
     world.store.row.due_at = kStart;

@@ -267,5 +267,13 @@ TEST_P(ConnectionsTest, ExpiredPendingOnesAreSwept) {
     EXPECT_TRUE(connections::get(*database_, active.id));
 }
 
+TEST_P(ConnectionsTest, OneWhoseFlowIsJustEndingIsNotSwept) {
+    const Connection pending = add_connection();
+    ASSERT_TRUE(database_->transact(
+        [&](Transaction &sql) { return connections::take_flow(sql, pending.id, "flow-1", 600000); }));
+    EXPECT_EQ(*connections::delete_expired_pending(*database_, 600000, 10), 0);
+    EXPECT_EQ(*connections::delete_expired_pending(*database_, 601001, 10), 1) << "and if it never ended";
+}
+
 }  // namespace
 }  // namespace nexus::control::store

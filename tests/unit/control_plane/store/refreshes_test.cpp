@@ -116,6 +116,21 @@ TEST_P(RefreshesTest, ANewGrantSupersedesWhatIsInFlight) {
     EXPECT_FALSE(*refreshes::mark_sent(*database_, old, 10100, 0));
 }
 
+TEST_P(RefreshesTest, SoDoesOneThatCannotBeRefreshed) {
+    const Connection active = add_active();
+    const Refresh old = *claim(active, 10000);
+    ASSERT_TRUE(database_->transact([&](Transaction &sql) {
+        ConnectionChange granted;
+        granted.state = connection::State::kActive;
+        granted.refreshable = false;
+        return change_connection(sql, active.id, active.generation, granted, {}, 10100);
+    }));
+    EXPECT_GT(row(active).token_epoch, old.epoch);
+    EXPECT_EQ(row(active).lease_until, 0);
+    EXPECT_EQ(row(active).due_at, 0);
+    EXPECT_FALSE(*refreshes::mark_sent(*database_, old, 10100, 0));
+}
+
 TEST_P(RefreshesTest, DueRowsAreClaimedOnceByWhoeverIsFirst) {
     std::vector<std::string> ids;
     for (int i = 0; i < 5; ++i) {

@@ -52,5 +52,20 @@ TEST(AccountCheck, WithoutAFieldOnlyTheSubjectCounts) {
     EXPECT_FALSE(is_other_account(Error{Errc::kConflict, "", "", 0})) << "a row that moved is another matter";
 }
 
+TEST(Disown, LeavesNothingThatOnlyTheAccountBeforeHasSaid) {
+    store::ConnectionChange silent;
+    silent.metadata = R"({"team_id":"t1","region":"eu"})";
+    disown(silent, "team_id", {{"region", "eu"}});
+    EXPECT_EQ(silent.account_subject, "");
+    EXPECT_EQ(silent.metadata, R"({"region":"eu"})");
+
+    store::ConnectionChange told;
+    told.account_subject = "bob";
+    told.metadata = R"({"team_id":"t2"})";
+    disown(told, "team_id", {{"team_id", "t2"}});
+    EXPECT_EQ(told.account_subject, "bob");
+    EXPECT_EQ(told.metadata, R"({"team_id":"t2"})");
+}
+
 }  // namespace
 }  // namespace nexus::control
