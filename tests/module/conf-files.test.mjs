@@ -11,6 +11,7 @@ import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
+import { exchange } from '../support/raw-http.mjs';
 import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { notFound, startAll } from './conf-fixture.mjs';
@@ -79,6 +80,27 @@ test('sidecar: the agent\'s own name of the connection, in the header or in the 
     errorBody(assert, await ask(odd), 400, 'invalid_connection_id');
   }
   assert.equal(provider.requests.length, before);
+});
+
+test('sidecar: no upgrade goes on but to WebSocket', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  provider.server.on('upgrade', (incoming, socket) => {
+    provider.requests.push(incoming);
+    socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ${incoming.headers.upgrade}\r\n\r\n`);
+  });
+  const ask = (lines) => exchange(Number(new URL(site.sidecar).port), Buffer.from(
+    `GET /a HTTP/1.1\r\nHost: x\r\nX-Nexus-Key: ${key}\r\nX-Nexus-Connection: ${id}\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`));
+  for (const upgrade of ['h2c', 'h2c, websocket', 'websocket2', 'TLS/1.0']) {
+    const { answers } = await ask(['Connection: Upgrade, HTTP2-Settings', `Upgrade: ${upgrade}`, 'HTTP2-Settings: AAMAAABk']);
+    assert.equal(answers[0].status, 200, upgrade);
+    const { headers } = provider.requests.at(-1);
+    assert.deepEqual([headers.connection, headers.upgrade, headers['http2-settings']], [undefined, undefined, undefined], upgrade);
+  }
+  for (const upgrade of ['websocket', 'WebSocket']) {
+    await ask(['Connection: Upgrade', `Upgrade: ${upgrade}`]);
+    const { headers } = provider.requests.at(-1);
+    assert.deepEqual([headers.connection, headers.upgrade], ['upgrade', 'websocket']);
+  }
 });
 
 test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
