@@ -82,6 +82,36 @@ test('sidecar: the agent\'s own name of the connection, in the header or in the 
   assert.equal(provider.requests.length, before);
 });
 
+test('sidecar: the root of an API without a base path, the connection in the path', async (t) => {
+  const { site, redis, keys, provider, key, id } = await startAll(t, notFound);
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+    connection_id: id, generation: 2, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [],
+    api_base_url: `http://127.0.0.1:${provider.server.address().port}`, request_rules: ['GET /'],
+  });
+  await redis.set(name, sealed, options);
+  for (const first of [`/${id}`, '/my-api']) {
+    for (const [rest, arrived] of [['', '/'], ['/', '/'], ['?x=1', '/?x=1'], ['/?x=1', '/?x=1']]) {
+      const answer = await request(`${site.sidecar}${first}${rest}`, { headers: { 'x-nexus-key': key } });
+      assert.equal(answer.status, 200, `${first}${rest}: ${answer.text}`);
+      assert.equal(provider.requests.at(-1).url, arrived);
+    }
+  }
+});
+
+test('sidecar: a connection in the header wins over whatever the path begins with', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  const other = randomUUID();
+  for (const [named, target, arrived] of [[id, `/${other}/items`, `/base/${other}/items`], ['my-api', `/${id}/items?x`, `/base/${id}/items?x`],
+    [id, '/my-api/items', '/base/my-api/items'], [id, `/${id}/items?x`, '/base/items?x'], [id, `/${id}?x`, '/base?x'], [id, `/${id}x/items`, `/base/${id}x/items`]]) {
+    const answer = await request(`${site.sidecar}${target}`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': named } });
+    assert.equal(answer.status, 200, `${named} ${target}: ${answer.text}`);
+    assert.equal(provider.requests.at(-1).url, arrived);
+  }
+  const before = provider.requests.length;
+  errorBody(assert, await request(`${site.sidecar}/${id}/items`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': other } }), 404, 'connection_not_found');
+  assert.equal(provider.requests.length, before);
+});
+
 test('sidecar: no upgrade goes on but to WebSocket', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   provider.server.on('upgrade', (incoming, socket) => {
