@@ -112,6 +112,53 @@ test('sidecar: a connection in the header wins over whatever the path begins wit
   assert.equal(provider.requests.length, before);
 });
 
+/** The record of startAll()'s connection, at an API with another base path. Resolves with the provider's origin. */
+async function rebase({ redis, keys, provider, id }, basePath) {
+  const origin = `http://127.0.0.1:${provider.server.address().port}`;
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+    connection_id: id, generation: 2, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: origin + basePath,
+  });
+  await redis.set(name, sealed, options);
+  return origin;
+}
+
+for (const basePath of ['', '/base']) {
+  test(`sidecar: a provider's redirects within its API come back through the sidecar, others do not (base path "${basePath}")`, async (t) => {
+    const all = await startAll(t, notFound);
+    const { site, provider, key, id } = all;
+    const origin = await rebase(all, basePath);
+    const kept = ['https://elsewhere.test/x', `${origin}.elsewhere.test/x`, `${origin}0${basePath}/x`, 'x/y', '?x', '#x', `https://elsewhere.test/?to=${origin}${basePath}/`];
+    const outside = basePath === '' ? [] : [['/x', `${origin}/x`], [`${basePath}x/y`, `${origin}${basePath}x/y`], [`${origin}/x`, `${origin}/x`], ['/', `${origin}/`]];
+    for (const [before, headers] of [['', { 'x-nexus-connection': id }], [`/${id}`, {}], ['/my-api', {}]]) {
+      const own = `${site.sidecar}${before}`;
+      for (const [location, expected] of [[`${origin}${basePath}/a%2Fb?x=/`, `${own}/a%2Fb?x=/`], [`${origin}${basePath}/`, `${own}/`], [`${origin}${basePath}//elsewhere.test/`, `${own}//elsewhere.test/`],
+        [`${basePath}/a/b?x`, `${own}/a/b?x`], [`${basePath}/`, `${own}/`], ['//elsewhere.test/x', 'http://elsewhere.test/x'], ...outside, ...kept.map((text) => [text, text])]) {
+        provider.handler = (incoming, response) => response.writeHead(302, { location }).end();
+        const answer = await request(`${own}/from`, { headers: { 'x-nexus-key': key, ...headers } });
+        assert.equal(answer.status, 302, answer.text);
+        assert.equal(answer.headers.location, expected, `${location} from ${own}`);
+      }
+    }
+  });
+
+  test(`sidecar: a cookie is for the connection that the path names (base path "${basePath}")`, async (t) => {
+    const all = await startAll(t, notFound);
+    const { site, provider, key, id } = all;
+    await rebase(all, basePath);
+    const ask = async (before, headers, path) => {
+      provider.handler = (incoming, response) => response.writeHead(200, { 'set-cookie': `a=1; Path=${path}; HttpOnly` }).end();
+      return (await request(`${site.sidecar}${before}/x`, { headers: { 'x-nexus-key': key, ...headers } })).headers['set-cookie'];
+    };
+    for (const before of [`/${id}`, '/my-api']) {
+      for (const [path, expected] of [['/', `${before}/`], [`${basePath}/`, `${before}/`], [`${basePath}/x`, `${before}/x`], ...(basePath ? [[basePath, before]] : [])]) {
+        assert.deepEqual(await ask(before, {}, path), [`a=1; Path=${expected}; HttpOnly`]);
+      }
+    }
+    assert.deepEqual(await ask('', { 'x-nexus-connection': id }, '/'), ['a=1; Path=/; HttpOnly']);
+    assert.deepEqual(await ask('', { 'x-nexus-connection': id }, `${basePath}/x`), ['a=1; Path=/x; HttpOnly']);
+  });
+}
+
 test('sidecar: no upgrade goes on but to WebSocket', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   provider.server.on('upgrade', (incoming, socket) => {
