@@ -1,16 +1,21 @@
 // The configurations of conf/, as a starter includes them, in front of a scripted nexusd and a scripted provider.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { makeCa } from '../support/certificates.mjs';
+import { cleanup } from '../support/cleanup.mjs';
 import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { request } from '../support/http.mjs';
 import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
+import { findPort } from '../support/ports.mjs';
 import { exchange } from '../support/raw-http.mjs';
 import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
@@ -112,6 +117,19 @@ test('sidecar: a connection in the header wins over whatever the path begins wit
   assert.equal(provider.requests.length, before);
 });
 
+/** A port whose listener takes no connection, and with a full queue: whoever connects hears nothing. */
+async function startDeaf(t) {
+  const port = await findPort();
+  const listener = spawn(process.execPath, ['-e', `require('net').createServer().listen(${port}, '127.0.0.1', 1, () => {
+    require('fs').writeSync(1, 'up'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); })`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  cleanup(t, () => listener.kill('SIGKILL'));
+  await once(listener.stdout, 'data');
+  const waiting = Array.from({ length: 2 }, () => net.connect(port, '127.0.0.1'));
+  cleanup(t, () => waiting.forEach((socket) => socket.destroy()));
+  await Promise.all(waiting.map((socket) => once(socket, 'connect')));
+  return port;
+}
+
 /** The record of startAll()'s connection, at an API with another base path. Resolves with the provider's origin. */
 async function rebase({ redis, keys, provider, id }, basePath) {
   const origin = `http://127.0.0.1:${provider.server.address().port}`;
@@ -186,6 +204,44 @@ test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   const answer = await request(`${site.sidecar}/`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } });
   assert.equal(answer.status, 200);
   assert.equal(answer.text, 'provider');
+});
+
+test('sidecar: errors of nginx itself have the API\'s shape, those of the provider are its own', async (t) => {
+  const { site, redis, keys, provider, key, id } = await startAll(t, notFound);
+  const port = Number(new URL(site.sidecar).port);
+  const headers = { 'x-nexus-key': key, 'x-nexus-connection': id };
+  const add = async (url) => {
+    const other = randomUUID();
+    const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: other, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: url });
+    await redis.set(name, sealed, options);
+    return { ...headers, 'x-nexus-connection': other };
+  };
+  for (const status of [400, 404, 405, 414, 500, 501, 502, 504]) {
+    provider.handler = (incoming, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<p>the provider\'s</p>');
+    const answer = await request(`${site.sidecar}/x`, { headers });
+    assert.deepEqual([answer.status, answer.text, answer.headers['content-type']], [status, '<p>the provider\'s</p>', 'text/html']);
+  }
+
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: await add('http://127.0.0.1:9') }), 502, 'upstream_error');
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: await add('http://127.0.0.1:9'), json: {} }), 502, 'upstream_error');
+  errorBody(assert, await request(`${site.sidecar}/_nexus/edge`, { headers }), 404, 'not_found');
+  const trace = await request(`${site.sidecar}/x`, { headers, method: 'TRACE' });
+  errorBody(assert, trace, 405, 'method_not_allowed');
+  assert.match(trace.headers.allow, /PATCH/);
+  for (const head of ['GET /a%zz HTTP/1.1\r\nHost: x', 'GET /a HTTP/1.1', `GET /a HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40000)}`, `GET /${'a'.repeat(40000)} HTTP/1.1\r\nHost: x`, 'GET /a HTTP/3.0\r\nHost: x',
+    'POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip']) {
+    const { answers } = await exchange(port, Buffer.from(`${head}\r\n\r\n`));
+    errorBody(assert, answers[0], 400, 'invalid_request');
+  }
+});
+
+test('sidecar: a provider that does not answer in time is a 504 of the API\'s shape', async (t) => {
+  const { site, redis, keys, key } = await startAll(t, notFound);
+  const port = await startDeaf(t);
+  const id = randomUUID();
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: id, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: `http://127.0.0.1:${port}` });
+  await redis.set(name, sealed, options);
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } }), 504, 'upstream_error');
 });
 
 test('gateway: answered at the edge, or passed with who the caller is', async (t) => {
