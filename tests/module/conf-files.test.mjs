@@ -21,6 +21,7 @@ import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { notFound, startAll } from './conf-fixture.mjs';
 import { errorBody } from './edge-fixture.mjs';
+import { h2Call, h2Session, startFieldServer } from './grpc-fixture.mjs';
 
 const conf = path.join(repository, 'conf');
 
@@ -206,6 +207,16 @@ test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   assert.equal(answer.text, 'provider');
 });
 
+test('an answer\'s head of 12 KiB is passed on by each of them', async (t) => {
+  const large = 'x'.repeat(12_000);
+  const { site, provider, key, id } = await startAll(t, (incoming, response) => response.writeHead(302, { location: `https://elsewhere.test/${large}` }).end());
+  provider.handler = (incoming, response) => response.writeHead(201, { 'content-security-policy': large }).end('created');
+  const created = await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id }, json: {} });
+  assert.deepEqual([created.status, created.text, created.headers['content-security-policy']], [201, 'created', large]);
+  assert.equal((await request(`${site.front}/connect/t`)).headers.location.length, large.length + 23);
+  assert.equal((await request(`${site.gateway}/v1/request-connection`, { headers: { 'x-api-key': key }, json: {} })).headers.location.length, large.length + 23);
+});
+
 test('sidecar: errors of nginx itself have the API\'s shape, those of the provider are its own', async (t) => {
   const { site, redis, keys, provider, key, id } = await startAll(t, notFound);
   const port = Number(new URL(site.sidecar).port);
@@ -367,6 +378,17 @@ test('sidecar-grpc: a call goes to the host of the base URL, with the credential
   await assert.rejects(unary(client, { ...headers, 'x-nexus-connection': randomUUID() }), { code: 5 });
   assert.equal(server.calls.length, 2);
   assert.ok(!site.errorLog().includes('canary-token'));
+});
+
+test('sidecar-grpc: an answer\'s head of 12 KiB is passed on', async (t) => {
+  const { keys, redis, key, grpcUrl } = await startAll(t, notFound);
+  const large = 'x'.repeat(12_000);
+  const server = await startFieldServer(t, undefined, { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0', 'x-large': large });
+  const id = randomUUID();
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: id, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: `http://127.0.0.1:${server.port}` });
+  await redis.set(name, sealed, options);
+  const answer = await h2Call(await h2Session(t, grpcUrl), '/test.Echo/unary', { 'x-nexus-key': key, 'x-nexus-connection': id });
+  assert.deepEqual([answer['grpc-status'], answer['x-large']], ['0', large]);
 });
 
 for (const main of ['nginx.conf', 'nginx-ingress.conf']) {
