@@ -391,6 +391,15 @@ test('sidecar-grpc: an answer\'s head of 12 KiB is passed on', async (t) => {
   assert.deepEqual([answer['grpc-status'], answer['x-large']], ['0', large]);
 });
 
+test('whoever names a resolver says how long it is waited for', () => {
+  const files = [...fs.readdirSync(path.join(conf, 'nexus.d')).map((name) => `conf/nexus.d/${name}`), 'conf/kubernetes/sidecar/sidecar-egress.conf', 'scripts/quickstart'];
+  const named = files.map((name) => [name, fs.readFileSync(path.join(repository, name), 'utf8')]).filter(([, text]) => /\bresolver /.test(text));
+  assert.equal(named.length, 5);
+  for (const [name, text] of named) {
+    assert.match(text, /\bresolver_timeout 5s;/, name);
+  }
+});
+
 for (const main of ['nginx.conf', 'nginx-ingress.conf']) {
   test(`${main} and nexus.d/ as they are shipped`, async (t) => {
     const names = fs.readdirSync(path.join(conf, 'nexus.d'));
