@@ -207,6 +207,15 @@ test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   assert.equal(answer.text, 'provider');
 });
 
+test('sidecar: header fields with _ or . arrive where a site says so, and nowhere else', async (t) => {
+  for (const [allowed, arrived] of [['', []], ['underscores_in_headers on;\n', ['client_id']], ['underscores_in_headers on;\nignore_invalid_headers off;\n', ['client_id', 'x.y']]]) {
+    const { site, provider, key, id } = await startAll(t, notFound, {}, { 'sidecar-listen.conf': allowed });
+    const answer = await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id, client_id: '1', 'x.y': '2' } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual(Object.keys(provider.requests[0].headers).filter((name) => ['client_id', 'x.y'].includes(name)), arrived);
+  }
+});
+
 test('an answer\'s head of 12 KiB is passed on by each of them', async (t) => {
   const large = 'x'.repeat(12_000);
   const { site, provider, key, id } = await startAll(t, (incoming, response) => response.writeHead(302, { location: `https://elsewhere.test/${large}` }).end());
