@@ -45,7 +45,7 @@ function invite({ agentKey, connection }) {
   console.log(`Provider, API and Nexus Edge stay up until Ctrl-C; try it yourself in another terminal:
 
   curl -i ${environment.sidecar}/anything \\
-       -H "X-Nexus-Key: $(cat ${file})" \\
+       -H "Authorization: Bearer $(cat ${file})" \\
        -H "X-Nexus-Connection: ${connection}"
 `);
 }

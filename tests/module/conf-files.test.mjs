@@ -1,20 +1,27 @@
 // The configurations of conf/, as a starter includes them, in front of a scripted nexusd and a scripted provider.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
 import { makeCa } from '../support/certificates.mjs';
+import { cleanup } from '../support/cleanup.mjs';
 import { grpcClient, startGrpcServer, stream, unary } from '../support/grpc.mjs';
 import { request } from '../support/http.mjs';
 import { MODSECURITY } from '../support/ingress.mjs';
 import { newKeys } from '../support/keys.mjs';
 import { testConfig } from '../support/nginx.mjs';
 import { repository } from '../support/paths.mjs';
+import { findPort } from '../support/ports.mjs';
+import { exchange } from '../support/raw-http.mjs';
 import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { notFound, startAll } from './conf-fixture.mjs';
 import { errorBody } from './edge-fixture.mjs';
+import { h2Call, h2Session, startFieldServer } from './grpc-fixture.mjs';
 
 const conf = path.join(repository, 'conf');
 
@@ -81,12 +88,180 @@ test('sidecar: the agent\'s own name of the connection, in the header or in the 
   assert.equal(provider.requests.length, before);
 });
 
+test('sidecar: the root of an API without a base path, the connection in the path', async (t) => {
+  const { site, redis, keys, provider, key, id } = await startAll(t, notFound);
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+    connection_id: id, generation: 2, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [],
+    api_base_url: `http://127.0.0.1:${provider.server.address().port}`, request_rules: ['GET /'],
+  });
+  await redis.set(name, sealed, options);
+  for (const first of [`/${id}`, '/my-api']) {
+    for (const [rest, arrived] of [['', '/'], ['/', '/'], ['?x=1', '/?x=1'], ['/?x=1', '/?x=1']]) {
+      const answer = await request(`${site.sidecar}${first}${rest}`, { headers: { 'x-nexus-key': key } });
+      assert.equal(answer.status, 200, `${first}${rest}: ${answer.text}`);
+      assert.equal(provider.requests.at(-1).url, arrived);
+    }
+  }
+});
+
+test('sidecar: a connection in the header wins over whatever the path begins with', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  const other = randomUUID();
+  for (const [named, target, arrived] of [[id, `/${other}/items`, `/base/${other}/items`], ['my-api', `/${id}/items?x`, `/base/${id}/items?x`],
+    [id, '/my-api/items', '/base/my-api/items'], [id, `/${id}/items?x`, '/base/items?x'], [id, `/${id}?x`, '/base?x'], [id, `/${id}x/items`, `/base/${id}x/items`]]) {
+    const answer = await request(`${site.sidecar}${target}`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': named } });
+    assert.equal(answer.status, 200, `${named} ${target}: ${answer.text}`);
+    assert.equal(provider.requests.at(-1).url, arrived);
+  }
+  const before = provider.requests.length;
+  errorBody(assert, await request(`${site.sidecar}/${id}/items`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': other } }), 404, 'connection_not_found');
+  assert.equal(provider.requests.length, before);
+});
+
+/** A port whose listener takes no connection, and with a full queue: whoever connects hears nothing. */
+async function startDeaf(t) {
+  const port = await findPort();
+  const listener = spawn(process.execPath, ['-e', `require('net').createServer().listen(${port}, '127.0.0.1', 1, () => {
+    require('fs').writeSync(1, 'up'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); })`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  cleanup(t, () => listener.kill('SIGKILL'));
+  await once(listener.stdout, 'data');
+  const waiting = Array.from({ length: 2 }, () => net.connect(port, '127.0.0.1'));
+  cleanup(t, () => waiting.forEach((socket) => socket.destroy()));
+  await Promise.all(waiting.map((socket) => once(socket, 'connect')));
+  return port;
+}
+
+/** The record of startAll()'s connection, at an API with another base path. Resolves with the provider's origin. */
+async function rebase({ redis, keys, provider, id }, basePath) {
+  const origin = `http://127.0.0.1:${provider.server.address().port}`;
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, {
+    connection_id: id, generation: 2, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: origin + basePath,
+  });
+  await redis.set(name, sealed, options);
+  return origin;
+}
+
+for (const basePath of ['', '/base']) {
+  test(`sidecar: a provider's redirects within its API come back through the sidecar, others do not (base path "${basePath}")`, async (t) => {
+    const all = await startAll(t, notFound);
+    const { site, provider, key, id } = all;
+    const origin = await rebase(all, basePath);
+    const kept = ['https://elsewhere.test/x', `${origin}.elsewhere.test/x`, `${origin}0${basePath}/x`, 'x/y', '?x', '#x', `https://elsewhere.test/?to=${origin}${basePath}/`];
+    const outside = basePath === '' ? [] : [['/x', `${origin}/x`], [`${basePath}x/y`, `${origin}${basePath}x/y`], [`${origin}/x`, `${origin}/x`], ['/', `${origin}/`]];
+    for (const [before, headers] of [['', { 'x-nexus-connection': id }], [`/${id}`, {}], ['/my-api', {}]]) {
+      const own = `${site.sidecar}${before}`;
+      for (const [location, expected] of [[`${origin}${basePath}/a%2Fb?x=/`, `${own}/a%2Fb?x=/`], [`${origin}${basePath}/`, `${own}/`], [`${origin}${basePath}//elsewhere.test/`, `${own}//elsewhere.test/`],
+        [`${basePath}/a/b?x`, `${own}/a/b?x`], [`${basePath}/`, `${own}/`], ['//elsewhere.test/x', 'http://elsewhere.test/x'], ...outside, ...kept.map((text) => [text, text])]) {
+        provider.handler = (incoming, response) => response.writeHead(302, { location }).end();
+        const answer = await request(`${own}/from`, { headers: { 'x-nexus-key': key, ...headers } });
+        assert.equal(answer.status, 302, answer.text);
+        assert.equal(answer.headers.location, expected, `${location} from ${own}`);
+      }
+    }
+  });
+
+  test(`sidecar: a cookie is for the connection that the path names (base path "${basePath}")`, async (t) => {
+    const all = await startAll(t, notFound);
+    const { site, provider, key, id } = all;
+    await rebase(all, basePath);
+    const ask = async (before, headers, path) => {
+      provider.handler = (incoming, response) => response.writeHead(200, { 'set-cookie': `a=1; Path=${path}; HttpOnly` }).end();
+      return (await request(`${site.sidecar}${before}/x`, { headers: { 'x-nexus-key': key, ...headers } })).headers['set-cookie'];
+    };
+    for (const before of [`/${id}`, '/my-api']) {
+      for (const [path, expected] of [['/', `${before}/`], [`${basePath}/`, `${before}/`], [`${basePath}/x`, `${before}/x`], ...(basePath ? [[basePath, before]] : [])]) {
+        assert.deepEqual(await ask(before, {}, path), [`a=1; Path=${expected}; HttpOnly`]);
+      }
+    }
+    assert.deepEqual(await ask('', { 'x-nexus-connection': id }, '/'), ['a=1; Path=/; HttpOnly']);
+    assert.deepEqual(await ask('', { 'x-nexus-connection': id }, `${basePath}/x`), ['a=1; Path=/x; HttpOnly']);
+  });
+}
+
+test('sidecar: no upgrade goes on but to WebSocket', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  provider.server.on('upgrade', (incoming, socket) => {
+    provider.requests.push(incoming);
+    socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ${incoming.headers.upgrade}\r\n\r\n`);
+  });
+  const ask = (lines) => exchange(Number(new URL(site.sidecar).port), Buffer.from(
+    `GET /a HTTP/1.1\r\nHost: x\r\nX-Nexus-Key: ${key}\r\nX-Nexus-Connection: ${id}\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`));
+  for (const upgrade of ['h2c', 'h2c, websocket', 'websocket2', 'TLS/1.0']) {
+    const { answers } = await ask(['Connection: Upgrade, HTTP2-Settings', `Upgrade: ${upgrade}`, 'HTTP2-Settings: AAMAAABk']);
+    assert.equal(answers[0].status, 200, upgrade);
+    const { headers } = provider.requests.at(-1);
+    assert.deepEqual([headers.connection, headers.upgrade, headers['http2-settings']], [undefined, undefined, undefined], upgrade);
+  }
+  for (const upgrade of ['websocket', 'WebSocket']) {
+    await ask(['Connection: Upgrade', `Upgrade: ${upgrade}`]);
+    const { headers } = provider.requests.at(-1);
+    assert.deepEqual([headers.connection, headers.upgrade], ['upgrade', 'websocket']);
+  }
+});
+
 test('sidecar: a provider\'s answer cannot steer nginx', async (t) => {
   const { site, provider, key, id } = await startAll(t, notFound);
   provider.headers = { 'x-accel-redirect': `/_nexus/edge/tokens/${id}` };
   const answer = await request(`${site.sidecar}/`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } });
   assert.equal(answer.status, 200);
   assert.equal(answer.text, 'provider');
+});
+
+test('sidecar: header fields with _ or . arrive where a site says so, and nowhere else', async (t) => {
+  for (const [allowed, arrived] of [['', []], ['underscores_in_headers on;\n', ['client_id']], ['underscores_in_headers on;\nignore_invalid_headers off;\n', ['client_id', 'x.y']]]) {
+    const { site, provider, key, id } = await startAll(t, notFound, {}, { 'sidecar-listen.conf': allowed });
+    const answer = await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id, client_id: '1', 'x.y': '2' } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual(Object.keys(provider.requests[0].headers).filter((name) => ['client_id', 'x.y'].includes(name)), arrived);
+  }
+});
+
+test('an answer\'s head of 12 KiB is passed on by each of them', async (t) => {
+  const large = 'x'.repeat(12_000);
+  const { site, provider, key, id } = await startAll(t, (incoming, response) => response.writeHead(302, { location: `https://elsewhere.test/${large}` }).end());
+  provider.handler = (incoming, response) => response.writeHead(201, { 'content-security-policy': large }).end('created');
+  const created = await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id }, json: {} });
+  assert.deepEqual([created.status, created.text, created.headers['content-security-policy']], [201, 'created', large]);
+  assert.equal((await request(`${site.front}/connect/t`)).headers.location.length, large.length + 23);
+  assert.equal((await request(`${site.gateway}/v1/request-connection`, { headers: { 'x-api-key': key }, json: {} })).headers.location.length, large.length + 23);
+});
+
+test('sidecar: errors of nginx itself have the API\'s shape, those of the provider are its own', async (t) => {
+  const { site, redis, keys, provider, key, id } = await startAll(t, notFound);
+  const port = Number(new URL(site.sidecar).port);
+  const headers = { 'x-nexus-key': key, 'x-nexus-connection': id };
+  const add = async (url) => {
+    const other = randomUUID();
+    const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: other, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: url });
+    await redis.set(name, sealed, options);
+    return { ...headers, 'x-nexus-connection': other };
+  };
+  for (const status of [400, 404, 405, 414, 500, 501, 502, 504]) {
+    provider.handler = (incoming, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<p>the provider\'s</p>');
+    const answer = await request(`${site.sidecar}/x`, { headers });
+    assert.deepEqual([answer.status, answer.text, answer.headers['content-type']], [status, '<p>the provider\'s</p>', 'text/html']);
+  }
+
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: await add('http://127.0.0.1:9') }), 502, 'upstream_error');
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: await add('http://127.0.0.1:9'), json: {} }), 502, 'upstream_error');
+  errorBody(assert, await request(`${site.sidecar}/_nexus/edge`, { headers }), 404, 'not_found');
+  const trace = await request(`${site.sidecar}/x`, { headers, method: 'TRACE' });
+  errorBody(assert, trace, 405, 'method_not_allowed');
+  assert.match(trace.headers.allow, /PATCH/);
+  for (const head of ['GET /a%zz HTTP/1.1\r\nHost: x', 'GET /a HTTP/1.1', `GET /a HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40000)}`, `GET /${'a'.repeat(40000)} HTTP/1.1\r\nHost: x`, 'GET /a HTTP/3.0\r\nHost: x',
+    'POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip']) {
+    const { answers } = await exchange(port, Buffer.from(`${head}\r\n\r\n`));
+    errorBody(assert, answers[0], 400, 'invalid_request');
+  }
+});
+
+test('sidecar: a provider that does not answer in time is a 504 of the API\'s shape', async (t) => {
+  const { site, redis, keys, key } = await startAll(t, notFound);
+  const port = await startDeaf(t);
+  const id = randomUUID();
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: id, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: `http://127.0.0.1:${port}` });
+  await redis.set(name, sealed, options);
+  errorBody(assert, await request(`${site.sidecar}/x`, { headers: { 'x-nexus-key': key, 'x-nexus-connection': id } }), 504, 'upstream_error');
 });
 
 test('gateway: answered at the edge, or passed with who the caller is', async (t) => {
@@ -212,6 +387,26 @@ test('sidecar-grpc: a call goes to the host of the base URL, with the credential
   await assert.rejects(unary(client, { ...headers, 'x-nexus-connection': randomUUID() }), { code: 5 });
   assert.equal(server.calls.length, 2);
   assert.ok(!site.errorLog().includes('canary-token'));
+});
+
+test('sidecar-grpc: an answer\'s head of 12 KiB is passed on', async (t) => {
+  const { keys, redis, key, grpcUrl } = await startAll(t, notFound);
+  const large = 'x'.repeat(12_000);
+  const server = await startFieldServer(t, undefined, { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0', 'x-large': large });
+  const id = randomUUID();
+  const [name, sealed, options] = await sealToken(keys.CACHE_KEY, { connection_id: id, credentials: { access_token: 'canary-token-2' }, allowed_hosts: [], api_base_url: `http://127.0.0.1:${server.port}` });
+  await redis.set(name, sealed, options);
+  const answer = await h2Call(await h2Session(t, grpcUrl), '/test.Echo/unary', { 'x-nexus-key': key, 'x-nexus-connection': id });
+  assert.deepEqual([answer['grpc-status'], answer['x-large']], ['0', large]);
+});
+
+test('whoever names a resolver says how long it is waited for', () => {
+  const files = [...fs.readdirSync(path.join(conf, 'nexus.d')).map((name) => `conf/nexus.d/${name}`), 'conf/kubernetes/sidecar/sidecar-egress.conf', 'scripts/quickstart'];
+  const named = files.map((name) => [name, fs.readFileSync(path.join(repository, name), 'utf8')]).filter(([, text]) => /\bresolver /.test(text));
+  assert.equal(named.length, 5);
+  for (const [name, text] of named) {
+    assert.match(text, /\bresolver_timeout 5s;/, name);
+  }
 });
 
 for (const main of ['nginx.conf', 'nginx-ingress.conf']) {

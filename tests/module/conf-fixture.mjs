@@ -9,7 +9,8 @@ import { startRedis } from '../support/redis.mjs';
 import { startSite } from '../support/site.mjs';
 import { waitFor } from '../support/wait.mjs';
 
-export async function startAll(t, nexusdHandler, env = {}) {
+/** more: text behind snippets of nexus.d/, by name (site.mjs) */
+export async function startAll(t, nexusdHandler, env = {}, more = {}) {
   const keys = newKeys();
   const redis = await startRedis(t);
   const [gateway, sidecar, front, nexusdPort, providerPort, grpc] = await findPorts(6);
@@ -29,7 +30,7 @@ export async function startAll(t, nexusdHandler, env = {}) {
   });
   provider.server = api.server;
   cleanup(t, () => Promise.all([server.close(), api.close()]));
-  const site = await startSite(t, { redis: redis.url, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, scripted: true });
+  const site = await startSite(t, { redis: redis.url, keys, nexusdPort, ports: { gateway, sidecar, front, grpc }, env, more, scripted: true });
 
   const key = newAgentKey();
   const id = randomUUID();

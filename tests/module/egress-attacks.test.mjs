@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
+import path from 'node:path';
 import test, { before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertNoSecrets } from '../support/canary.mjs';
@@ -11,6 +12,7 @@ import { makeCa } from '../support/certificates.mjs';
 import { wholeFile } from '../support/cleanup.mjs';
 import { startDns } from '../support/dns.mjs';
 import { inOwnNetwork, runInOwnNetwork } from '../support/own-network.mjs';
+import { repository } from '../support/paths.mjs';
 import { exchange } from '../support/raw-http.mjs';
 import { startEdge } from './edge-fixture.mjs';
 import * as cases from './egress-cases.mjs';
@@ -44,6 +46,11 @@ const endings = {
   'no smuggled one': [arrives, badRequest],
   'passed on': [{ arrived: 1 }],
 };
+
+/** The maps of a file of conf/ that say where a request of the sidecar goes, as they are. */
+function mapsOfTargets(name) {
+  return fs.readFileSync(path.join(repository, 'conf', name), 'utf8').match(/^map [^\n]* \$nexus_(path_prefix|wanted_\w+|provider_url) \{$.*?^\}$/gms);
+}
 
 function defineTests() {
   const file = wholeFile();
@@ -79,7 +86,7 @@ function defineTests() {
     const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection;';
     edge = await startEdge(file, {
       logLevel: 'info',
-      http: `map $request_uri $nexus_path_target { "~^/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?<nexus_path_rest>[/?].*)?$" $nexus_path_rest; default "-"; }
+      http: `${['http.conf', 'sidecar.conf'].flatMap(mapsOfTargets).join('\n')}
         map $http_x_scheme $scheme_to { default https; http http; }
         upstream block { server ${PROVIDER.host}:${PROVIDER.port}; server 10.0.0.1:443; }`,
       server: `resolver 127.0.0.1:${dns.port} valid=1s; resolver_timeout 3s;
@@ -88,10 +95,9 @@ function defineTests() {
         proxy_redirect off; proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset X-Accel-Expires;
         proxy_set_header Host $proxy_host; proxy_set_header Connection "";`,
       locations: () => `
-        location / { ${inject} proxy_pass $nexus_api_base_url$request_uri; }
-        location ~ "^/(?<nexus_path_connection>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(/|$)" {
-            if ($nexus_path_target = "-") { return 400; }
-            nexus_inject auto; nexus_connection $nexus_path_connection; proxy_pass $nexus_api_base_url$nexus_path_target;
+        location / {
+            set $nexus_target $nexus_wanted_target;
+            nexus_inject auto; nexus_connection $nexus_wanted_connection; proxy_pass $nexus_provider_url;
         }
         location /to/ { ${inject} proxy_pass $scheme_to://$http_x_target$request_uri; }
         location /host/ { ${inject} proxy_set_header Host $http_x_host; proxy_pass $nexus_api_base_url$request_uri; }

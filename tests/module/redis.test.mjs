@@ -6,9 +6,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startDns } from '../support/dns.mjs';
-import { accessTokenOf, handOver, sourceOf, startEdge } from '../support/edge.mjs';
-import { get, serve } from '../support/http.mjs';
+import { accessTokenOf, handOver, patient, sourceOf, startEdge } from '../support/edge.mjs';
+import { get, post, serve } from '../support/http.mjs';
 import { testConfig } from '../support/nginx.mjs';
+import { repository } from '../support/paths.mjs';
 import { findPort } from '../support/ports.mjs';
 import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startRedis } from '../support/redis.mjs';
@@ -232,6 +233,52 @@ test('AUTH, SELECT and names', async (t) => {
   });
   assert.equal(sourceOf(answer), 'l2');
   assert.ok(!guarded.nginx.errorLog().includes('s3cret'));
+});
+
+/** What a page of the manual says an edge's ACL user needs, with what it needs for global limits. */
+function documentedRules(page) {
+  const text = fs.readFileSync(path.join(repository, 'docs', page), 'utf8');
+  const [rules] = /`\+get \+ping \+subscribe \+eval[^`]*`/.exec(text);
+  assert.match(text, /`\+time` for limits with\s+`scope=global`/, page);
+  return rules.slice(1, -1).split(' ');
+}
+
+test('an ACL user who may do what the manual says lacks nothing, and needs all of it', async (t) => {
+  const rules = documentedRules('directives.md');
+  assert.deepEqual(documentedRules('edge-protocol.md'), rules);
+  const redis = await startRedis(t, { tcp: true });
+  const allow = (...some) => redis.client.call('ACL', 'SETUSER', 'edge', 'reset', 'on', '>s3cret', ...some);
+  await allow(...rules, '+time');
+  const edge = await startEdge(t, {
+    redisUrl: redis.url, redisServer: redis, redis: `user=edge password=file:redis.password ${patient}`, files: { 'redis.password': 's3cret\n' },
+    http: 'nexus_limit_zone z key=all rate=1000r/s burst=1000 scope=global lease=0;',
+    server: 'location = /limited { nexus_limit zone=z; empty_gif; }',
+  });
+  await edge.subscribed();
+  const refusals = async () => (await redis.client.call('ACL', 'LOG')).map((entry) => `${entry[3]} ${entry[7]}`);
+  const ask = async () => {
+    const { id, token, sealed, redisKey } = await edge.record();   // nobody has it: a turn, and a record that is written
+    edge.controlPlane.put(id, sealed);
+    assert.equal(accessTokenOf(await edge.token(id)), token);
+    const newer = await edge.record({ connection_id: id, generation: 2 });   // over the older one
+    edge.controlPlane.put(id, newer.sealed);
+    assert.equal(accessTokenOf(await post(`${edge.url}/refresh/${id}`, { body: '' })), newer.token);
+    assert.equal((await get(`${edge.url}/limited`)).status, 200);
+    return { redisKey };
+  };
+  const { redisKey } = await ask();
+  await waitFor('the record in Redis', async () => await redis.get(redisKey) !== null);
+  assert.deepEqual(await refusals(), []);
+
+  for (const rule of [...rules, '+time'].filter((one) => one.startsWith('+'))) {
+    await allow(...rules, '+time', `-${rule.slice(1)}`);
+    await redis.client.call('ACL', 'LOG', 'RESET');
+    await redis.client.call('CLIENT', 'KILL', 'USER', 'edge');
+    await waitFor(`${rule} to be missed`, async () => {
+      await ask();
+      return (await refusals()).includes(`command ${rule.slice(1)}`);
+    });
+  }
 });
 
 test('a name that has moved is found by the resolver', async (t) => {

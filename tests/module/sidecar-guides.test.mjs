@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { cleanup } from '../support/cleanup.mjs';
+import { serve } from '../support/http.mjs';
 import { repository } from '../support/paths.mjs';
+import { findPort } from '../support/ports.mjs';
 import { mustRun } from '../support/process.mjs';
 import { notFound, startAll } from './conf-fixture.mjs';
 
@@ -40,4 +43,23 @@ test('the guide has an answer for a connection by the agent\'s own name', async 
   const env = { PATH: process.env.PATH, NEXUS_KEY: key, NEXUS_CONNECTION: 'my-api', NEXUS_URL: site.sidecar };
   assert.equal((await mustRun('sh', ['-euc', text], { env, timeout: 30_000 })).trim(), 'provider');
   assert.equal(provider.requests.at(-1).body.toString(), '{"name":"demo"}');
+});
+
+test('a client that follows the provider\'s redirect to another host sends the agent\'s key to nobody', async (t) => {
+  const { site, provider, key, id } = await startAll(t, notFound);
+  const other = { requests: [] };
+  const server = await serve(await findPort(), (incoming, response) => {
+    other.requests.push(incoming);
+    response.end('elsewhere');
+  });
+  cleanup(t, () => server.close());
+  provider.handler = (incoming, response) => response.writeHead(302, { location: `http://localhost:${server.port}/archive` }).end();
+  const env = { PATH: process.env.PATH, NEXUS_KEY: key, NEXUS_CONNECTION: id, NEXUS_URL: site.sidecar };
+  for (const { language, text } of blocks.filter((block) => block.language in commands)) {
+    const before = other.requests.length;
+    const [command, ...args] = commands[language](text.replace(/^curl/, 'curl --location'));
+    assert.equal((await mustRun(command, args, { env, timeout: 30_000 })).trim(), 'elsewhere', text);
+    assert.equal(other.requests.length, before + 1);
+    assert.doesNotMatch(other.requests.at(-1).rawHeaders.join('\n'), /nxa_/, text);
+  }
 });

@@ -14,10 +14,11 @@ const conf = path.join(repository, 'conf');
  * redis    arguments of nexus_redis; keys (newKeys()), nexusdPort
  * ports    {gateway, sidecar, front}: addresses have to be known before nexusd starts (BASE_URL); with grpc, the sidecar for gRPC too
  * cache    arguments of nexus_cache after zone=...; workers: how many; logLevel; env: variables of nginx's environment
+ * more     text behind snippets of nexus.d/, by name (not cache.conf)
  * scripted the nexusd behind it is the test's own: its answers are not held against the API documents
  */
 export async function startSite(t, {
-  redis, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, env, scripted = false,
+  redis, keys, nexusdPort, ports, cache = '', workers = 2, logLevel = 'debug', allow, env, more = {}, scripted = false,
 }) {
   const nginx = await startNginx(t, {
     logLevel,
@@ -26,7 +27,7 @@ export async function startSite(t, {
     files: {
       'cache.key': keys.CACHE_KEY,
       'edge.key': keys.EDGE_KEY,
-      ...snippets({ redis, nexusdPort, ports, cache }),
+      ...snippets({ redis, nexusdPort, ports, cache, more }),
     },
     readyPort: ports.gateway,
     config: ({ globals, http }) => `
@@ -57,7 +58,7 @@ http {
   return site;
 }
 
-function snippets({ redis, nexusdPort, ports, cache }) {
+function snippets({ redis, nexusdPort, ports, cache, more }) {
   const defaults = path.join(conf, 'nexus.d');
   const replaced = {
     'cache.conf': ({ dir }) => `
@@ -79,5 +80,5 @@ nexus_control_plane_key file:${dir}/edge.key;
   };
   // A snippet that conf/ has and this file does not know keeps its default.
   const all = Object.fromEntries(fs.readdirSync(defaults).map((name) => [name, fs.readFileSync(path.join(defaults, name), 'utf8')]));
-  return Object.fromEntries(Object.entries({ ...all, ...replaced }).map(([name, text]) => [`nexus.d/${name}`, text]));
+  return Object.fromEntries(Object.entries({ ...all, ...replaced }).map(([name, text]) => [`nexus.d/${name}`, more[name] ? text + more[name] : text]));
 }
