@@ -13,6 +13,9 @@ const read = (file) => fs.readFileSync(path.join(repository, file), 'utf8');
 const root = makeWorkdir(wholeFile(), 'installed');
 const inRoot = (file) => path.join(root, file);
 
+// nginx is Debian's, into which nothing that was built with ThreadSanitizer can be loaded.
+const isForThreads = /^NEXUS_SANITIZE:\w+=.*thread/m.test(fs.readFileSync(path.join(buildDir, 'CMakeCache.txt'), 'utf8'));
+
 before(() => mustRun('cmake', ['--install', buildDir, '--prefix', '/usr'], { env: { ...process.env, DESTDIR: root } }));
 
 /** All files below a folder of the repository whose name ends so. */
@@ -46,7 +49,7 @@ test('the installed programs run', async () => {
   }
 });
 
-test('nginx takes the installed main file, with the site\'s files and keys where the manual puts them', async () => {
+test('nginx takes the installed main file, with the site\'s files and keys where the manual puts them', { skip: isForThreads }, async () => {
   const site = inRoot('/etc/nexus');
   fs.mkdirSync(site, { recursive: true });
   for (const name of ['nginx.conf', 'nexus.d']) {
