@@ -11,6 +11,8 @@ namespace nexus::http1 {
 
 inline constexpr size_t kMaxRequestRules = 64;
 inline constexpr size_t kMaxRequestRuleBytes = 512;
+inline constexpr size_t kMaxRequestRulesBytes =
+    8192;  // together: a record has room for credentials beside them
 
 /// METHOD PATTERN, one blank between them. METHOD: an upper-case token, or "*". PATTERN: an absolute path
 /// without query, percent-encoding and dot segments, in which "*" stands for any characters but "/", and at

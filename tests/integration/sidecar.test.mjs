@@ -30,6 +30,10 @@ for (const database of ['sqlite', 'postgres']) {
       assertError(await patch({ request_rules: bad }), 400, 'invalid_request');
     }
     const { generation } = expectStatus(200, await patch({ labels: { team: 'blue' } })).json;
+    const long = Array.from({ length: 17 }, (_, i) => `GET /${'x'.repeat(490)}/${i}`);
+    const refused = await patch({ request_rules: long });
+    assertError(refused, 400, 'invalid_request');
+    assert.match(refused.json.message, /request_rules holds 84\d\d bytes, of at most 8192/);
     assertError(await patch({ request_rules: ['GET /late'], if_generation: generation - 1 }), 409, 'conflict');
     assertError(await patch({ request_rules: ['GET /late'], if_generation: 'x' }), 400, 'invalid_request');
     assert.deepEqual(expectStatus(200, await patch({ request_rules: rules, if_generation: generation })).json.request_rules, rules);

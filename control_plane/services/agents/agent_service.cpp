@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control_plane/log/log.h"
+#include "control_plane/services/connections/record_builder.h"
 #include "control_plane/services/label.h"
 #include "control_plane/services/providers/provider_profile.h"
 #include "control_plane/store/transition.h"
@@ -37,6 +38,25 @@ Result<uint32_t> parse_grants(const std::vector<std::string> &names) {
         return refuse("grants", "must name at least one grant");
     }
     return bits;
+}
+
+// Edges know of an agent what fits into a record: more would never reach them, and a narrowing least of all.
+Result<void> check_fits(const store::Agent &agent) {
+    constexpr size_t kForKeyAndNames = 1024;
+    Result<record::CallerRecord> record = caller_record_of(agent);
+    if (!record) {
+        return fail(record.error());
+    }
+    record->key_sha256.assign(crypto::Sha256Hex{}.size(), '0');
+    return record::encode_caller(*record).and_then([](const Secret &payload) -> Result<void> {
+        const size_t most = record::kMaxRecordBytes - record::kOverheadBytes - kForKeyAndNames;
+        if (payload.size() <= most) {
+            return {};
+        }
+        return fail(Errc::kInvalidRequest, "connections, providers and aliases take " +
+                                               std::to_string(payload.size()) +
+                                               " bytes together, of at most " + std::to_string(most));
+    });
 }
 
 // Writes what `wish` names into the agent, checked.
@@ -79,7 +99,7 @@ Result<void> apply(const AgentUpdate &wish, store::Agent &agent) {
     if (agent.connections.size() > kMaxNarrowing || agent.providers.size() > kMaxNarrowing) {
         return refuse("connections", "and providers hold at most 256 entries");
     }
-    return {};
+    return check_fits(agent);
 }
 
 /// Does the narrowing let more through than before? An empty one lets everything through.

@@ -16,6 +16,30 @@
 
 namespace nexus::control {
 
+namespace {
+
+Result<void> check_rules(const std::vector<std::string> &rules) {
+    size_t bytes = 0;
+    for (const std::string &rule : rules) {
+        if (!http1::is_request_rule(rule)) {
+            return fail(
+                Errc::kInvalidRequest,
+                "member request_rules must hold METHOD PATH, such as \"GET /repos/*\": a plain absolute path",
+                "request_rules");
+        }
+        bytes += rule.size();
+    }
+    if (bytes > http1::kMaxRequestRulesBytes) {
+        return fail(Errc::kInvalidRequest,
+                    "member request_rules holds " + std::to_string(bytes) + " bytes, of at most " +
+                        std::to_string(http1::kMaxRequestRulesBytes),
+                    "request_rules");
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<std::string> ConnectionService::provider_id_of(const std::string &name_or_id) {
     if (name_or_id.empty() || encoding::is_uuid(name_or_id)) {
         return encoding::to_lower_ascii(name_or_id);
@@ -106,12 +130,9 @@ Result<AccountIdentity> ConnectionService::identity(const Caller &caller, const 
 
 Result<ConnectionView> ConnectionService::patch(const Caller &caller, const std::string &id,
                                                 const ConnectionPatch &wish) {
-    if (wish.request_rules &&
-        !std::all_of(wish.request_rules->begin(), wish.request_rules->end(), http1::is_request_rule)) {
-        return fail(
-            Errc::kInvalidRequest,
-            "member request_rules must hold METHOD PATH, such as \"GET /repos/*\": a plain absolute path",
-            "request_rules");
+    if (Result<void> checked = check_rules(wish.request_rules.value_or(std::vector<std::string>{}));
+        !checked) {
+        return fail(checked.error());
     }
     return store::while_it_moves([&]() -> Result<ConnectionView> {
         Result<ConnectionView> view = get(caller, id);

@@ -21,7 +21,6 @@ record::TokenRecord describe(const store::Connection &connection, const store::P
     bool is_gone = provider.deleted_at != 0 || connection.deleted_at != 0;
     out.state = is_gone ? connection::State::kRevoked : connection.state;
     out.generation = static_cast<uint64_t>(connection.generation);
-    out.scopes = connection.scopes;
     if (out.state == connection::State::kAttention) {
         out.attention_reason = connection.attention_reason;
     }
@@ -37,6 +36,23 @@ Result<std::optional<CacheRecord>> unless_gone(Result<Record> record, Errc gone)
 }
 
 }  // namespace
+
+Result<record::CallerRecord> caller_record_of(const store::Agent &agent) {
+    record::CallerRecord out;
+    out.agent_id = agent.id;
+    out.workspace_id = agent.workspace_id;
+    out.name = agent.name;
+    out.generation = static_cast<uint64_t>(agent.generation);
+    out.grants = agent.grants;
+    out.connections = agent.connections;
+    out.providers = agent.providers;
+    Result<Aliases> aliases = parse_aliases(agent.aliases);
+    if (!aliases) {
+        return fail(aliases.error());
+    }
+    out.aliases.assign(aliases->begin(), aliases->end());
+    return out;
+}
 
 record::IssuerRecord record_of(const store::TrustedIssuer &issuer) {
     record::IssuerRecord out;
@@ -102,6 +118,7 @@ Result<record::TokenRecord> RecordBuilder::token(const store::ConnectionWhole &w
     }
     out.api_base_url = api_base_url_of(provider, *variables);
     out.allowed_hosts = allowed_hosts_of(provider, out.api_base_url);
+    out.scopes = connection.scopes;
     out.request_rules = connection.request_rules;
     return out;
 }
@@ -111,23 +128,20 @@ Result<record::CallerRecord> RecordBuilder::caller(const std::string &key_sha256
     if (!found) {
         return fail(found.error());
     }
-    record::CallerRecord out;
-    out.agent_id = found->agent.id;
-    out.workspace_id = found->agent.workspace_id;
-    out.name = found->agent.name;
-    out.key_id = found->key.key_id;
-    out.key_sha256 = found->key.sha256;
-    out.state = found->is_active(clock_()) ? record::CallerState::kActive : record::CallerState::kRevoked;
-    out.generation = static_cast<uint64_t>(found->agent.generation);
-    out.expires_at = found->key.expires_at;
-    out.grants = found->agent.grants;
-    out.connections = found->agent.connections;
-    out.providers = found->agent.providers;
-    Result<Aliases> aliases = parse_aliases(found->agent.aliases);
-    if (!aliases) {
-        return fail(aliases.error());
+    const bool is_active = found->is_active(clock_());
+    Result<record::CallerRecord> out = is_active ? caller_record_of(found->agent) : record::CallerRecord{};
+    if (!out) {
+        return out;
     }
-    out.aliases.assign(aliases->begin(), aliases->end());
+    if (!is_active) {  // and no more than that: it must fit into a record whatever the agent had
+        out->agent_id = found->agent.id;
+        out->workspace_id = found->agent.workspace_id;
+        out->generation = static_cast<uint64_t>(found->agent.generation);
+        out->state = record::CallerState::kRevoked;
+    }
+    out->key_id = found->key.key_id;
+    out->key_sha256 = found->key.sha256;
+    out->expires_at = found->key.expires_at;
     return out;
 }
 

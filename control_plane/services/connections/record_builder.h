@@ -16,6 +16,8 @@ namespace nexus::control {
 
 class Metrics;
 
+/// What edges learn of an agent, apart from the key. errors kStoreUnavailable (aliases that are no JSON)
+Result<record::CallerRecord> caller_record_of(const store::Agent &agent);
 /// What edges learn of an issuer; of a removed one that it is gone.
 record::IssuerRecord record_of(const store::TrustedIssuer &issuer);
 

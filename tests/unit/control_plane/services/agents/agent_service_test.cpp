@@ -113,6 +113,43 @@ TEST_F(AgentServiceTest, RefusesByMember) {
               Errc::kAgentNotFound);
 }
 
+TEST_F(AgentServiceTest, HoldsNoMoreThanEdgesCanBeTold) {
+    AgentRequest wish = request();
+    const auto providers_of = [](size_t count) {
+        std::vector<std::string> names;
+        for (size_t i = 0; i < count; ++i) {
+            names.push_back(std::string(200, 'p') + std::to_string(i));
+        }
+        return names;
+    };
+    wish.providers = providers_of(200);
+    const Result<NewAgent> refused = agents_.create(admin(), wish);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().errc, Errc::kInvalidRequest);
+    EXPECT_NE(refused.error().message.find("of at most"), std::string::npos) << refused.error().message;
+
+    const crypto::Keyring keys = std::move(*crypto::Keyring::from_base64(
+        "CACHE_KEY", Secret{std::string_view{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}, Secret{}));
+    wish.providers = providers_of(100);
+    const NewAgent made = std::move(*agents_.create(admin(), wish));
+    EXPECT_TRUE(record::seal_caller(keys, *builder_.caller(made.key.sha256)));
+    AgentUpdate update;
+    update.providers = providers_of(200);
+    EXPECT_EQ(agents_.update(admin(), made.agent.id, update).error().errc, Errc::kInvalidRequest);
+}
+
+TEST_F(AgentServiceTest, ARevokedOnesRecordSaysNothingElse) {
+    AgentRequest wish = request();
+    wish.providers = {"github"};
+    const NewAgent made = std::move(*agents_.create(admin(), wish));
+    ASSERT_TRUE(agents_.remove(admin(), made.agent.id));
+    const record::CallerRecord record = *builder_.caller(made.key.sha256);
+    EXPECT_EQ(record.state, record::CallerState::kRevoked);
+    EXPECT_EQ(record.grants, 0u);
+    EXPECT_TRUE(record.providers.empty());
+    EXPECT_EQ(record.agent_id, made.agent.id);
+}
+
 TEST_F(AgentServiceTest, UpdateKeepsWhatItDoesNotName) {
     AgentRequest wish = request();
     wish.providers = {"github"};
