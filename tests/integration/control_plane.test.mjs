@@ -271,7 +271,7 @@ test('a callback that fails goes back to return_url, and each state works once',
   const begin = async (asked) => encodeURIComponent((await browser.leave(asked.authUrl)).searchParams.get('state'));
   const denied = await cp.ask(provider);
   const state = await begin(denied);
-  const answer = await callback(`state=${state}&error=access_denied&error_description=canary%20text`);
+  const answer = await callback(`state=${state}&error=access_denied&error_description=canary%20text&iss=${encodeURIComponent(cp.idp.issuer)}`);
   assert.ok(answer.stopped);
   const back = new URL(answer.url);
   assert.equal(back.searchParams.get('status'), 'error');
