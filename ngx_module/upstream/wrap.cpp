@@ -80,6 +80,9 @@ ngx_int_t serialise(ngx_http_request_t *r, UpstreamWrap &wrap) {
 
     wrap.request_bufs = u->request_bufs;
     u->create_request = on_create_request;
+    if (!is_grpc(*u)) {
+        drop_interim_answers(r);
+    }
     return NGX_OK;
 }
 

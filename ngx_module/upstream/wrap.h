@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "ngx_module/ngx/ngx.h"
+#include "ngx_module/upstream/interim.h"
 #include "shared/errc.h"
 #include "shared/http1/header_block.h"
 
@@ -28,6 +29,7 @@ struct UpstreamWrap {
     int refusal_status = 0;            // 0 = the usual one
     ngx_http_handler_pt content_handler = nullptr;
     ngx_chain_t *request_bufs = nullptr;
+    InterimAnswers interim;
 };
 
 /// Puts our content handler in the place of the location's. Callable in any phase between find-config and

@@ -9,6 +9,7 @@ import { assertNoSecrets, files } from '../support/canary.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { listen } from '../support/listen.mjs';
 import { startEdge } from './edge-fixture.mjs';
+import { startRaw } from './wire-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 const token = 'canary/At+9f8e7d6c5b4a=3210';
@@ -18,24 +19,6 @@ const encoded = {
   'percent, small': encodeURIComponent(token).replace(/%../g, (text) => text.toLowerCase()),
   json: token.replaceAll('/', '\\/'),
 };
-
-/** One server that answers with the bytes that `answer(request head)` gives: pieces, each sent when the last has gone. */
-function startRaw(t, answer) {
-  const server = net.createServer((socket) => {
-    let head = '';
-    socket.on('data', async (data) => {
-      head += data.toString('latin1');
-      if (head.includes('\r\n\r\n')) {
-        const said = head;
-        head = '';
-        for (const piece of answer(said)) {
-          await new Promise((resolve) => { socket.write(Buffer.from(piece, 'latin1'), () => setImmediate(resolve)); });
-        }
-      }
-    });
-  });
-  return listen(t, server);
-}
 
 async function start(t, answer, { locations = '', http = '', ...more } = {}) {
   const state = { answer, heads: [] };

@@ -34,6 +34,33 @@ export function startJudge(t, mismatch, { failing } = {}) {
   return listen(t, server);
 }
 
+/**
+ * A server that answers with the bytes that `answer(head, connection)` gives, in pieces, each sent when the last has gone; null
+ * closes. connection: counts from 1
+ */
+export function startRaw(t, answer) {
+  let connections = 0;
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    const connection = ++connections;
+    let head = '';
+    socket.on('data', async (data) => {
+      head += data.toString('latin1');
+      if (head.includes('\r\n\r\n')) {
+        const said = head;
+        head = '';
+        for (const piece of answer(said, connection)) {
+          if (piece === null) {
+            socket.destroy();
+            return;
+          }
+          await new Promise((resolve) => { socket.write(Buffer.from(piece, 'latin1'), () => setImmediate(resolve)); });
+        }
+      }
+    });
+  });
+  return listen(t, server);
+}
+
 /** A request as a client writes it. own: header lines that come first. */
 export function bytesOf({ method, target, headers, body, chunked }, own) {
   const framing = chunked ? 'Transfer-Encoding: chunked\r\n' : (body.length > 0 || method === 'POST' ? `Content-Length: ${body.length}\r\n` : '');
