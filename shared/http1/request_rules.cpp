@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "shared/encoding/percent.h"
+#include "shared/encoding/utf8.h"
 #include "shared/http1/syntax.h"
 
 namespace nexus::http1 {
@@ -94,10 +95,11 @@ Result<std::string> plain_path(std::string_view target) {
     if (!decoded) {
         return decoded;
     }
-    // An encoded slash or percent sign is one more or one fewer to the next who decodes.
+    // What is not UTF-8 some decode all the same: an overlong %c0%ae is a dot to them. An encoded slash or
+    // percent sign is one more or one fewer to the next who decodes.
     const auto slashes = [](std::string_view text) { return std::count(text.begin(), text.end(), '/'); };
     if (slashes(*decoded) != slashes(path) || decoded->find('%') != std::string::npos ||
-        !is_plain(*decoded)) {
+        !encoding::is_utf8(*decoded) || !is_plain(*decoded)) {
         return fail(Errc::kInvalidRequest, "the path is not the same to every reader");
     }
     return decoded;

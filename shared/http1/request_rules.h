@@ -22,7 +22,8 @@ bool is_request_rule(std::string_view rule) noexcept;
 /// The path of a request target, percent-decoded once.
 /// errors kInvalidRequest  not in origin form, or not the same to every reader: "." and ".." segments, empty
 /// ones,
-///                         "\", ";", encoded slashes, "%" and control characters, malformed encodings
+///                         "\", ";", encoded slashes, "%" and control characters, malformed encodings,
+///                         what is not UTF-8
 Result<std::string> plain_path(std::string_view target);
 
 /// path  of plain_path

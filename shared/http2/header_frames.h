@@ -4,6 +4,7 @@
 // credential goes out with it.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,12 @@ public:
 
     /// Values of all fields of that name. errors kInvalidRequest (a compressed string is malformed)
     Result<std::vector<std::string>> find_all(std::string_view name) const;
+
+    /// Is there a field whose name (lower case) `fits`?
+    template <class Predicate>
+    bool has_name(Predicate fits) const {
+        return std::ranges::any_of(fields_, fits, &Field::name);
+    }
 
     struct Edit {
         std::span<const http1::HeaderLine> set;    // every field of that name goes, this one comes

@@ -60,7 +60,7 @@ test('paths that somebody could read differently, and methods and paths said els
   const edge = await start(t, { request_rules: ['GET /raw/repos/*'] });
   const targets = ['/raw/repos/../user', '/raw/repos/%2e%2e/user', '/raw/repos/.%2E/user', '/raw/repos/..%2fuser', '/raw/repos/a%2f..%2f..%2fuser', '/raw/repos//a', '//raw/repos/a',
     '/raw/./repos/a', '/raw/repos/a\\..\\user', '/raw/repos/a%5c..%5cuser', '/raw/repos/a;/../user', '/raw/repos/a%3b', '/raw/repos/%252e%252e/user', '/raw/repos/a%25', '/raw/repos/a%00b',
-    '/raw/repos/a%0d%0aX:%20y', '/raw/repos/a%zz', '/raw/%72epos/%2e', '/raw/repos/a#/../x', 'http://x/raw/repos/../user'];
+    '/raw/repos/%c0%ae%c0%ae/user', '/raw/repos/%e0%80%ae./user', '/raw/repos/caf%e9', '/raw/repos/a%0d%0aX:%20y', '/raw/repos/a%zz', '/raw/%72epos/%2e', '/raw/repos/a#/../x', 'http://x/raw/repos/../user'];
   for (const target of targets) {
     const text = await raw(edge.port, `GET ${target} HTTP/1.1\r\nHost: x\r\nX-Nexus-Key: ${edge.key}\r\nX-Nexus-Connection: ${edge.id}\r\nConnection: close\r\n\r\n`);
     const status = Number(text.slice(9, 12));
@@ -73,16 +73,33 @@ test('paths that somebody could read differently, and methods and paths said els
   assert.ok(edge.upstream.requests.every(({ url }) => url.startsWith('/raw/repos/a')), JSON.stringify(edge.upstream.requests.map(({ url }) => url)));
   edge.upstream.requests.length = 0;
   for (const [name, value] of [['X-HTTP-Method-Override', 'DELETE'], ['x-http-method', 'DELETE'], ['X-Method-Override', 'DELETE'],
-    ['X-Original-URL', '/admin'], ['x-rewrite-url', '/admin']]) {
+    ['X-Original-URL', '/admin'], ['x-rewrite-url', '/admin'], ['X-Amz-Copy-Source', '/private/a'], ['x-amz-copy-source-if-match', 'x'], ['X-Goog-Copy-Source', '/private/a'],
+    ['x-ms-copy-source', 'https://x/private/a'], ['X-Oss-Copy-Source', '/private/a'], ['X-Copy-From', '/private/a'], ['X-Ms-Rename-Source', '/private/a'],
+    ['X-Amz-Rename-Source', '/private/a'], ['Destination', '/public/a']]) {
     errorBody(assert, await edge.get('/raw/repos/a', { headers: { ...edge.headers, [name]: value } }), 403, 'access_denied');
   }
-  for (const query of ['_method=DELETE', 'a=b&_method=DELETE', '%5fmethod=DELETE', '.method=DELETE', '+_method=DELETE', '_method%00=DELETE']) {
+  for (const query of ['_method=DELETE', 'a=b&_method=DELETE', '%5fmethod=DELETE', '.method=DELETE', '+_method=DELETE', '_method%00=DELETE',
+    '_HttpMethod=DELETE', '_httpmethod=DELETE', 'a&%5FHTTPMETHOD=DELETE', '_Method=DELETE']) {
     errorBody(assert, await edge.get(`/raw/repos/a?${query}`, { headers: edge.headers }), 403, 'access_denied');
   }
   assert.equal(edge.upstream.requests.length, 0);
-  assert.equal((await edge.get('/raw/repos/a?method=x&my_method=y&q=_method', { headers: edge.headers })).status, 200);
+  assert.equal((await edge.get('/raw/repos/a?method=x&my_method=y&q=_method&httpMethod=z', { headers: edge.headers })).status, 200);
+  assert.equal((await edge.get('/raw/repos/a', { headers: { ...edge.headers, 'x-amz-meta-source': 'x', 'x-destination': '/b', 'copy-source': 'x' } })).status, 200);
   assert.equal((await edge.get('/raw/repos/a%20b', { headers: edge.headers })).status, 200);
   assert.equal(edge.upstream.last().url, '/raw/repos/a%20b', 'sent as it came');
+});
+
+test('a name with underscores, where such are let in, is the one with hyphens', async (t) => {
+  const edge = await startEdge(t, { server: 'underscores_in_headers on;', locations: ({ upstream }) => `location / { ${inject} proxy_pass http://${upstream}; }` });
+  const key = await edge.addAgent();
+  const headersOf = async (fields) => ({ 'x-nexus-key': key, 'x-nexus-connection': await edge.addConnection(fields) });
+  const [ruled, free] = [await headersOf({ request_rules: ['GET /repos/*'] }), await headersOf({})];
+  for (const name of ['X_HTTP_Method_Override', 'x_original-url', 'X_Amz_Copy_Source', 'X-Copy_From']) {
+    errorBody(assert, await edge.get('/repos/a', { headers: { ...ruled, [name]: '/private/a' } }), 403, 'access_denied');
+    assert.equal((await edge.get('/repos/a', { headers: { ...free, [name]: '/private/a' } })).status, 200, 'without rules');
+    assert.equal(edge.upstream.header(name.toLowerCase()), '/private/a');
+  }
+  assert.equal((await edge.get('/repos/a', { headers: { ...ruled, my_name: 'x' } })).status, 200);
 });
 
 test('signing and other strategies are judged, too', async (t) => {
@@ -109,7 +126,8 @@ test('gRPC: the method is the caller\'s, and judged', async (t) => {
   const session = await h2Session(t, edge.h2);
   await h2Call(session, '/v1/items', headers);
   assert.equal(server.seen.length, 1);
-  for (const more of [{ ':method': 'DELETE' }, { ':method': 'GET' }, { 'x-http-method-override': 'DELETE' }, { 'x-http-method': '' }, { 'x-original-url': '/admin' }]) {
+  for (const more of [{ ':method': 'DELETE' }, { ':method': 'GET' }, { 'x-http-method-override': 'DELETE' }, { 'x-http-method': '' }, { 'x-original-url': '/admin' },
+    { 'x-goog-copy-source': '/private/a' }, { destination: '' }]) {
     await h2Call(session, '/v1/items', { ...headers, ...more }, { empty: ':method' in more });
     assert.equal(server.seen.length, 1, JSON.stringify(more));
   }

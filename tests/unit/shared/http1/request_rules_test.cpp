@@ -49,6 +49,10 @@ TEST(RequestRules, PathsThatReadersDisagreeAboutFitNone) {
           "/a;b",   "/a%3bb", "/a%252fb",    "/a%25b",     "/a/%2e%2e%2fb"}) {
         EXPECT_FALSE(plain_path(target)) << target;
     }
+    for (const char *no_utf8 :
+         {"/a/%c0%ae%c0%ae/b", "/a/%e0%80%ae/b", "/a/%ed%a0%80", "/a/%ff", "/caf\xe9"}) {
+        EXPECT_FALSE(plain_path(no_utf8)) << no_utf8;
+    }
 }
 
 TEST(RequestRules, AreChecked) {
