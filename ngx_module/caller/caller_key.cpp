@@ -2,6 +2,7 @@
 #include "ngx_module/caller/caller_key.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 
@@ -128,9 +129,26 @@ bool choose(std::string_view candidate, std::string_view &chosen) {
     return true;
 }
 
+/// How much a header line that presents something counts.
+enum class Rank : uint8_t {
+    kSaid,         // it is the caller's
+    kPerhaps,      // a token that may be the caller's, or for the provider
+    kPlaceholder,  // what an SDK sends because it has to send something
+};
+constexpr size_t kRanks = 3;
+
+/// In injecting locations no client sends the provider's credential, yet many insist on sending one.
+Rank rank_of(const ngx_table_elt_t &line, std::string_view text, const CallerHeaders &headers) {
+    const Header header = headers.is_injecting ? header_of(line) : Header::kOther;
+    if (header == Header::kAuthorization && !record::is_agent_key(text)) {
+        return Rank::kPerhaps;
+    }
+    return header == Header::kApiKey && !is_ours(text, headers) ? Rank::kPlaceholder : Rank::kSaid;
+}
+
 /// returns false: several, of which nobody can say which one is meant. `found` is "" if there is none.
 bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, std::string_view &found) {
-    std::string_view perhaps_for_the_provider;
+    std::array<std::string_view, kRanks> by_rank;
     for (const ngx_list_part_t *part = &r->headers_in.headers.part; part != nullptr; part = part->next) {
         const auto *lines = static_cast<const ngx_table_elt_t *>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
@@ -138,16 +156,16 @@ bool find_presented(const ngx_http_request_t *r, const CallerHeaders &headers, s
             if (text.empty()) {
                 continue;
             }
-            const bool is_second_choice = headers.is_injecting &&
-                                          header_of(lines[i]) == Header::kAuthorization &&
-                                          !record::is_agent_key(text);
-            if (!choose(text, is_second_choice ? perhaps_for_the_provider : found)) {
+            const Rank rank = rank_of(lines[i], text, headers);
+            if (!choose(text, by_rank[static_cast<size_t>(rank)]) && rank != Rank::kPlaceholder) {
                 return false;
             }
         }
     }
-    if (found.empty()) {
-        found = perhaps_for_the_provider;
+    for (const std::string_view text : by_rank) {
+        if (found.empty()) {
+            found = text;
+        }
     }
     return true;
 }

@@ -30,8 +30,9 @@ struct CallerHeaders {
 
 /// Reads X-API-Key and `Authorization: Bearer`, in injecting locations X-Nexus-Key too. Authorization counts
 /// as ours if the location takes keys or tokens; in injecting locations only if it holds one of ours, and a
-/// token only if no other header presents something. Different ones in one request are kMalformed: which one
-/// is meant? Then removes from headers_in: X-API-Key, X-Nexus-Key, X-Nexus-Agent, X-Nexus-Connection, and
+/// token only if no other header presents something; an X-API-Key that holds none of ours is a placeholder
+/// there, and counts only if nothing else does. Different ones in one request are kMalformed: which one is
+/// meant? Then removes from headers_in: X-API-Key, X-Nexus-Key, X-Nexus-Agent, X-Nexus-Connection, and
 /// Authorization where it held a key, or a token that the location takes, in injecting locations always;
 /// there also what is meant for this proxy (Proxy-Authorization, Proxy-Connection, Trailer). Later calls for
 /// the same request return what the first one found.

@@ -76,6 +76,28 @@ test('where Authorization may be meant for the provider, X-Nexus-Key carries our
   errorBody(assert, elsewhere, 401, 'missing_api_key');
 });
 
+test('an X-API-Key that holds none of ours is a placeholder where a key of ours stands elsewhere and the location injects', async (t) => {
+  const edge = await startEdge(t, { locations: guarded });
+  const key = await edge.addAgent();
+  const id = await edge.addConnection();
+  const other = await edge.addAgent();
+  for (const headers of [{ 'x-nexus-key': key, 'x-api-key': 'sk-placeholder' }, { authorization: `Bearer ${key}`, 'x-api-key': 'sk-placeholder' },
+    { 'x-nexus-key': key, 'x-api-key': 'sk-placeholder', authorization: 'Bearer another' }, { 'x-nexus-key': key, 'x-api-key': key }]) {
+    const answer = await edge.get('/inject/', { headers: { ...headers, 'x-nexus-connection': id } });
+    assert.equal(answer.status, 200, `${Object.keys(headers)} ${answer.text}`);
+    assert.equal(edge.upstream.header('authorization'), `Bearer at-${id}`);
+    assert.equal(edge.upstream.header('x-api-key'), undefined);
+    assert.equal(edge.upstream.header('x-nexus-key'), undefined);
+  }
+  edge.upstream.requests.length = 0;
+  for (const headers of [{ 'x-api-key': 'sk-placeholder' }, { 'x-api-key': 'sk-placeholder', authorization: 'Bearer another' }, { 'x-nexus-key': 'sk-placeholder', 'x-api-key': key },
+    { 'x-nexus-key': key, 'x-api-key': other }, { 'x-nexus-key': key, authorization: `Bearer ${other}`, 'x-api-key': 'sk-placeholder' }]) {
+    errorBody(assert, await edge.get('/inject/', { headers: { ...headers, 'x-nexus-connection': id } }), 401, 'invalid_api_key');
+  }
+  errorBody(assert, await edge.get('/guarded/', { headers: { authorization: `Bearer ${key}`, 'x-api-key': 'sk-placeholder' } }), 401, 'invalid_api_key');
+  assert.equal(edge.upstream.requests.length, 0);
+});
+
 test('other access modules are asked first, and none can be replaced by us', async (t) => {
   const edge = await startEdge(t, {
     files: { htpasswd: 'u:{PLAIN}p\n' },

@@ -181,6 +181,8 @@ test('keys and tokens at one location; in injecting ones a header of ours decide
     [{ 'x-nexus-key': token }, agent],
     [{ 'x-nexus-key': key, authorization: `Bearer ${token}` }, 'by-key'],
     [{ 'x-nexus-key': token, authorization: 'Bearer placeholder' }, agent],
+    [{ authorization: `Bearer ${token}`, 'x-api-key': 'sk-placeholder' }, agent],
+    [{ authorization: `Bearer ${token}`, 'x-api-key': key }, 'by-key'],
   ]) {
     const answer = await inject(headers);
     assert.equal(answer.status, 200, answer.text);
