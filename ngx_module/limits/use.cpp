@@ -24,11 +24,11 @@ const ngx_str_t *arguments(const ngx_conf_t *cf) {
 /// nullopt: it is fine; else why not, "" = logged
 std::optional<std::string> read_cost(ngx_conf_t *cf, std::string_view text, Use &use) {
     if (text.find('$') == std::string_view::npos) {
-        const auto cost = ratelimit::parse_count(text, 1, ratelimit::kMaxCost);
+        const auto cost = ratelimit::parse_count(text, 0, ratelimit::kMaxCost);
         use.cost = cost.value_or(1);
         return cost ? std::nullopt
                     : std::optional<std::string>{
-                          "cost is a number from 1 to 1000000, or a value with variables"};
+                          "cost is a number from 0 to 1000000, or a value with variables"};
     }
     use.cost_value = compile_value(cf, text);
     return use.cost_value != nullptr ? std::nullopt : std::optional<std::string>{""};

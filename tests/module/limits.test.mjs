@@ -180,9 +180,12 @@ test('costs', async (t) => {
     http: 'nexus_limit_zone z key=$arg_who rate=1r/m burst=9;',
     locations: ({ upstream }) => `
         location /by { nexus_limit zone=z cost=$arg_cost nodelay; proxy_pass http://${upstream}; }
-        location /five { nexus_limit zone=z cost=5 nodelay; proxy_pass http://${upstream}; }`,
+        location /five { nexus_limit zone=z cost=5 nodelay; proxy_pass http://${upstream}; }
+        location /nothing { nexus_limit zone=z cost=0 nodelay; proxy_pass http://${upstream}; }`,
   });
+  assert.deepEqual(await statuses(15, () => edge.get('/nothing?who=a')), Array(15).fill(200), 'nothing is used up');
   assert.deepEqual(await statuses(3, () => edge.get('/five?who=a')), [200, 200, 429]);
+  assert.equal((await edge.get('/nothing?who=a')).status, 429, 'but it has to fit');
   assert.deepEqual(await statuses(4, (i) => edge.get(`/by?who=b&cost=${[4, 6, 0, 1][i]}`)), [200, 200, 429, 429]);
   assert.deepEqual(await statuses(11, () => edge.get('/by?who=c&cost=x')), [...Array(10).fill(200), 429], 'what is no cost counts as one');
   const hopeless = await edge.get('/by?who=d&cost=11');
