@@ -7,6 +7,7 @@
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane/control_plane.h"
 #include "ngx_module/guard_directives.h"
+#include "ngx_module/ngx/word_slot.h"
 #include "ngx_module/record/cache_key.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
@@ -100,7 +101,7 @@ ngx_command_t commands[] = {
     // nexus_inject off | auto | oauth2 | header | query_param | basic_auth | cookie | hmac_payload | aws_sigv4 | oauth1;   default: off;   location
     { ngx_string("nexus_inject"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      set_word_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, inject),
       inject_modes },
@@ -172,7 +173,7 @@ ngx_command_t commands[] = {
     // nexus_cors off | on | enforce | shadow;   default: off;   http, server, location
     { ngx_string("nexus_cors"),
       kEverywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      set_word_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, cors.mode),
       cors_modes },
@@ -252,7 +253,7 @@ ngx_command_t commands[] = {
     // nexus_limit_headers off | ietf | x;   default: off;   http, server, location
     { ngx_string("nexus_limit_headers"),
       kEverywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      set_word_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, limits.headers),
       limits::headers_modes },
@@ -276,7 +277,7 @@ ngx_command_t commands[] = {
     // nexus_trace off | pass | on;   default: pass;   http, server, location
     { ngx_string("nexus_trace"),
       kEverywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      set_word_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, trace),
       trace_modes },

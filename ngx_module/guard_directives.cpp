@@ -232,7 +232,8 @@ char *on_nexus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexcept {
     } else if (value == "check") {
         lcf->api = number(ApiMode::kCheck);
     } else {
-        return refuse(cf, cmd, "must be \"off\", \"token\", \"refresh\", \"check\" or \"pass\"");
+        return refuse_argument(cf, cmd, arguments(cf)[1],
+                               "must be \"off\", \"token\", \"refresh\", \"check\" or \"pass\"");
     }
     core_loc_conf(cf)->handler = on_api_content;
     return NGX_CONF_OK;
@@ -253,7 +254,8 @@ char *on_nexus_allow_hosts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noexc
                 const std::string_view host = rule.starts_with("*.") ? rule.substr(2) : rule;
                 if (const Result<net::HostPort> parsed = net::parse_host_port(host);
                     !parsed || parsed->host.empty()) {
-                    return refuse(cf, cmd, "takes host, host:port, [v6]:port or *.suffix");
+                    return refuse_argument(cf, cmd, arguments(cf)[i],
+                                           "takes host, host:port, [v6]:port or *.suffix");
                 }
                 lcf->allow_hosts->rules.emplace_back(rule);
             }
@@ -279,7 +281,12 @@ char *on_nexus_allow_private(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) noe
                 }
                 const Result<net::Cidr> network = net::Cidr::parse(text);
                 if (!network) {
-                    return refuse(cf, cmd, "takes addresses and networks in CIDR form, or \"unix:\"");
+                    return refuse_argument(cf, cmd, arguments(cf)[i],
+                                           "takes addresses and networks in CIDR form, or \"unix:\"");
+                }
+                if (network->has_host_bits()) {  // as nginx's "allow" does
+                    ngx_str_t said = arguments(cf)[i];
+                    ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "low address bits of %V are meaningless", &said);
                 }
                 lcf->allow_private->networks.push_back(*network);
             }

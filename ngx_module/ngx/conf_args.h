@@ -18,6 +18,16 @@ inline char *refuse(ngx_conf_t *cf, const ngx_command_t *cmd, std::string_view w
     return static_cast<char *>(NGX_CONF_ERROR);
 }
 
+/// The same of one argument: `takes` says what the directive does take.
+inline char *refuse_argument(ngx_conf_t *cf, const ngx_command_t *cmd, const ngx_str_t &argument,
+                             std::string_view takes) noexcept {
+    ngx_str_t text = to_ngx_str(takes);
+    ngx_str_t name = cmd->name;
+    ngx_str_t said = argument;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %V, not \"%V\"", &name, &text, &said);
+    return static_cast<char *>(NGX_CONF_ERROR);
+}
+
 /// The value of `argument` if it is `name=value`.
 inline std::optional<std::string_view> parameter(const ngx_str_t &argument, std::string_view name) noexcept {
     const std::string_view text = to_view(argument);

@@ -71,6 +71,16 @@ Result<Cidr> Cidr::parse(std::string_view text) {
     return cidr;
 }
 
+bool Cidr::has_host_bits() const noexcept {
+    const int bits = family_ == AF_INET ? 32 : 128;
+    for (int bit = prefix_; bit < bits; ++bit) {
+        if ((bytes_[bit / 8] & (0x80 >> (bit % 8))) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool Cidr::contains(const sockaddr *address) const noexcept {
     if (address == nullptr) {
         return false;

@@ -34,6 +34,7 @@ class Cidr {
 public:
     /// "10.0.0.0/8", "::1/128", "127.0.0.1" (= /32). errors kInvalidRequest
     static Result<Cidr> parse(std::string_view text);
+    bool has_host_bits() const noexcept;  // "10.0.0.1/8": behind the prefix, where they mean nothing
     bool contains(const sockaddr *address) const noexcept;  // IPv4-mapped IPv6 is seen as IPv4
 
 private:

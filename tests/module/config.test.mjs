@@ -80,14 +80,14 @@ const refused = {
   'a limit and off': ['nexus_limit zone=z; nexus_limit off;', /"off" stands alone/],
   'off and a limit': ['nexus_limit off; nexus_limit zone=z;', /"off" stands alone/],
   'a zone used twice in one place': ['nexus_limit zone=z; nexus_limit zone=z;', /the zone is used twice here/],
-  'an odd cost': ['nexus_limit zone=z cost=0;', /cost is a number from 1 to 1000000/],
+  'an odd cost': ['nexus_limit zone=z cost=-1;', /cost is a number from 0 to 1000000/],
   'an odd delay': ['nexus_limit zone=z delay=x;', /delay is a number from 0 to 1000000/],
   'delays and none': ['nexus_limit zone=z delay=1 nodelay;', /invalid or repeated parameter "nodelay"/],
   'a limit with something else': ['nexus_limit zone=z burst=5;', /invalid or repeated parameter "burst=5"/],
   'delays that are too long': ['location / { nexus_limit zone=slow; }', /would hold requests for more than a minute: say "nodelay"/, 'nexus_limit_zone slow key=address rate=1r/m burst=2;'],
   'callers where nobody is authenticated': ['location / { nexus_limit zone=callers; }', /counts by caller, and nobody is authenticated here/, 'nexus_limit_zone callers key=caller rate=1r/s;'],
   'connections where none is used': ['location / { nexus_auth api_key; nexus_limit zone=c; }', /counts by connection, and none is used here/, 'nexus_limit_zone c key=$nexus_caller:${nexus_connection} rate=1r/s;'],
-  'odd headers of limits': ['nexus_limit_headers draft;', /invalid value "draft"/],
+  'odd headers of limits': ['nexus_limit_headers draft;', /"nexus_limit_headers": must be "off", "ietf" or "x", not "draft" in .*nginx\.conf:\d+/],
   'a zone without a key': ['', /"nexus_limit_zone": needs key=/, 'nexus_limit_zone z rate=1r/s;'],
   'a zone without a rate': ['', /"nexus_limit_zone": needs rate=/, 'nexus_limit_zone z key=address;'],
   'a zone without a name': ['', /needs a name first/, 'nexus_limit_zone key=address rate=1r/s;'],
@@ -108,8 +108,10 @@ const refused = {
   'a zone with something else': ['', /invalid or repeated parameter "rate=2r\/s"/, 'nexus_limit_zone z key=address rate=1r/s rate=2r/s;'],
   'failed attempts with something else': ['nexus_auth_failures on;', /takes "off", or rate=/],
   'failed attempts twice': ['nexus_auth_failures off; nexus_auth_failures off;', /directive is duplicate/],
-  'an unknown use': ['location / { nexus_api tokens; }', /must be "off", "token"/],
-  'an unknown strategy': ['location / { nexus_inject sigv4; }', /invalid value "sigv4"/],
+  'an unknown use': ['location / { nexus_api tokens; }', /"nexus_api": must be "off", "token", "refresh", "check" or "pass", not "tokens"/],
+  'an unknown strategy': ['location / { nexus_inject sigv4; }', /"nexus_inject": must be "off", "auto", "oauth2", .*, "aws_sigv4" or "oauth1", not "sigv4"/],
+  'a strategy twice': ['location / { nexus_inject auto; nexus_inject off; }', /"nexus_inject" directive is duplicate/],
+  'traces of an unknown kind': ['nexus_trace maybe;', /"nexus_trace": must be "off", "pass" or "on", not "maybe"/],
   'no connection': ['location / { nexus_api token; }', /"nexus_connection" is missing/],
   'signing for gRPC': ['location / { nexus_inject aws_sigv4; nexus_connection x; grpc_pass 127.0.0.1:1; }', /"grpc_pass" cannot take a connection that signs/],
   'a query for gRPC': ['location / { nexus_inject query_param; nexus_connection x; grpc_pass grpc://127.0.0.1:1; }', /"grpc_pass" cannot take/],
@@ -131,9 +133,10 @@ const refused = {
   'answer and inject': ['location / { nexus_api token; nexus_inject auto; nexus_connection x; }', /answers by itself/],
   'answer and proxy': [`location / { nexus_api token; nexus_connection x; ${proxy} }`, /another content handler/],
   'a host with a path': ['nexus_allow_hosts a.example/x;', /takes host, host:port/],
-  'a network that is none': ['nexus_allow_private 10.0.0.0/33;', /takes addresses and networks/],
+  'a URL among hosts': ['nexus_allow_hosts a b https://c d;', /"nexus_allow_hosts": takes host, .*, not "https:\/\/c"/],
+  'a network that is none': ['nexus_allow_private 10.0.0.0/8 10.0.0.0/33;', /"nexus_allow_private": takes addresses and networks in CIDR form, or "unix:", not "10\.0\.0\.0\/33"/],
   'cors without origins': ['nexus_cors on;', /"nexus_cors_origins" is missing/],
-  'cors of an unknown kind': ['nexus_cors yes;', /invalid value "yes"/],
+  'cors of an unknown kind': ['nexus_cors yes;', /"nexus_cors": must be "off", "on", "enforce" or "shadow", not "yes"/],
   'cors with credentials for everybody': ['nexus_cors on; nexus_cors_origins *; nexus_cors_credentials on;', /credentials cannot be allowed to every origin/],
   'cors with inherited credentials for everybody': ['nexus_cors_credentials on; location / { nexus_cors on; nexus_cors_origins *; }', /every origin/],
   'cors with credentials for null': ['nexus_cors on; nexus_cors_origins null; nexus_cors_credentials on;', /any page can make itself a null origin/],
@@ -210,7 +213,7 @@ test('accepted: what the manual shows', async (t) => {
         location /g { nexus_auth jwt; nexus_auth_failures off; location /g/h { nexus_auth api_key jwt; nexus_auth_failures rate=5r/s burst=20; } }
         location /f { nexus_api pass; ${proxy} }
         nexus_limit zone=later nodelay; nexus_limit zone=plans dry_run;
-        location /l1 { nexus_auth api_key; nexus_limit zone=callers cost=$arg_n delay=5; nexus_limit zone=everywhere; nexus_limit_headers ietf; location /l1/in { nexus_limit off; nexus_limit_headers x; } }
+        location /l1 { nexus_auth api_key; nexus_limit zone=callers cost=$arg_n delay=5; nexus_limit zone=later cost=0; nexus_limit zone=everywhere; nexus_limit_headers ietf; location /l1/in { nexus_limit off; nexus_limit_headers x; } }
         location /l2 { nexus_api token; nexus_connection $arg_id; nexus_limit zone=connections nodelay; if ($arg_x) { set $y 1; } }`, `
         nexus_limit_zone callers key=caller rate=10r/s burst=50 size=256k;
         nexus_limit_zone connections key=$nexus_provider$uri rate=1000r/d burst=9;
@@ -219,6 +222,24 @@ test('accepted: what the manual shows', async (t) => {
         # below: used before it is declared
         nexus_limit_zone later key=address rate=10r/m burst=9;`);
   assert.equal(ok, true, message);
+});
+
+test('bits behind the prefix of a network: said, and accepted', async (t) => {
+  const { ok, message } = await check(t, 'nexus_allow_private 10.0.0.1/8 192.168.0.0/16 127.0.0.1;');
+  assert.equal(ok, true, message);
+  assert.match(message, /\[warn\].* low address bits of 10\.0\.0\.1\/8 are meaningless in .*nginx\.conf:\d+/);
+  assert.doesNotMatch(message, /low address bits of (192|127)/);
+});
+
+test('times of the cache that are none, or too long: the bound is said', async (t) => {
+  for (const [parameter, bound] of [['max_ttl=999d', '24h'], ['max_ttl=soon', '24h'], ['negative_ttl=61m', '1h'], ['attention_ttl=-1', '1h'], ['early_refresh=2h', '1h']]) {
+    const { ok, message } = await testConfig(t, {
+      config: ({ globals, http }) => `${globals} events {} http { ${http} nexus_cache zone=nexus:4m ${parameter}; }`,
+    });
+    const [name, value] = parameter.split('=');
+    assert.equal(ok, false, parameter);
+    assert.ok(message.includes(`"nexus_cache": ${name} is a time of at most ${bound}, not "${value}" in `), message);
+  }
 });
 
 test('a global limit without Redis', async (t) => {

@@ -38,6 +38,17 @@ TEST(Cidr, FamiliesMeetOnlyInTheMappedForm) {
     EXPECT_FALSE(Cidr::parse("0.0.0.0/0").value().contains(nullptr));
 }
 
+TEST(Cidr, KnowsBitsBehindThePrefix) {
+    for (const char *text : {"10.0.0.0/8", "10.0.0.1", "10.0.0.1/32", "0.0.0.0/0", "::1", "fc00::/7",
+                             "192.168.4.0/22", "::ffff:10.0.0.0/104"}) {
+        EXPECT_FALSE(Cidr::parse(text).value().has_host_bits()) << text;
+    }
+    for (const char *text : {"10.0.0.1/8", "10.0.0.1/31", "10.0.0.1/0", "::1/127", "fe00::/6",
+                             "192.168.6.0/22", "::ffff:10.0.0.1/104"}) {
+        EXPECT_TRUE(Cidr::parse(text).value().has_host_bits()) << text;
+    }
+}
+
 TEST(Cidr, RefusesWhatIsNone) {
     for (const char *text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0/8",
                              "10.0.0.256", "localhost", "::/129", ":::/8", "[::1]", "10.0.0.0/ 8",
