@@ -20,7 +20,7 @@ class Metrics;
 
 enum class WriteOutcome : uint8_t {
     kWritten,
-    kRefused,  // Redis holds a newer generation: nothing to do
+    kRefused,  // Redis holds a newer generation (held_generation)
     kExpired,  // its lifetime is over already: nothing to write
 };
 
@@ -37,6 +37,9 @@ public:
     virtual Result<WriteOutcome> write_token(const record::TokenRecord &record) = 0;
     virtual Result<WriteOutcome> write_caller(const record::CallerRecord &record) = 0;
     virtual Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) = 0;
+    /// What was in the way of a record that was refused. A record that opens with none of our keys could say
+    /// any generation: it is removed. returns the generation; 0: there is none. errors kCacheUnavailable
+    virtual Result<uint64_t> held_generation(const CacheKey &) { return 0; }
     /// Asks, now and then, whether Redis is still what it was. returns what was written lately if a server is
     /// another one by now, or was lost meanwhile: it may be gone with it, and is to be written again
     virtual std::vector<CacheKey> look_for_losses() { return {}; }
@@ -54,6 +57,7 @@ public:
     Result<WriteOutcome> write_token(const record::TokenRecord &record) override;
     Result<WriteOutcome> write_caller(const record::CallerRecord &record) override;
     Result<WriteOutcome> write_issuer(const record::IssuerRecord &record) override;
+    Result<uint64_t> held_generation(const CacheKey &key) override;
     std::vector<CacheKey> look_for_losses() override;
     Result<void> ping() override;
 

@@ -34,7 +34,10 @@ struct OutboxDrainer::Impl {
     bool drain_once();
     void write_offered();
     void write_what_may_be_lost();
+    Result<std::optional<CacheRecord>> rebuild(const CacheKey &key);
     Result<void> rewrite(const CacheKey &key);
+    Result<void> bring(const CacheKey &key, const CacheRecord &record);
+    Result<void> settle_refused(const CacheKey &key);
     Result<void> write_guarded(const store::OutboxEntry &entry);
     Result<void> write(const store::OutboxEntry &entry);
     Result<WriteOutcome> send(const CacheRecord &record);
@@ -72,14 +75,64 @@ Result<WriteOutcome> OutboxDrainer::Impl::send(const CacheRecord &record) {
     return writer.write_caller(std::get<record::CallerRecord>(record));
 }
 
+Result<void> OutboxDrainer::Impl::bring(const CacheKey &key, const CacheRecord &record) {
+    Result<WriteOutcome> sent = send(record);
+    if (!sent) {
+        return fail(sent.error());
+    }
+    return *sent == WriteOutcome::kRefused ? settle_refused(key) : Result<void>{};
+}
+
+/// Redis has a newer one. What is committed comes first, so the row, read again, is as new at least, unless
+/// the database has gone back: then Redis and edges would refuse all that it says, a revoke too. So the row
+/// is moved ahead of them.
+Result<void> OutboxDrainer::Impl::settle_refused(const CacheKey &key) {
+    const Result<uint64_t> held = writer.held_generation(key);
+    if (!held) {
+        return fail(held.error());
+    }
+    Result<std::optional<CacheRecord>> record = rebuild(key);
+    if (!record || !*record) {
+        return record ? Result<void>{} : fail(record.error());
+    }
+    const uint64_t ours = std::visit([](const auto &one) { return one.generation; }, **record);
+    if (ours == *held) {
+        return {};
+    }
+    if (ours < *held) {
+        Result<bool> is_raised = database.transact([&](store::Transaction &sql) {
+            return store::outbox::catch_up(sql, key.kind, key.id, static_cast<int64_t>(*held), clock());
+        });
+        if (!is_raised) {
+            return fail(is_raised.error());
+        }
+        if (*is_raised) {
+            log::error("database_behind_redis", {{"kind", redis::to_string(key.kind)},
+                                                 {"id", key.id},
+                                                 {"generation", ours},
+                                                 {"redis_generation", *held}});
+        }
+        record = rebuild(key);
+        if (!record || !*record) {
+            return record ? Result<void>{} : fail(record.error());
+        }
+    }
+    const Result<WriteOutcome> sent = send(**record);
+    if (!sent) {
+        return fail(sent.error());
+    }
+    return *sent == WriteOutcome::kRefused ? fail(Errc::kConflict, "Redis was written to meanwhile")
+                                           : Result<void>{};
+}
+
 Result<void> OutboxDrainer::Impl::write(const store::OutboxEntry &entry) {
     Result<std::optional<CacheRecord>> record = source(entry);
     if (!record) {
         return fail(record.error());
     }
     if (*record) {
-        if (Result<WriteOutcome> sent = send(**record); !sent) {
-            return fail(sent.error());
+        if (Result<void> brought = bring({entry.kind, entry.id}, **record); !brought) {
+            return brought;
         }
     }
     return store::outbox::done(database, entry);
@@ -119,18 +172,19 @@ bool OutboxDrainer::Impl::drain_once() {
     return due->size() == static_cast<size_t>(options.batch) && is_cache_up;
 }
 
-Result<void> OutboxDrainer::Impl::rewrite(const CacheKey &key) {
+Result<std::optional<CacheRecord>> OutboxDrainer::Impl::rebuild(const CacheKey &key) {
     store::OutboxEntry entry;
     entry.kind = key.kind;
     entry.id = key.id;
-    Result<std::optional<CacheRecord>> record = source(entry);
+    return source(entry);
+}
+
+Result<void> OutboxDrainer::Impl::rewrite(const CacheKey &key) {
+    Result<std::optional<CacheRecord>> record = rebuild(key);
     if (!record) {
         return fail(record.error());
     }
-    if (!*record) {
-        return {};
-    }
-    return send(**record).map([](WriteOutcome) {});
+    return *record ? bring(key, **record) : Result<void>{};
 }
 
 void OutboxDrainer::Impl::write_offered() {

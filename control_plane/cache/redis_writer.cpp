@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control_plane/cache/cache_writer.h"
+#include "control_plane/log/log.h"
 #include "control_plane/metrics/metrics.h"
 #include "control_plane/redis/client.h"
 #include "shared/caller/identity.h"
@@ -127,6 +128,29 @@ Result<WriteOutcome> RedisWriter::write_issuer(const record::IssuerRecord &recor
                              record.generation};
     return impl_->counted(
         "issuer", impl_->write(event, redis::issuer_key(event.id), *sealed, issuer_lifetime_ms(record)));
+}
+
+Result<uint64_t> RedisWriter::held_generation(const CacheKey &key) {
+    const std::string name = redis::record_key(key.kind, key.id);
+    const std::scoped_lock lock(impl_->mutex);
+    Result<resp::Reply> reply = impl_->client->script(redis::kReadRecordScript, name, {});
+    if (!reply) {
+        return fail(reply.error());
+    }
+    const std::string_view stored = resp::text_of(**reply);
+    if (stored.empty()) {
+        return 0;
+    }
+    if (record::open(*impl_->keys, name, stored)) {
+        return record::parse_header(stored)->generation;
+    }
+    log::error(
+        "foreign_record_removed",
+        {{"kind", redis::to_string(key.kind)}, {"id", key.id}, {"reason", "CACHE_KEY does not open it"}});
+    const std::string_view arguments[] = {stored};
+    return impl_->client->script(redis::kReadRecordScript, name, arguments).map([](const resp::Reply &) {
+        return uint64_t{0};
+    });
 }
 
 std::vector<CacheKey> RedisWriter::look_for_losses() {

@@ -17,6 +17,22 @@ Value kind_text(redis::EventKind kind) {
     return text(redis::to_string(kind));
 }
 
+std::string_view raise_statement(redis::EventKind kind) {
+    switch (kind) {
+        case redis::EventKind::kToken:
+            return "UPDATE connections SET generation = $2 WHERE id = $1 AND generation < $2 RETURNING id";
+        case redis::EventKind::kIssuer:
+            return "UPDATE trusted_issuers SET generation = $2 WHERE sha256 = $1 AND generation < $2 "
+                   "RETURNING "
+                   "id";
+        case redis::EventKind::kCaller:
+            break;
+    }
+    return "UPDATE agents SET generation = $2 WHERE generation < $2 AND id = (SELECT agent_id FROM "
+           "agent_keys "
+           "WHERE sha256 = $1) RETURNING id";
+}
+
 Result<OutboxEntry> read_entry(const Row &row) {
     RowReader in(row);
     OutboxEntry entry;
@@ -56,6 +72,26 @@ Result<void> enqueue_issuer_identities(Executor &sql, std::string_view issuer, U
         "k.agent_id WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 ORDER BY "
         "k.sha256 " NEXUS_OUTBOX_UPSERT,
         {text(issuer), now}));
+}
+
+Result<bool> catch_up(Transaction &sql, redis::EventKind kind, std::string_view id, int64_t held,
+                      UnixMs now) {
+    const int64_t generation = held + 1;
+    Result<Rows> raised = sql.execute(raise_statement(kind), {text(id), generation});
+    if (!raised) {
+        return fail(raised.error());
+    }
+    if (raised->empty()) {
+        return false;
+    }
+    RowReader in(raised->rows.front());
+    const std::string agent_id = in.text();
+    if (Result<void> read = in.finish(); !read) {
+        return fail(read.error());
+    }
+    return (kind == redis::EventKind::kCaller ? enqueue_agent_keys(sql, agent_id, generation, now)
+                                              : enqueue(sql, kind, id, generation, now))
+        .map([] { return true; });
 }
 
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {

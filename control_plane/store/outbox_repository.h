@@ -30,6 +30,9 @@ Result<void> enqueue(Executor &sql, redis::EventKind kind, std::string_view id, 
 Result<void> enqueue_agent_keys(Executor &sql, std::string_view agent_id, int64_t generation, UnixMs now);
 /// One row per living identity of an issuer, with its agent's generation.
 Result<void> enqueue_issuer_identities(Executor &sql, std::string_view issuer, UnixMs now);
+/// For a row that is behind what Redis holds: a backup was put back, or a standby took over that lacked the
+/// last changes. Its generation becomes one above `held`, and its records wait. returns whether it was behind
+Result<bool> catch_up(Transaction &sql, redis::EventKind kind, std::string_view id, int64_t held, UnixMs now);
 /// Rows that are due, oldest first.
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit);
 /// Removes the row unless a newer generation has joined it meanwhile.

@@ -48,4 +48,16 @@ std::string issuer_key(std::string_view issuer_sha256) {
     return tagged("nexus:issuer:", issuer_sha256);
 }
 
+std::string record_key(EventKind kind, std::string_view id) {
+    switch (kind) {
+        case EventKind::kToken:
+            return token_key(id);
+        case EventKind::kCaller:
+            return caller_key(id);
+        case EventKind::kIssuer:
+            break;
+    }
+    return issuer_key(id);
+}
+
 }  // namespace nexus::redis

@@ -18,6 +18,9 @@ std::string issuer_key(std::string_view issuer_sha256);   // nexus:issuer:{<64 h
 
 enum class EventKind : uint8_t { kToken = 1, kCaller = 2, kIssuer = 3 };
 
+/// The key of the record that events of this kind tell of.
+std::string record_key(EventKind kind, std::string_view id);
+
 /// "token", "agent", "issuer"
 std::string_view to_string(EventKind kind) noexcept;
 std::optional<EventKind> parse_event_kind(std::string_view name) noexcept;
@@ -37,8 +40,13 @@ Result<Event> parse_event(std::string_view json);
 /// Writes a sealed record unless the stored one is newer, and publishes the event; one script, one slot.
 /// KEYS[1] record key. ARGV: 1 generation, 2 sealed record, 3 lifetime in ms (> 0), 4 event JSON, 5 channel.
 /// returns 1 written, 0 refused: the stored record has a newer generation (an equal one is rewritten, as is a
-/// value that is no record). An error reply if ARGV[2] is no sealed record of generation ARGV[1], and if Redis
-/// takes no writes: then the stored record is removed, if Redis allows that, and the event is published.
+/// value that is no record). An error reply if ARGV[2] is no sealed record of generation ARGV[1], and if
+/// Redis takes no writes: then the stored record is removed, if Redis allows that, and the event is
+/// published.
 extern const std::string_view kWriteRecordScript;
+
+/// What is stored, for who was refused. KEYS[1] record key. ARGV: none, or 1: what was stored and is to go,
+/// if it still is. returns the sealed record; "": there is none (any more)
+extern const std::string_view kReadRecordScript;
 
 }  // namespace nexus::redis

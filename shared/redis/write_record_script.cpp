@@ -1,4 +1,4 @@
-// The only way records get into Redis. The offsets are those of the record's clear header
+// The only way records get into Redis, and how to see what is in the way of one. The offsets are those of the record's clear header
 // (record/envelope.h).
 #include "shared/redis/keys.h"
 
@@ -36,6 +36,15 @@ if written.err then
 end
 redis.call('PUBLISH', ARGV[5], ARGV[4])
 return written.err and written or 1
+)lua";
+
+const std::string_view kReadRecordScript = R"lua(
+local stored = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GETRANGE', KEYS[1], 0, -1) or ''
+if ARGV[1] and ARGV[1] == stored then
+    redis.call('DEL', KEYS[1])
+    return ''
+end
+return stored
 )lua";
 
 }  // namespace nexus::redis

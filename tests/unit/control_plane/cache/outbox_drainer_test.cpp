@@ -5,6 +5,8 @@
 #include <thread>
 
 #include "control_plane/metrics/metrics.h"
+#include "control_plane/store/trusted_issuer_repository.h"
+#include "shared/caller/identity.h"
 #include "tests/unit/control_plane/cache/fixture.h"
 #include "tests/unit/control_plane/support/temp_dir.h"
 
@@ -160,6 +162,94 @@ TEST_F(OutboxDrainerTest, ABrokenSourceIsTriedAgain) {
     EXPECT_TRUE(eventually([&] { return rebuilt_ >= 3; }));
     is_source_broken_ = false;
     EXPECT_TRUE(eventually([&] { return depth() == 0; }));
+}
+
+/// A trusted issuer's row, and a drainer that rebuilds its record from it.
+class BehindRedisTest : public OutboxDrainerTest {
+protected:
+    BehindRedisTest() {
+        store::TrustedIssuer row;
+        row.id = kId;
+        row.issuer = issuer_.issuer;
+        row.sha256 = sha256_;
+        EXPECT_TRUE(database_->transact(
+            [&](store::Transaction &sql) { return store::trusted_issuers::create(sql, row); }));
+        drainer_ = std::make_unique<OutboxDrainer>(
+            *database_, *writer_,
+            [this](const store::OutboxEntry &) -> Result<std::optional<CacheRecord>> {
+                issuer_.generation = static_cast<uint64_t>(row_generation());
+                return std::optional<CacheRecord>(issuer_);
+            },
+            system_now_ms);
+    }
+    static record::IssuerRecord new_issuer() {
+        record::IssuerRecord record;
+        record.issuer = "https://issuer.example";
+        return record;
+    }
+    int64_t row_generation() {
+        return store::trusted_issuers::find(*database_, sha256_)
+            .map([](const auto &row) { return row.generation; })
+            .value_or(0);
+    }
+    uint64_t generation_in_redis() {
+        const std::string text = test::RedisProbe(redis_.socket_path()).ask({"GET", key_}).text;
+        return record::open(*keys_, key_, text) ? record::parse_header(text)->generation : 0;
+    }
+    void set_generation(int64_t generation) {
+        ASSERT_TRUE(database_->transact([&](store::Transaction &sql) -> Result<void> {
+            return store::outbox::catch_up(sql, redis::EventKind::kIssuer, sha256_, generation - 1, 1)
+                .map([](bool) {});
+        }));
+    }
+    bool flush() { return drainer_->flush(redis::EventKind::kIssuer, sha256_, row_generation()).has_value(); }
+
+    record::IssuerRecord issuer_ = new_issuer();
+    const std::string sha256_ = caller::issuer_sha256(issuer_.issuer);
+    const std::string key_ = redis::issuer_key(sha256_);
+    std::unique_ptr<OutboxDrainer> drainer_;
+};
+
+TEST_F(BehindRedisTest, ADatabaseThatHasGoneBackIsMovedAheadOfRedis) {
+    issuer_.generation = 7;
+    ASSERT_EQ(*writer_->write_issuer(issuer_), WriteOutcome::kWritten);
+    test::RedisProbe subscriber(redis_.socket_path());
+    subscriber.ask({"SUBSCRIBE", std::string(redis::kEventChannel)});
+    EXPECT_TRUE(flush());
+    EXPECT_EQ(row_generation(), 8);
+    EXPECT_EQ(generation_in_redis(), 8u);
+    EXPECT_EQ(redis::parse_event(subscriber.next().elements[2])->generation, 8u);
+    drainer_->start();
+    drainer_->stop();
+    EXPECT_EQ(depth(), 0);
+    EXPECT_EQ(row_generation(), 8);
+}
+
+TEST_F(BehindRedisTest, ANewerRecordOfTheSameDatabaseIsLeftAlone) {
+    set_generation(7);
+    issuer_.generation = 7;
+    ASSERT_EQ(*writer_->write_issuer(issuer_), WriteOutcome::kWritten);
+    OutboxDrainer late(
+        *database_, *writer_,
+        [this, is_first = true](const store::OutboxEntry &) mutable -> Result<std::optional<CacheRecord>> {
+            issuer_.generation = std::exchange(is_first, false) ? 6 : 7;  // read before the change, and after
+            return std::optional<CacheRecord>(issuer_);
+        },
+        system_now_ms);
+    EXPECT_TRUE(late.flush(redis::EventKind::kIssuer, sha256_, 6));
+    EXPECT_EQ(row_generation(), 7);
+    EXPECT_EQ(generation_in_redis(), 7u);
+}
+
+TEST_F(BehindRedisTest, AGenerationIsNotBelievedOfARecordThatDoesNotOpen) {
+    record::IssuerRecord forged = new_issuer();
+    forged.generation = INT64_MAX;
+    const Result<std::string> sealed = record::seal_issuer(*new_keyring(), forged);
+    ASSERT_TRUE(sealed);
+    test::RedisProbe(redis_.socket_path()).ask({"SET", key_, *sealed});
+    EXPECT_TRUE(flush());
+    EXPECT_EQ(row_generation(), 1);
+    EXPECT_EQ(generation_in_redis(), 1u);
 }
 
 TEST_F(OutboxDrainerTest, ManyRowsGoInBatches) {

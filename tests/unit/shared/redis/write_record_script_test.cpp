@@ -87,6 +87,23 @@ TEST_F(WriteRecordScript, RefusesToWriteWhatIsNoRecordOfThatGeneration) {
     }
 }
 
+TEST_F(WriteRecordScript, WhatIsInTheWayIsReadAndRemovedWhileItIsTheSame) {
+    const auto read = [&](std::vector<std::string> arguments) {
+        std::vector<std::string> words{"EVAL", std::string{kReadRecordScript}, "1", key_};
+        words.insert(words.end(), arguments.begin(), arguments.end());
+        const Reply reply = command(words);
+        return std::string(reply->str, reply->len);
+    };
+    EXPECT_EQ(read({}), "");
+    const std::string record = record_of(5);
+    expect_integer(write(5, record), 1);
+    EXPECT_EQ(read({}), record);
+    EXPECT_EQ(read({record_of(4)}), record);
+    EXPECT_EQ(stored(), record);
+    EXPECT_EQ(read({record}), "");
+    EXPECT_EQ(stored(), "");
+}
+
 TEST_F(WriteRecordScript, AFullRedisKeepsNoOlderRecordAndTellsOfTheNewerOne) {
     const Context subscriber = subscribe();
     expect_integer(write(1, record_of(1)), 1);
