@@ -210,6 +210,23 @@ bool is_static_auth_type(std::string_view type) noexcept {
     return std::find(kStaticTypes.begin(), kStaticTypes.end(), type) != kStaticTypes.end();
 }
 
+json::Value settable_profile(const json::Value &profile, std::string_view id) {
+    if (!profile.is_object()) {
+        return profile.borrow();
+    }
+    constexpr std::string_view kNil = "00000000-0000-0000-0000-000000000000";
+    json::Value out = profile.deep_copy();
+    for (const std::string_view read_only : {"client_secret_set", "created_at", "updated_at"}) {
+        out.erase(read_only);
+    }
+    const json::Value said = out.get("id");
+    if (said.is_string() &&
+        (said.as_string().empty() || said.as_string() == id || said.as_string() == kNil)) {
+        out.erase("id");
+    }
+    return out;
+}
+
 Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_stored) {
     json::ObjectReader reader(profile, "profile");
     ProfileInput input;

@@ -21,7 +21,12 @@ struct ProfileInput {
     std::optional<Secret> client_secret;
 };
 
-/// profile        reference 1.3 and 1.8, and allowed_hosts[]
+/// The profile without what a GET says and nobody can set, so that clients may send back what they got:
+/// client_secret_set, created_at, updated_at, and an id that is the provider's own, empty or nil.
+/// id  of the provider; "" = there is none yet
+json::Value settable_profile(const json::Value &profile, std::string_view id);
+
+/// profile        settable_profile's: reference 1.3 and 1.8, and allowed_hosts[]
 /// secret_stored  a replacement may leave client_secret out: the stored one stays
 /// errors  kMissingFields, kInvalidRequest (names the member), kUnsupportedAuthType
 Result<ProfileInput> parse_profile(const json::Value &profile, bool secret_stored);

@@ -99,7 +99,7 @@ Result<bool> ProviderService::holds_secret(const store::Provider &provider,
 
 Result<store::Provider> ProviderService::create(const Caller &caller, const json::Value &profile,
                                                 const CreateOptions &options) {
-    Result<ProfileInput> input = parse(profile, false);
+    Result<ProfileInput> input = parse(settable_profile(profile, ""), false);
     if (!input) {
         return fail(input.error());
     }
@@ -155,7 +155,7 @@ Result<ProviderService::Replaced> ProviderService::patch(const Caller &caller, c
 
 Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, const store::Provider &stored,
                                                          const json::Value &profile, bool keep_secret) {
-    Result<ProfileInput> input = parse(profile, keep_secret);
+    Result<ProfileInput> input = parse(settable_profile(profile, stored.id), keep_secret);
     if (!input) {
         return fail(input.error());
     }

@@ -48,6 +48,22 @@ TEST_F(ProviderServiceTest, SealsTheSecretInItsPlace) {
     EXPECT_EQ(providers_.create(admin(), profile()).error().errc, Errc::kProviderExists);
 }
 
+TEST_F(ProviderServiceTest, WhatAGetGaveMayBeSentBack) {
+    json::Value first = profile();
+    first.set("id", "00000000-0000-0000-0000-000000000000").set("client_secret_set", false);
+    const store::Provider made = *providers_.create(admin(), first);
+    json::Value got = profile_to_json(made);
+    got.set("category", "mail");
+    const Result<ProviderService::Replaced> put = providers_.replace(admin(), made.id, got);
+    ASSERT_TRUE(put) << put.error().message;
+    EXPECT_EQ(put->provider.category, "mail");
+    EXPECT_EQ(put->provider.id, made.id);
+    ASSERT_TRUE(providers_.patch(admin(), made.id, got)) << "whole";
+
+    got.set("id", "11111111-1111-4111-8111-111111111111");
+    EXPECT_EQ(providers_.replace(admin(), made.id, got).error().detail, "profile.id");
+}
+
 TEST_F(ProviderServiceTest, RefusesUrlsThatWouldNeverBeAsked) {
     const auto with = [](const std::string &members) {
         return parse(R"({"name":"p","client_id":"c","client_secret":"s","auth_url":"http://10.0.0.1/a",)" +
