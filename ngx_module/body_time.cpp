@@ -8,6 +8,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/phase_handlers.h"
 #include "ngx_module/ngx/pool_ptr.h"
+#include "ngx_module/upstream/live.h"
 
 namespace nexus::edge {
 
@@ -23,6 +24,7 @@ void on_time(void *owner) noexcept {
     ngx_http_set_log_request(c->log, r);
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "nexus: the client took too long with its request body");
     c->timedout = 1;
+    end_upstream_first(r);
     ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
     ngx_http_run_posted_requests(c);
 }

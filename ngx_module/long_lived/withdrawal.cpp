@@ -106,8 +106,7 @@ void cut(ngx_http_request_t *r) noexcept {
 /// say  returns what ngx_http_finalize_request takes
 template <typename Say>
 void end_with(ngx_http_request_t *r, Say &&say) noexcept {
-    ++r->main->count;
-    end_upstream(r);  // our count keeps the request
+    end_upstream_first(r);
     r->keepalive = 0;
     ngx_http_finalize_request(r, guarded(r, say));
 }

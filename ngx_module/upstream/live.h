@@ -17,4 +17,14 @@ inline void end_upstream(ngx_http_request_t *r) noexcept {
     clean_up(r);
 }
 
+/// The same for who finalises the request next: the upstream's count becomes theirs. Without this, nginx's
+/// end of a request would run the upstream's clean-up, which gives that count back and frees the request
+/// while it is being ended.
+inline void end_upstream_first(ngx_http_request_t *r) noexcept {
+    if (is_upstream_live(r)) {
+        ++r->main->count;
+        end_upstream(r);
+    }
+}
+
 }  // namespace nexus::edge

@@ -1,12 +1,15 @@
 // nexus_body_time: a body that comes too slowly ends the request, whatever asked for it; a body in good time, and a slow
 // answer, do not.
 import assert from 'node:assert/strict';
+import http2 from 'node:http2';
 import net from 'node:net';
 import { test } from 'node:test';
 import { cleanup } from '../support/cleanup.mjs';
 import { request, serve } from '../support/http.mjs';
+import { listen } from '../support/listen.mjs';
 import { startNginx, testConfig } from '../support/nginx.mjs';
 import { findPort } from '../support/ports.mjs';
+import { waitFor } from '../support/wait.mjs';
 
 async function start(t) {
   const seen = [];
@@ -69,6 +72,61 @@ test('a dripping body is cut, by length and in chunks, buffered or not', async (
   assert.deepEqual(seen, []);
   assert.equal((await request(`${nginx.url}/`, { method: 'POST', body: 'abc' })).text, '3 bytes');
 });
+
+/** An h2c upstream that never answers. Resolves to its address. */
+async function startSilentGrpc(t) {
+  const server = http2.createServer().on('stream', (stream) => stream.on('error', () => {}).resume());
+  const port = await listen(t, server);
+  return `grpc://127.0.0.1:${port}`;
+}
+
+/** Sends a head and no more of a body than its first bytes; resolves when it was cut. */
+function hangOverHttp2(t, url) {
+  const session = http2.connect(url).on('error', () => {});
+  cleanup(t, () => session.destroy());
+  const stream = session.request({ ':method': 'POST', ':path': '/', 'content-type': 'application/grpc', te: 'trailers' });
+  stream.write('x'.repeat(100));
+  return new Promise((resolve) => stream.on('error', () => {}).once('close', resolve));
+}
+
+function hangOverHttp1(t, port) {
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+  cleanup(t, () => socket.destroy());
+  socket.write(post('/', 'Content-Length: 1000'));
+  return new Promise((resolve) => socket.once('close', resolve));
+}
+
+// The memory of a request that was freed too early is filled, or nobody would notice.
+for (const [what, listening, location, hang] of [
+  ['HTTP/2, a body passed on as it comes', 'http2',
+    ({ upstream }) => `proxy_http_version 1.1; proxy_request_buffering off; proxy_pass ${upstream};`, (t, nginx) => hangOverHttp2(t, nginx.url)],
+  ['HTTP/2, gRPC', 'http2', ({ grpc }) => `grpc_pass ${grpc};`, (t, nginx) => hangOverHttp2(t, nginx.url)],
+  ['HTTP/1.1, closed without lingering', '',
+    ({ upstream }) => `lingering_close off; proxy_http_version 1.1; proxy_request_buffering off; proxy_pass ${upstream};`,
+    (t, nginx) => hangOverHttp1(t, nginx.port)],
+]) {
+  test(`a request is cut while its upstream is at work: ${what}`, async (t) => {
+    const upstream = await serve(await findPort(), (incoming, response) => response.end());
+    cleanup(t, () => upstream.close());
+    const grpc = await startSilentGrpc(t);
+    const nginx = await startNginx(t, {
+      env: { MALLOC_PERTURB_: '165' },
+      config: ({ port, globals, http }) => `
+${globals}
+events {}
+http {
+    ${http}
+    nexus_body_time 500ms;
+    server {
+        listen 127.0.0.1:${port} ${listening};
+        location / { ${location({ upstream: upstream.url, grpc })} }
+    }
+}`,
+    });
+    await Promise.all(Array.from({ length: 20 }, () => hang(t, nginx)));
+    await waitFor('all to be logged', () => nginx.errorLog().match(/took too long/g)?.length === 20);
+  });
+}
 
 test('what is in good time, untimed or not read goes on', async (t) => {
   const { nginx } = await start(t);
