@@ -29,14 +29,20 @@ static_assert(static_cast<uint8_t>(metrics::Histogram::kResolveNegative) ==
 void on_lookup_done(Lookup *lookup) noexcept {
     auto *access = static_cast<Access *>(lookup->data);
     ngx_http_request_t *r = access->request;
-    ngx_connection_t *c = r->connection;  // r may be gone after run_phases
+    ngx_connection_t *c = r->connection;  // r may be gone after go_on
     const uint64_t waited_us = metrics::precise_us() - access->waiting_since_us;
     metrics::observe(static_cast<metrics::Histogram>(lookup->source), waited_us);
     access->waited_us += waited_us;
     access->waiting = false;
     r->read_event_handler = ngx_http_block_reading;
-    ngx_http_core_run_phases(r);
+    access->go_on(r);
     ngx_http_run_posted_requests(c);
+}
+
+/// By itself; where the token is put on a request, inject/inject.cpp looks later.
+bool hands_out_token(const LocConf &conf) {
+    const ApiMode api = api_mode(conf);
+    return api == ApiMode::kToken || api == ApiMode::kRefresh;
 }
 
 ngx_int_t hand_on(Access &access) {
@@ -94,7 +100,11 @@ ngx_int_t run(Access &access) {
                 rc = steps::after_refresh(access);
                 break;
             case Access::Step::kAuthorised:
-                return hand_on(access);
+                rc = hands_out_token(*access.conf) ? steps::look_again(access) : NGX_OK;
+                if (rc == NGX_OK) {
+                    return hand_on(access);
+                }
+                break;
         }
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -20,6 +20,8 @@
 
 namespace nexus::edge {
 
+struct LookAgain;  // access/look_again.cpp
+
 /// One request's way through the access phase; in the request's pool, views point into wiped areas of it.
 struct Access {
     enum class Step : uint8_t {
@@ -40,6 +42,9 @@ struct Access {
     Step step = Step::kAuthenticate;
     bool waiting = false;
     bool refreshes = false;  // nexus_api refresh, or token with auto_refresh=true
+    void (*go_on)(ngx_http_request_t *) = ngx_http_core_run_phases;  // after a wait
+    ngx_msec_t judged_at = ngx_current_msec;                         // the records were, then or later
+    LookAgain *again = nullptr;                                      // set while they are judged again
     uint64_t waiting_since_us = 0;
     uint64_t waited_us = 0;  // for all lookups together
 

@@ -23,6 +23,11 @@ ngx_int_t authorise(Access &access);                // Step::kToken
 ngx_int_t after_connection_limits(Access &access);  // Step::kConnectionLimits, once they let it through
 ngx_int_t after_refresh(Access &access);            // Step::kRefresh
 
+/// Judges the records once more if the request has waited since they were judged; after Step::kAuthorised,
+/// before anything is handed out. NGX_AGAIN: access.go_on will be called, and has to end up here again.
+/// returns as a step
+ngx_int_t look_again(Access &access);
+
 /// Parts of Step::kAuthenticate. returns as a step, with the next one set
 ngx_int_t find_by_token(Access &access, std::string_view token);
 /// Looks the caller record up: of a key, or of an identity.

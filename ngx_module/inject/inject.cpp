@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "ngx_module/access/steps.h"
 #include "ngx_module/inject/egress.h"
 #include "ngx_module/inject/inject_grpc.h"
 #include "ngx_module/inject/request_rules.h"
@@ -294,6 +295,16 @@ ngx_int_t check_strategy(ngx_http_request_t *r, void *data) noexcept {
     return check_destination(r, data);
 }
 
+/// A body, or what this very check waits for, may have taken its time.
+ngx_int_t check(ngx_http_request_t *r, void *data) noexcept {
+    return guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "judging a request again", [&] {
+        auto &access = *static_cast<Access *>(data);
+        access.go_on = resume_upstream;
+        const ngx_int_t rc = steps::look_again(access);
+        return rc == NGX_OK ? check_strategy(r, data) : rc;
+    });
+}
+
 }  // namespace
 
 ngx_int_t prepare_injection(Access &access) {
@@ -302,7 +313,7 @@ ngx_int_t prepare_injection(Access &access) {
         prepare_scrubbing(access) != NGX_OK) {
         return NGX_ERROR;
     }
-    const ngx_int_t rc = wrap_upstream(r, check_strategy, put_on_credential, &access, put_on_grpc_credential);
+    const ngx_int_t rc = wrap_upstream(r, check, put_on_credential, &access, put_on_grpc_credential);
     if (rc == NGX_DECLINED) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "nexus: \"nexus_inject\" in a location that proxies nothing has no effect");

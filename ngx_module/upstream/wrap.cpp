@@ -97,6 +97,9 @@ void on_body_ready(ngx_http_request_t *r) noexcept {
         ngx_http_upstream_init(r);
         return;
     }
+    if (rc == NGX_AGAIN || rc == NGX_DONE) {
+        return;
+    }
 
     ngx_http_finalize_request(r, r == r->main
                                      ? send_refusal(r, refusal_of(ctx->upstream))
@@ -181,6 +184,10 @@ ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHa
     ctx->upstream.check = check;
     ctx->upstream.data = data;
     return NGX_OK;
+}
+
+void resume_upstream(ngx_http_request_t *r) noexcept {
+    on_body_ready(r);
 }
 
 ngx_int_t refuse_upstream(ngx_http_request_t *r, Errc errc, std::string_view message, int status) noexcept {

@@ -15,7 +15,8 @@
 namespace nexus::edge {
 
 /// Called once the location's content handler has set up r->upstream and the body is there (or read
-/// unbuffered). returns NGX_OK, or the result of refuse_upstream
+/// unbuffered). returns NGX_OK, or the result of refuse_upstream; `check` also NGX_AGAIN, and calls
+/// resume_upstream later, or NGX_DONE: it has answered
 using UpstreamHandler = ngx_int_t (*)(ngx_http_request_t *r, void *data) noexcept;
 
 /// Part of RequestCtx; wrap.cpp's own.
@@ -49,6 +50,9 @@ ngx_int_t wrap_upstream(ngx_http_request_t *r, UpstreamHandler check, UpstreamHa
 
 /// Is it nginx's gRPC module that talks to the upstream?
 bool is_grpc(const ngx_http_upstream_t &u) noexcept;
+
+/// After a `check` that had to wait: it is called again.
+void resume_upstream(ngx_http_request_t *r) noexcept;
 
 /// For handlers: the request is not sent and ends with the refusal of `errc` (a subrequest: with its status
 /// only). message: static text. returns NGX_ERROR
