@@ -64,13 +64,15 @@ ngx_int_t on_rewrite(ngx_http_request_t *r) noexcept {
 // Last of the phase: the limits have counted the request.
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
     const CorsRequest *kept = r == r->main ? find_cors_request(r) : nullptr;
-    if (kept == nullptr || kept->policy == nullptr || kept->asked == nullptr || kept->is_redirected ||
-        is_shadow(*kept->policy) || r->err_status != 0) {
+    if (kept == nullptr || kept->policy == nullptr || kept->asked == nullptr || is_shadow(*kept->policy)) {
         return NGX_DECLINED;
     }
     return guarded(r, [&]() -> ngx_int_t {
         const cors::Judgement &judgement = kept->asked->judgement;
-        if (judgement.is_preflight) {
+        // An error_page may lead to an upstream, by which nothing may be changed either; but it must not make
+        // a preflight that was limited one that was answered.
+        const bool is_decided = kept->is_redirected || r->err_status != 0;
+        if (judgement.is_preflight && !is_decided) {
             return answer_preflight(r);
         }
         if (judgement.is_refused && kept->policy->mode == CorsMode::kEnforce) {

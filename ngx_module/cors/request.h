@@ -17,7 +17,7 @@ struct Asked {
 struct CorsRequest {
     const CorsPolicy *policy;  // nullptr: rewritten into a location without one
     const Asked *asked;        // nullptr: there is no Origin header
-    bool is_redirected;        // something else has decided: only the answer's header lines are left to do
+    bool is_redirected;        // something else has decided: a preflight is not answered any more
 };
 
 /// As far as it was judged, internal redirects included; nullptr: not at all.

@@ -318,6 +318,32 @@ test('enforce: what changes something is refused to pages of other origins, befo
   assert.equal((await edge.get('/', preflight(EVIL))).status, 204);
 });
 
+test('enforce: an error page that leads to an upstream is no way around it', async (t) => {
+  const edge = await startEdge(t, {
+    http: 'limit_req_zone $uri zone=one:1m rate=1r/m;',
+    server: policy.replace('nexus_cors on', 'nexus_cors enforce'),
+    locations: ({ upstream, dir }) => `
+        location /routed/ { error_page 418 = @app; if ($request_method = POST) { return 418; } proxy_pass http://${upstream}; }
+        location /limited/ { limit_req zone=one; error_page 503 = @app; proxy_pass http://${upstream}; }
+        location /missing/ { root ${dir}; error_page 403 404 405 = @app; }
+        location /try/ { root ${dir}; try_files $uri @app; }
+        location /off/ { nexus_cors off; error_page 418 = @app; return 418; }
+        location @app { proxy_pass http://${upstream}; }`,
+  });
+  const post = (origin) => ({ method: 'POST', body: 'x', headers: { origin, 'sec-fetch-site': 'cross-site' } });
+  await edge.get('/limited/');
+  edge.upstream.requests.length = 0;
+  for (const path of ['/routed/', '/limited/', '/missing/x', '/try/x', '/off/']) {
+    const refused = await edge.get(path, post(EVIL));
+    errorBody(assert, refused, 403, 'access_denied');
+    assert.equal(edge.upstream.requests.length, 0, path);
+  }
+  for (const path of ['/routed/', '/limited/', '/missing/x', '/try/x', '/off/']) {
+    const answer = await edge.get(path, post(APP));
+    assert.deepEqual([answer.status, answer.headers['access-control-allow-origin']], [200, APP], path);
+  }
+});
+
 test('shadow: counted and said in the log, and nothing else', async (t) => {
   const edge = await startEdge(t, {
     server: `${policy.replace('nexus_cors on', 'nexus_cors shadow')} add_header X-Cors $nexus_cors always;`,
