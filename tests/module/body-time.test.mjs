@@ -26,11 +26,16 @@ http {
     ${http}
     client_body_timeout 1s;
     nexus_body_time 1s;
+    nexus_limit_zone slow key=all rate=30r/m burst=5;
     server {
         listen 127.0.0.1:${port};
         location / { proxy_pass ${upstream.url}; }
         location /unbuffered { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass ${upstream.url}; }
         location /untimed { nexus_body_time 0; proxy_pass ${upstream.url}; }
+        location /rewritten/ { rewrite ^/rewritten(.*)$ $1 break; proxy_pass ${upstream.url}; }
+        location /redirected { try_files /none @upstream; }
+        location @upstream { proxy_pass ${upstream.url}; }
+        location /held { nexus_limit zone=slow; proxy_pass ${upstream.url}; }
         location /ignored { return 200 ignored; }
     }
 }`,
@@ -139,6 +144,56 @@ test('what is in good time, untimed or not read goes on', async (t) => {
   assert.ok(untimed.ms > 1500);
   const ignored = await drip(t, nginx.port, post('/ignored', 'Content-Length: 1000'), 'x', 5);
   assert.match(ignored.text, /ignored$/);
+});
+
+test('a request that was rewritten, redirected or held back is timed like any other', async (t) => {
+  const { nginx, seen } = await start(t);
+  assert.equal((await request(`${nginx.url}/held`, { method: 'POST', body: 'x' })).text, '1 bytes');   // the next one waits 2 s
+  const cut = await Promise.all(['/rewritten/x', '/redirected', '/held'].map((path) => drip(t, nginx.port, post(path, 'Content-Length: 400'), 'x')));
+  for (const { text, ms } of cut) {
+    assert.ok(ms > 800 && ms < 8000, `cut after ${ms} ms`);
+    assert.equal(text, '');
+  }
+  assert.ok(cut[2].ms > 2500, `the time that the limit takes is not the client's: ${cut[2].ms} ms`);
+  assert.deepEqual(seen, [1]);
+  assert.equal((await request(`${nginx.url}/rewritten/x`, { method: 'POST', body: 'abc' })).text, '3 bytes');
+});
+
+test('an upstream that takes an unbuffered body late is not the client\'s fault', async (t) => {
+  const SIZE = 30_000_000;   // more than sockets hold
+  const late = net.createServer((socket) => {
+    let taken = 0;
+    socket.pause();
+    setTimeout(() => {
+      socket.on('data', ({ length }) => {
+        taken += length;
+        return taken > SIZE && socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntaken');
+      }).resume();
+    }, 2000);
+  });
+  const upstream = await listen(t, late);
+  const nginx = await startNginx(t, {
+    ports: 2,
+    config: ({ ports, globals, http }) => `
+${globals}
+events {}
+http {
+    ${http}
+    client_max_body_size 0;
+    nexus_body_time 500ms;
+    server {
+        listen 127.0.0.1:${ports[0]};
+        listen 127.0.0.1:${ports[1]} http2;
+        location / { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://127.0.0.1:${upstream}; }
+    }
+}`,
+  });
+  assert.equal((await request(`${nginx.url}/`, { method: 'POST', body: Buffer.alloc(SIZE) })).text, 'taken');
+  const session = http2.connect(`http://127.0.0.1:${nginx.ports[1]}`);
+  cleanup(t, () => session.destroy());
+  const stream = session.request({ ':method': 'POST', ':path': '/', 'content-length': SIZE });
+  stream.end(Buffer.alloc(SIZE));
+  assert.equal(Buffer.concat(await stream.toArray()).toString(), 'taken');
 });
 
 test('only a time will do', async (t) => {
