@@ -165,6 +165,13 @@ char *check(ngx_conf_t *cf, const LocConf &conf) {
                                "\"nexus_retry_unauthorized\" would never see a 401 that \"error_page\" takes "
                                "under \"proxy_intercept_errors\"");
     }
+    if (injecting && conf.provider_pause != 0 &&
+        (intercepts(cf, NGX_HTTP_TOO_MANY_REQUESTS) || intercepts(cf, NGX_HTTP_SERVICE_UNAVAILABLE))) {
+        return refuse_location(
+            cf,
+            "\"nexus_provider_pause\" would never see a 429 or 503 that \"error_page\" takes "
+            "under \"proxy_intercept_errors\"");
+    }
     if (api == ApiMode::kPass && conf.auth == kAuthOff) {
         return refuse_location(
             cf, "\"nexus_api pass\" needs \"nexus_auth\": it puts the edge's own key on the request");

@@ -125,6 +125,8 @@ const refused = {
   'a cache of what nexusd says': [`location / { nexus_api pass; proxy_cache c; ${proxy} }`, keeps, cache],
   'a store of what a credential has brought': [`location / { nexus_inject auto; nexus_connection x; proxy_store on; ${proxy} }`, keeps],
   'an error page that hides 401s from the retry': [`nexus_retry_unauthorized on; proxy_intercept_errors on; error_page 401 403 /x; location / { nexus_inject auto; nexus_connection x; ${proxy} }`, /would never see a 401/],
+  'an error page that hides 429s from the pause': [`nexus_provider_pause on; proxy_intercept_errors on; error_page 429 /x; location / { nexus_inject auto; nexus_connection x; ${proxy} }`, /would never see a 429 or 503/],
+  'an error page that hides 503s from the pause': [`location / { nexus_inject auto; nexus_connection x; nexus_provider_pause on; proxy_intercept_errors on; error_page 500 502 503 /x; ${proxy} }`, /would never see a 429 or 503/],
   'an age that is no time': ['nexus_ws_max_age long;', /"nexus_ws_max_age": takes "token", "off", or a time/],
   'no age at all': ['nexus_ws_max_age 0;', /"nexus_ws_max_age": takes/],
   'two ages': ['nexus_ws_max_age token; nexus_ws_max_age off;', /"nexus_ws_max_age": is duplicate/],
