@@ -165,6 +165,7 @@ ngx_int_t send_refusal(ngx_http_request_t *r, const Refusal &refusal) noexcept {
     if (r->header_sent) {
         return NGX_ERROR;
     }
+    r->err_status = 0;  // of an error_page that has led here: it would take the place of ours
     const int status = refusal.status != 0 ? refusal.status : info.http_status;
     if (!add_refusal_headers(r, refusal, status)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -124,7 +124,6 @@ ngx_int_t send_grpc_refusal(ngx_http_request_t *r, const Refusal &refusal, std::
     if (!is_complete) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    r->err_status = 0;  // of an error_page that has led here: it would take the place of 200
     rc = ngx_http_send_header(r);
     return rc == NGX_ERROR || rc > NGX_OK ? rc : NGX_OK;
 }

@@ -296,3 +296,21 @@ test('error_page cannot bend our answers', async (t) => {
   });
   errorBody(assert, await edge.get('/v1/token/x'), 401, 'missing_api_key');
 });
+
+test('a refusal that an error_page leads to has its own status', async (t) => {
+  const edge = await startEdge(t, {
+    locations: ({ dir }) => `
+        location /token/ { nexus_api token; nexus_connection $http_x_nexus_connection; }
+        location /kept/ { proxy_pass http://127.0.0.1:1; error_page 502 /token/; }
+        location /other/ { root ${dir}; log_not_found off; error_page 404 =200 /token/; }
+        location /any/ { proxy_pass http://127.0.0.1:1; error_page 502 = /token/; }`,
+  });
+  const key = await edge.addAgent();
+  const revoked = await edge.addConnection({ state: 'revoked', expires_at: 0 });
+  for (const path of ['/token/', '/kept/', '/other/', '/any/']) {
+    const anybody = await edge.get(path);
+    errorBody(assert, anybody, 401, 'missing_api_key');
+    assert.match(anybody.headers['www-authenticate'], /^Bearer/, path);
+    errorBody(assert, await edge.get(path, { headers: { 'x-api-key': key, 'x-nexus-connection': revoked } }), 403, 'connection_revoked');
+  }
+});
