@@ -13,6 +13,7 @@
 #include "ngx_module/ngx/conf_args.h"
 #include "ngx_module/ngx/event.h"
 #include "ngx_module/ngx/guarded.h"
+#include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/record/open_record.h"
@@ -20,6 +21,7 @@
 #include "ngx_module/sign/dpop_answer.h"
 #include "ngx_module/upstream/live.h"
 #include "shared/connection/state.h"
+#include "shared/http1/syntax.h"
 #include "shared/strategy/signing.h"
 
 namespace nexus::edge {
@@ -173,10 +175,29 @@ void set_head_back(ngx_http_request_t *r, const Replay &replay) noexcept {
     replay.last_part->next = nullptr;
 }
 
+/// What the provider asks for; "Bearer" if it does not say.
+std::string challenge_of(ngx_http_request_t *r) {
+    std::string text;
+    for_each_line(r->headers_out.headers, [&](const ngx_table_elt_t &line) {
+        if (line.hash != 0 && http1::equal_ignoring_case(to_view(line.key), "WWW-Authenticate")) {
+            text.append(text.empty() ? "" : ", ").append(to_view(line.value));
+        }
+    });
+    return text.empty() ? "Bearer" : text;
+}
+
 ngx_int_t send_held(ngx_http_request_t *r, const Replay &replay) {
-    if (!replay.is_drained || !replay.is_body_whole) {  // no part of an answer goes out as the whole of it
+    if (!replay.is_drained) {  // no part of an answer goes out as the whole of it
         set_head_back(r, replay);
         return send_refusal(r, {.errc = Errc::kTokenUnavailable});
+    }
+    if (!replay.is_body_whole) {
+        const std::string challenge = challenge_of(r);
+        set_head_back(r, replay);
+        return send_refusal(r, {.errc = Errc::kProviderError,
+                                .message = "the provider answered 401, with more than can be held back",
+                                .challenge = challenge,
+                                .status = NGX_HTTP_UNAUTHORIZED});
     }
     const ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {

@@ -193,6 +193,24 @@ test('a 401 that does not end, and no newer token: no part of it goes out as the
   errorBody(assert, await edge.get('/', { headers }), 503, 'token_unavailable');
 });
 
+test('a 401 whose end alone shows that it is too long stays one', async (t) => {
+  for (const [challenges, expected] of [[['Bearer error="invalid_token"', 'Basic realm="x"'], 'Bearer error="invalid_token", Basic realm="x"'], [[], 'Bearer']]) {
+    const edge = await start(t, {
+      refresh: () => undefined,
+      refuse: (response) => {
+        response.writeHead(401, { 'www-authenticate': challenges, 'x-first': 'yes' });
+        response.write('x'.repeat(60_000));
+        setTimeout(() => response.end('x'.repeat(40_000)), 50);
+      },
+    });
+    const { headers } = await caller(edge);
+    const answer = await edge.get('/', { headers });
+    errorBody(assert, answer, 401, 'upstream_error');
+    assert.equal(answer.headers['www-authenticate'], expected);
+    assert.equal(answer.headers['x-first'], undefined);
+  }
+});
+
 test('clients that leave meanwhile, and reloads, leave nothing behind', async (t) => {
   const edge = await start(t, { refresh: async () => { await delay(150); return {}; } });
   const { headers } = await caller(edge);
