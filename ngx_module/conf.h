@@ -42,8 +42,9 @@ struct MainConf {
     limits::Memory *failed_attempts;  // caller/auth_failures.cpp's
     limits::Memory *provider_pauses;  // upstream/provider_pause.cpp's
 
-    ngx_int_t request_id_index;  // of $request_id
-    ngx_array_t *error_logs;     // logs/error_log.cpp's own, while the configuration is read
+    ngx_int_t request_id_index;         // of $request_id
+    ngx_int_t connection_header_index;  // of $http_x_nexus_connection
+    ngx_array_t *error_logs;            // logs/error_log.cpp's own, while the configuration is read
 };
 
 struct SrvConf {

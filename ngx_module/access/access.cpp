@@ -286,9 +286,11 @@ ngx_int_t init_request_phases(ngx_conf_t *cf) noexcept {
     }
 
     ngx_str_t request_id = ngx_string("request_id");
+    ngx_str_t connection_header = ngx_string("http_x_nexus_connection");
     MainConf *mcf = main_conf(cf);
     mcf->request_id_index = ngx_http_get_variable_index(cf, &request_id);
-    if (mcf->request_id_index == NGX_ERROR) {
+    mcf->connection_header_index = ngx_http_get_variable_index(cf, &connection_header);
+    if (mcf->request_id_index == NGX_ERROR || mcf->connection_header_index == NGX_ERROR) {
         return NGX_ERROR;
     }
     return metrics::add_zone(cf) == NGX_CONF_OK && auth_failures::add_zone(cf) == NGX_OK &&

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "ngx_module/conf.h"
 #include "ngx_module/ngx/header_lines.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/ngx/strip.h"
@@ -100,13 +101,25 @@ std::string_view presented_in(const ngx_table_elt_t &line, const CallerHeaders &
     }
 }
 
+struct Stripping {
+    ngx_http_request_t *request;
+    const CallerHeaders &headers;
+};
+
+/// nginx keeps what a variable once was: a location that an internal redirect leads to finds the connection
+/// that the caller has named, as it finds the key.
+void keep_connection(ngx_http_request_t *r) {
+    ngx_http_get_indexed_variable(r, static_cast<ngx_uint_t>(main_conf(r)->connection_header_index));
+}
+
 Strip verdict(const ngx_table_elt_t &line, const void *data) {
-    const auto &headers = *static_cast<const CallerHeaders *>(data);
+    const auto &[request, headers] = *static_cast<const Stripping *>(data);
     switch (header_of(line)) {
         case Header::kApiKey:
         case Header::kNexusKey:
             return Strip::kRemoveAndOverwrite;
         case Header::kNexusOther:
+            keep_connection(request);
             return Strip::kRemove;
         case Header::kThisHop:
             return headers.is_injecting ? Strip::kRemoveAndOverwrite : Strip::kKeep;
@@ -254,7 +267,8 @@ const PresentedKey *take_caller_key(ngx_http_request_t *r, const CallerHeaders &
     if (headers.is_injecting && found->hint.service.empty() && !read_hint(r, found->hint)) {
         return nullptr;
     }
-    return strip_headers(r, verdict, &headers) == NGX_OK ? found : nullptr;
+    const Stripping stripping{r, headers};
+    return strip_headers(r, verdict, &stripping) == NGX_OK ? found : nullptr;
 }
 
 }  // namespace nexus::edge

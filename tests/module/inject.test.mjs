@@ -294,6 +294,29 @@ test('the base URL of the record leads to the provider, path and query as they c
   errorBody(assert, await edge.get('/x', { headers: clear.headers }), 403, 'host_not_allowed');
 });
 
+test('a location that an internal redirect leads to knows the caller and the connection that it has named', async (t) => {
+  const edge = await startEdge(t, {
+    locations: ({ upstream, dir }) => `
+        location /tried/ { nexus_auth api_key; root ${dir}; try_files $uri @provider; }
+        location /missing/ { nexus_auth api_key; root ${dir}; log_not_found off; error_page 404 = @provider; }
+        location /another/ {
+            nexus_inject auto; nexus_connection 00000000-0000-4000-8000-000000000000; nexus_allow_private 127.0.0.0/8;
+            proxy_pass http://127.0.0.1:1; error_page 404 502 = @provider; recursive_error_pages on;
+        }
+        location /failing/ { nexus_auth api_key; proxy_pass http://127.0.0.1:1; error_page 502 = @provider; }
+        location @provider { ${inject} proxy_pass http://${upstream}; }`,
+  });
+  const { id, key } = await caller(edge);
+  await edge.addConnection({ connection_id: '00000000-0000-4000-8000-000000000000' });
+  for (const path of ['/tried/x', '/missing/x', '/another/x', '/failing/x']) {
+    const answer = await edge.get(path, { headers: { 'x-api-key': key, 'x-nexus-connection': id } });
+    assert.equal(answer.status, 200, `${path}: ${answer.text}`);
+    assert.equal(edge.upstream.header('authorization'), `Bearer at-${id}`, path);
+    assert.equal(edge.upstream.header('x-nexus-connection'), undefined, path);
+    assert.equal(edge.upstream.header('x-api-key'), undefined, path);
+  }
+});
+
 test('an error_page fallback is resolved for itself', async (t) => {
   const edge = await startEdge(t, {
     locations: ({ upstream }) => `
