@@ -160,7 +160,7 @@ test('a request that was rewritten, redirected or held back is timed like any ot
 });
 
 test('an upstream that takes an unbuffered body late is not the client\'s fault', async (t) => {
-  const SIZE = 30_000_000;   // more than sockets hold
+  const SIZE = 20_000_000;   // more than sockets hold
   const late = net.createServer((socket) => {
     let taken = 0;
     socket.pause();
@@ -169,7 +169,7 @@ test('an upstream that takes an unbuffered body late is not the client\'s fault'
         taken += length;
         return taken > SIZE && socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntaken');
       }).resume();
-    }, 2000);
+    }, 3000);
   });
   const upstream = await listen(t, late);
   const nginx = await startNginx(t, {
@@ -180,7 +180,7 @@ events {}
 http {
     ${http}
     client_max_body_size 0;
-    nexus_body_time 500ms;
+    nexus_body_time 1s;
     server {
         listen 127.0.0.1:${ports[0]};
         listen 127.0.0.1:${ports[1]} http2;

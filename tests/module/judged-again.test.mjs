@@ -15,7 +15,7 @@ const ATTENTION = { state: 'attention', expires_at: 0, attention_reason: 'invali
 
 async function start(t, options) {
   const edge = await startEdge(t, {
-    http: 'nexus_limit_zone slow key=connection rate=60r/m burst=5;',
+    http: 'nexus_limit_zone slow key=connection rate=20r/m burst=5;',
     locations: ({ upstream }) => `
       location /api/ {
           nexus_inject auto;
@@ -37,9 +37,11 @@ async function uploadInHalves(t, edge, headers, between) {
   cleanup(t, () => socket.destroy());
   let text = '';
   socket.setEncoding('utf8').on('data', (data) => { text += data; });
+  const before = await edge.redis.calls('get');
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.write(`POST /api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 10\r\n${lines}\r\nfirst`);
-  await delay(300);   // the records have been judged, long ago
+  await waitFor('both records to be fetched', async () => await edge.redis.calls('get') >= before + 2);
+  await delay(300);   // and judged, long ago
   await between(socket);
   socket.write('other');
   await new Promise((resolve) => { socket.once('close', resolve); });
