@@ -76,13 +76,19 @@ bool is_client_late(const ngx_http_request_t *r) noexcept {
     return r->request_body != nullptr && r->connection->read->timer_set && may_send;
 }
 
+/// An internal redirect has left an unbuffered body half read: nobody reads the rest, for which the next
+/// upstream waits in vain.
+bool is_left_over(const ngx_http_request_t *r) noexcept {
+    return r->reading_body && !r->request_body_no_buffering;
+}
+
 void BodyClock::on_timer() noexcept {
     ngx_http_request_t *r = request_;
     ngx_connection_t *c = r->connection;  // r may be gone after the end, and we with it
     if (is_over(r)) {
         return;
     }
-    if (is_client_late(r)) {
+    if (is_client_late(r) || is_left_over(r)) {
         left_ -= std::min(left_, every_);
     }
     if (left_ > 0) {

@@ -196,6 +196,30 @@ http {
   assert.equal(Buffer.concat(await stream.toArray()).toString(), 'taken');
 });
 
+test('what an internal redirect has left of an unbuffered body is not waited for in vain', async (t) => {
+  const redirecting = await listen(t, net.createServer((socket) => socket.once('data', () =>
+    socket.end('HTTP/1.1 200 OK\r\nX-Accel-Redirect: /next\r\nContent-Length: 0\r\n\r\n'))));
+  const upstream = await serve(await findPort(), (incoming, response) => response.end());
+  cleanup(t, () => upstream.close());
+  const nginx = await startNginx(t, {
+    config: ({ port, globals, http }) => `
+${globals}
+events {}
+http {
+    ${http}
+    nexus_body_time 1s;
+    server {
+        listen 127.0.0.1:${port};
+        location / { proxy_http_version 1.1; proxy_request_buffering off; proxy_pass http://127.0.0.1:${redirecting}; }
+        location /next { proxy_pass ${upstream.url}; }
+    }
+}`,
+  });
+  const { text, ms } = await drip(t, nginx.port, post('/', 'Content-Length: 1000'), 'x', 10);
+  assert.equal(text, '');
+  assert.ok(ms < 8000, `cut after ${ms} ms`);
+});
+
 test('only a time will do', async (t) => {
   const result = await testConfig(t, {
     config: ({ port, globals, http }) => `${globals}\nevents {}\nhttp { ${http}\nserver { listen 127.0.0.1:${port}; nexus_body_time soon; } }`,
