@@ -301,6 +301,10 @@ ngx_int_t check(ngx_http_request_t *r, void *data) noexcept {
         auto &access = *static_cast<Access *>(data);
         access.go_on = resume_upstream;
         const ngx_int_t rc = steps::look_again(access);
+        if (rc == NGX_AGAIN) {
+            r->write_event_handler =
+                ngx_http_request_empty_handler;  // not that of an upstream before this one
+        }
         return rc == NGX_OK ? check_strategy(r, data) : rc;
     });
 }
