@@ -32,6 +32,7 @@ struct OutboxDrainer::Impl {
 
     void run() noexcept;
     bool drain_once();
+    bool is_out_of_time();
     void write_offered();
     void write_what_may_be_lost();
     Result<std::optional<CacheRecord>> rebuild(const CacheKey &key);
@@ -54,6 +55,7 @@ struct OutboxDrainer::Impl {
     std::mutex mutex;
     std::condition_variable wake;
     bool is_stopping = false;
+    std::chrono::steady_clock::time_point stop_at{};
     bool is_notified = false;
     std::set<CacheKey> offered;
     std::set<CacheKey> doubtful;  // of the thread: to be written again, for as long as it takes
@@ -135,7 +137,7 @@ Result<void> OutboxDrainer::Impl::write(const store::OutboxEntry &entry) {
             return brought;
         }
     }
-    return store::outbox::done(database, entry);
+    return {};
 }
 
 Result<void> OutboxDrainer::Impl::write_guarded(const store::OutboxEntry &entry) {
@@ -146,6 +148,12 @@ Result<void> OutboxDrainer::Impl::write_guarded(const store::OutboxEntry &entry)
     }
 }
 
+/// A slow Redis must not keep the process: what is left is the next start's, or another nexusd's.
+bool OutboxDrainer::Impl::is_out_of_time() {
+    const std::scoped_lock lock(mutex);
+    return is_stopping && std::chrono::steady_clock::now() >= stop_at;
+}
+
 /// returns whether there may be more to do at once
 bool OutboxDrainer::Impl::drain_once() {
     Result<std::vector<store::OutboxEntry>> due = store::outbox::due(database, clock(), options.batch);
@@ -153,10 +161,17 @@ bool OutboxDrainer::Impl::drain_once() {
         return false;  // the database is away: the next round asks again
     }
     bool is_cache_up = true;
+    bool is_cut_short = false;
+    std::vector<store::OutboxEntry> done;
     for (const store::OutboxEntry &entry : *due) {
+        if (is_out_of_time()) {
+            is_cut_short = true;
+            break;
+        }
         const Result<void> written =
             is_cache_up ? write_guarded(entry) : fail(Errc::kCacheUnavailable, "Redis is not available");
         if (written) {
+            done.push_back(entry);
             continue;
         }
         if (is_cache_up && entry.attempts == 0) {
@@ -168,8 +183,15 @@ bool OutboxDrainer::Impl::drain_once() {
             return false;
         }
     }
+    // Only now, since a commit takes longer than a write to Redis, which edges wait for; and each for itself,
+    // since rows that are locked together could be in the way of those that write them.
+    for (const store::OutboxEntry &entry : done) {
+        if (!store::outbox::done(database, entry)) {
+            return false;
+        }
+    }
     report_depth();
-    return due->size() == static_cast<size_t>(options.batch) && is_cache_up;
+    return due->size() == static_cast<size_t>(options.batch) && is_cache_up && !is_cut_short;
 }
 
 Result<std::optional<CacheRecord>> OutboxDrainer::Impl::rebuild(const CacheKey &key) {
@@ -194,6 +216,9 @@ void OutboxDrainer::Impl::write_offered() {
         batch.swap(offered);
     }
     for (const CacheKey &key : batch) {
+        if (is_out_of_time()) {
+            return;
+        }
         const Result<void> written = rewrite(key);
         if (!written && written.error().errc == Errc::kCacheUnavailable) {
             return;  // the next read offers it again
@@ -210,6 +235,9 @@ void OutboxDrainer::Impl::write_what_may_be_lost() {
         doubtful.insert(found.begin(), found.end());
     }
     for (auto next = doubtful.begin(); next != doubtful.end();) {
+        if (is_out_of_time()) {
+            return;
+        }
         const Result<void> written = rewrite(*next);
         const Errc errc = written ? Errc::kInternal : written.error().errc;
         const bool is_later = errc == Errc::kCacheUnavailable || errc == Errc::kStoreUnavailable;
@@ -281,6 +309,7 @@ void OutboxDrainer::stop() {
     {
         const std::scoped_lock lock(impl_->mutex);
         impl_->is_stopping = true;
+        impl_->stop_at = std::chrono::steady_clock::now() + impl_->options.at_stop;
     }
     impl_->wake.notify_all();
     if (impl_->thread.joinable()) {
@@ -313,6 +342,9 @@ Result<void> OutboxDrainer::flush(redis::EventKind kind, std::string_view id, in
     entry.id = std::string(id);
     entry.generation = generation;
     Result<void> written = impl_->write_guarded(entry);
+    if (written) {
+        written = store::outbox::done(impl_->database, entry);
+    }
     if (!written) {
         notify();
     }

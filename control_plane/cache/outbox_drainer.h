@@ -24,6 +24,7 @@ struct DrainerOptions {
     std::chrono::milliseconds first_retry{200};
     std::chrono::milliseconds last_retry{10000};
     int64_t batch = 100;
+    std::chrono::milliseconds at_stop{3000};  // at most, for what is due then
 };
 
 class OutboxDrainer {
@@ -35,7 +36,8 @@ public:
     OutboxDrainer &operator=(const OutboxDrainer &) = delete;
 
     void start();
-    /// Writes what is due, then ends; what Redis does not take now is the next start's.
+    /// Writes what is due, for at most `at_stop`, then ends; what Redis does not take in that time is the
+    /// next start's.
     void stop();
     /// There are new rows: drain now. For after a commit, when nobody waits for the cache.
     void notify();

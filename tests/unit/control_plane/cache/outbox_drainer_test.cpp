@@ -94,6 +94,30 @@ TEST_F(OutboxDrainerTest, StoppingWritesWhatWaits) {
     EXPECT_EQ(rebuilt_, 250);
 }
 
+TEST_F(OutboxDrainerTest, StoppingDoesNotWaitForASlowRedis) {
+    for (int i = 0; i < 100; ++i) {
+        std::string id = kId;
+        id.replace(0, 3, std::to_string(100 + i));
+        enqueue(id, 1);
+    }
+    DrainerOptions options;
+    options.at_stop = 100ms;
+    OutboxDrainer own(
+        *database_, *writer_,
+        [this](const store::OutboxEntry &entry) {
+            ++rebuilt_;
+            std::this_thread::sleep_for(50ms);  // what takes long, of a write, is all the same
+            return std::optional<CacheRecord>(token(1, entry.id));
+        },
+        system_now_ms, options);
+    own.start();
+    ASSERT_TRUE(eventually([&] { return rebuilt_ >= 1; }));
+    const auto begin = std::chrono::steady_clock::now();
+    own.stop();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+    EXPECT_EQ(depth(), 100 - rebuilt_) << "what was not written waits, and nothing else";
+}
+
 TEST_F(OutboxDrainerTest, FlushWritesInTheCallersThread) {
     const auto own = drainer();  // not started
     enqueue(kId, 4);

@@ -74,7 +74,11 @@ protected:
         database_ = std::make_unique<FlakyDatabase>(std::move(*store::Database::open(target)));
         EXPECT_TRUE(database_->migrate());
         drainer_ = std::make_unique<OutboxDrainer>(
-            *database_, cache_, [](const store::OutboxEntry &) { return std::optional<CacheRecord>{}; },
+            *database_, cache_,
+            [this](const store::OutboxEntry &) {
+                on_cache_write_();
+                return std::optional<CacheRecord>{};
+            },
             clock());
         discovery_ = std::make_unique<Discovery>(fetch(), *database_, clock());
         add_connection();
@@ -172,6 +176,7 @@ protected:
     std::string seen_refresh_token_;
     std::string seen_grant_type_;
     std::function<void()> on_call_;
+    std::function<void()> on_cache_write_ = [] {};
     int status_ = 200;  // 0 = `failure_`
     Errc failure_ = Errc::kProviderUnavailable;
     std::vector<std::pair<std::string, std::string>> headers_;

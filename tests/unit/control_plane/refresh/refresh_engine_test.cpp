@@ -23,6 +23,26 @@ TEST_F(RefreshEngineTest, StoresWhatTheProviderGave) {
     EXPECT_EQ(queued().lease_until, 0) << "the lease is given back";
 }
 
+TEST_F(RefreshEngineTest, ASlowRedisIsNotWaitedFor) {
+    std::latch release{1};
+    std::latch written{1};
+    on_cache_write_ = [&] {
+        release.wait();
+        written.count_down();
+    };
+    ASSERT_TRUE(database_->execute("DELETE FROM cache_outbox"));  // the new connection's
+    drainer_->start();
+    RefreshOptions options;
+    options.join_wait = std::chrono::seconds{2};
+    const auto refresh = engine(options);
+    EXPECT_TRUE(refresh->refresh(kConnection, kForced));
+    EXPECT_EQ(*store::outbox::depth(*database_), 1);
+    release.count_down();
+    written.wait();
+    drainer_->stop();
+    EXPECT_EQ(*store::outbox::depth(*database_), 0);
+}
+
 TEST_F(RefreshEngineTest, AnAbsentRefreshTokenKeepsTheOld) {
     body_ = R"({"access_token":"a2","expires_in":3600})";
     ASSERT_TRUE(engine()->refresh(kConnection, kForced));
