@@ -26,7 +26,11 @@ constexpr ngx_msec_t kGoodForMs = 100;
 
 /// NGX_OK: nothing has changed for the worse, as far as anybody knows
 ngx_int_t judge_connection(Access &access, Lookup &lookup) {
-    if (lookup.status == LookupStatus::kNotFound) {
+    if (lookup.status == LookupStatus::kNotFound) {  // Redis forgets a record when its token ends
+        if (access.answer->header.is_expired(now_ms())) {
+            return steps::refuse(access,
+                                 {.errc = Errc::kTokenUnavailable, .retry_after_s = lookup.retry_after_s});
+        }
         return steps::refuse(access, Errc::kConnectionNotFound);
     }
     if (lookup.status != LookupStatus::kFound ||
