@@ -7,13 +7,13 @@
 #include "ngx_module/conf.h"
 #include "ngx_module/control_plane/control_plane.h"
 #include "ngx_module/guard_directives.h"
+#include "ngx_module/long_lived/tunnel_conf.h"
 #include "ngx_module/ngx/word_slot.h"
 #include "ngx_module/record/cache_key.h"
 #include "ngx_module/redis/url.h"
 #include "ngx_module/replay/replay.h"
 #include "ngx_module/scrub/scrub.h"
 #include "ngx_module/trace/trace.h"
-#include "ngx_module/long_lived/tunnel_conf.h"
 
 namespace nexus::edge {
 

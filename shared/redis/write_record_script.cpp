@@ -1,5 +1,5 @@
-// The only way records get into Redis, and how to see what is in the way of one. The offsets are those of the record's clear header
-// (record/envelope.h).
+// The only way records get into Redis, and how to see what is in the way of one. The offsets are those of the
+// record's clear header (record/envelope.h).
 #include "shared/redis/keys.h"
 
 namespace nexus::redis {
@@ -8,8 +8,8 @@ namespace nexus::redis {
 // string order depends on the locale. A stored value that is no record of ours is in the way of one, and is
 // overwritten.
 //
-// A Redis that takes no writes (OOM, MISCONF, NOREPLICAS) still answers reads: edges would go on with what was
-// revoked for as long as it lasts. So the older record goes (a full Redis allows that), and the event is
+// A Redis that takes no writes (OOM, MISCONF, NOREPLICAS) still answers reads: edges would go on with what
+// was revoked for as long as it lasts. So the older record goes (a full Redis allows that), and the event is
 // published in any case: who hears it asks nexusd.
 const std::string_view kWriteRecordScript = R"lua(
 local record = ARGV[2]
