@@ -317,12 +317,11 @@ Result<size_t> ProviderService::revoke_those_found(const Caller &caller, const s
 
 // Whatever it has become since it was listed; who deletes it meanwhile has done our work.
 Result<void> ProviderService::revoke_connection(const Caller &caller, const std::string &id) {
-    return store::while_it_moves([&] {
+    Result<void> revoked = store::while_it_moves([&] {
         return database_.transact([&](store::Transaction &sql) -> Result<void> {
             Result<store::Connection> newest = store::connections::get(sql, id);
             if (!newest) {
-                return newest.error().errc == Errc::kConnectionNotFound ? Result<void>{}
-                                                                        : fail(newest.error());
+                return fail(newest.error());
             }
             if (newest->state == State::kRevoked) {
                 return {};
@@ -338,6 +337,7 @@ Result<void> ProviderService::revoke_connection(const Caller &caller, const std:
                 .map([](const store::Connection &) {});
         });
     });
+    return !revoked && revoked.error().errc == Errc::kConnectionNotFound ? Result<void>{} : revoked;
 }
 
 Result<store::Provider> ProviderService::get(const std::string &id) {
