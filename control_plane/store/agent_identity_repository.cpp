@@ -81,27 +81,21 @@ Result<AgentIdentity> read_identity(const Row &row) {
     return read ? Result<AgentIdentity>{std::move(identity)} : fail(read.error());
 }
 
+Result<EndedIdentities> read_ended(const Row &row) {
+    RowReader in(row);
+    EndedIdentities one;
+    one.workspace_id = in.text();
+    one.count = in.integer();
+    return in.finish().map([&] { return std::move(one); });
+}
+
 Result<std::vector<EndedIdentities>> count_of_issuer(Transaction &sql, std::string_view issuer) {
-    Result<Rows> rows = sql.execute(
-        "SELECT a.workspace_id, COUNT(*) FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
-        "WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 AND a.revoked_at = 0 "
-        "GROUP BY a.workspace_id ORDER BY a.workspace_id",
-        {text(issuer)});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<EndedIdentities> counts;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        EndedIdentities one;
-        one.workspace_id = in.text();
-        one.count = in.integer();
-        if (Result<void> read = in.finish(); !read) {
-            return fail(read.error());
-        }
-        counts.push_back(std::move(one));
-    }
-    return counts;
+    return read_all(
+        sql.execute("SELECT a.workspace_id, COUNT(*) FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
+                    "WHERE k.kind = 'jwt' AND k.issuer = $1 AND k.revoked_at = 0 AND a.revoked_at = 0 "
+                    "GROUP BY a.workspace_id ORDER BY a.workspace_id",
+                    {text(issuer)}),
+        read_ended);
 }
 
 }  // namespace
@@ -138,23 +132,12 @@ Result<Agent> add(Transaction &sql, const AgentIdentity &identity, UnixMs now) {
 }
 
 Result<std::vector<AgentIdentity>> list(Executor &sql, std::string_view agent_id) {
-    Result<Rows> rows = sql.execute(
-        "SELECT key_id, agent_id, kind, issuer, subject, sha256, created_at, last_used_at FROM agent_keys "
-        "WHERE agent_id = $1 AND kind <> 'api_key' AND revoked_at = 0 ORDER BY created_at DESC, key_id LIMIT "
-        "1000",
-        {text(agent_id)});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<AgentIdentity> identities;
-    for (const Row &row : rows->rows) {
-        Result<AgentIdentity> identity = read_identity(row);
-        if (!identity) {
-            return fail(identity.error());
-        }
-        identities.push_back(std::move(*identity));
-    }
-    return identities;
+    return read_all(
+        sql.execute("SELECT key_id, agent_id, kind, issuer, subject, sha256, created_at, last_used_at FROM "
+                    "agent_keys WHERE agent_id = $1 AND kind <> 'api_key' AND revoked_at = 0 "
+                    "ORDER BY created_at DESC, key_id LIMIT 1000",
+                    {text(agent_id)}),
+        read_identity);
 }
 
 Result<Agent> remove(Transaction &sql, std::string_view agent_id, std::string_view id, UnixMs now) {

@@ -7,8 +7,9 @@ namespace nexus::control::store {
 
 namespace {
 
-#define NEXUS_AGENT_COLUMNS \
-    "id, workspace_id, name, grants, connections, providers, aliases, generation, created_at, updated_at, revoked_at"
+#define NEXUS_AGENT_COLUMNS                                                                                 \
+    "id, workspace_id, name, grants, connections, providers, aliases, generation, created_at, updated_at, " \
+    "revoked_at"
 #define NEXUS_AGENT_SUSPENDED \
     ", COALESCE((SELECT w.suspended_at FROM workspaces w WHERE w.id = workspace_id), 0)"
 #define NEXUS_SELECT_AGENT "SELECT " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED " FROM agents "
@@ -101,7 +102,8 @@ Result<AgentPage> list(Executor &sql, std::string_view workspace_id, int64_t lim
 
 Result<Agent> update(Transaction &sql, const Agent &a, int64_t expected_generation, UnixMs now) {
     Result<Rows> rows = sql.execute(
-        "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, aliases = $8, "
+        "UPDATE agents SET name = $3, grants = $4, connections = $5, providers = $6, updated_at = $7, "
+        "aliases = $8, "
         "generation = generation + 1 WHERE id = $1 AND generation = $2 AND revoked_at = "
         "0 " NEXUS_RETURNING_AGENT,
         {a.id, expected_generation, a.name, int64_t{a.grants}, store::list(a.connections),
@@ -201,40 +203,27 @@ Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_v
 }
 
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id) {
-    Result<Rows> rows = sql.execute("SELECT " NEXUS_KEY_COLUMNS
-                                    " FROM agent_keys WHERE agent_id = $1 AND kind = 'api_key' "
-                                    "ORDER BY created_at DESC, key_id LIMIT 1000",
-                                    {text(agent_id)});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<AgentKey> keys;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        keys.push_back(take_key(in));
-        if (Result<void> read = in.finish(); !read) {
-            return fail(read.error());
-        }
-    }
-    return keys;
+    return read_all(
+        sql.execute("SELECT " NEXUS_KEY_COLUMNS " FROM agent_keys WHERE agent_id = $1 AND kind = 'api_key' "
+                    "ORDER BY created_at DESC, key_id LIMIT 1000",
+                    {text(agent_id)}),
+        [](const Row &row) {
+            RowReader in(row);
+            AgentKey key = take_key(in);
+            return in.finish().map([&] { return std::move(key); });
+        });
 }
 
 Result<std::vector<std::string>> list_hashes(Executor &sql, std::string_view agent_id) {
-    Result<Rows> rows = sql.execute(
-        "SELECT sha256 FROM agent_keys WHERE agent_id = $1 ORDER BY created_at DESC, key_id LIMIT 1000",
-        {text(agent_id)});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<std::string> hashes;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        hashes.push_back(in.text());
-        if (Result<void> read = in.finish(); !read) {
-            return fail(read.error());
-        }
-    }
-    return hashes;
+    return read_all(
+        sql.execute(
+            "SELECT sha256 FROM agent_keys WHERE agent_id = $1 ORDER BY created_at DESC, key_id LIMIT 1000",
+            {text(agent_id)}),
+        [](const Row &row) {
+            RowReader in(row);
+            std::string hash = in.text();
+            return in.finish().map([&] { return std::move(hash); });
+        });
 }
 
 Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {

@@ -150,18 +150,7 @@ Result<audit::StoredEvent> read_event(const Row &row) {
 }  // namespace
 
 Result<std::vector<audit::StoredEvent>> read_events(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<audit::StoredEvent> events;
-    for (const Row &row : rows->rows) {
-        Result<audit::StoredEvent> event = read_event(row);
-        if (!event) {
-            return fail(event.error());
-        }
-        events.push_back(std::move(*event));
-    }
-    return events;
+    return read_all(rows, read_event);
 }
 
 Result<void> append_all(Transaction &sql, std::span<const Pending> events) {

@@ -95,23 +95,10 @@ Result<bool> catch_up(Transaction &sql, redis::EventKind kind, std::string_view 
 }
 
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
-    Result<Rows> rows = sql.execute(
-        "SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox WHERE next_attempt_at <= "
-        "$1 "
-        "ORDER BY next_attempt_at, target_id LIMIT $2",
-        {now, bounded_limit(limit)});
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<OutboxEntry> entries;
-    for (const Row &row : rows->rows) {
-        Result<OutboxEntry> entry = read_entry(row);
-        if (!entry) {
-            return fail(entry.error());
-        }
-        entries.push_back(std::move(*entry));
-    }
-    return entries;
+    return read_all(sql.execute("SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox "
+                                "WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, target_id LIMIT $2",
+                                {now, bounded_limit(limit)}),
+                    read_entry);
 }
 
 Result<void> done(Executor &sql, const OutboxEntry &entry) {

@@ -35,21 +35,6 @@ Result<Refresh> read_refresh(const Row &row) {
     return refresh;
 }
 
-Result<std::vector<Refresh>> read_all(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<Refresh> out;
-    for (const Row &row : rows->rows) {
-        Result<Refresh> one = read_refresh(row);
-        if (!one) {
-            return fail(one.error());
-        }
-        out.push_back(std::move(*one));
-    }
-    return out;
-}
-
 /// "$4, $5, ..." for these ids, bound behind what is bound already. Few different lengths, so that statements
 /// stay prepared: the last id fills up.
 std::string bind_ids(std::span<const std::string> ids, std::vector<Value> &parameters) {
@@ -133,10 +118,12 @@ Result<std::vector<Refresh>> claim_due(Database &database, std::span<const std::
                                   ? "connection_id IN (SELECT connection_id FROM refreshes WHERE " +
                                         free_rows + " FOR UPDATE SKIP LOCKED)"
                                   : free_rows;
-    return read_all(database.execute(
-        "UPDATE refreshes SET epoch = epoch + 1, owner = $1, lease_until = $3, due_at = $3 WHERE " + which +
-            " RETURNING " NEXUS_REFRESH_COLUMNS,
-        parameters));
+    return read_all(
+        database.execute(
+            "UPDATE refreshes SET epoch = epoch + 1, owner = $1, lease_until = $3, due_at = $3 WHERE " +
+                which + " RETURNING " NEXUS_REFRESH_COLUMNS,
+            parameters),
+        read_refresh);
 }
 
 Result<bool> mark_sent(Executor &sql, const Refresh &claimed, UnixMs now, UnixMs rate_at) {
@@ -163,69 +150,56 @@ Result<void> give_back(Executor &sql, const Refresh &row) {
         {row.connection_id, row.epoch, row.token_epoch, row.due_at, row.sent_at, row.attempts, row.reason}));
 }
 
-Result<std::vector<DueProvider>> due_providers(Executor &sql) {
-    Result<Rows> rows = sql.execute(
-        "WITH RECURSIVE queue (provider_id) AS ("
-        "SELECT MIN(provider_id) FROM refreshes WHERE due_at > 0 UNION ALL "
-        "SELECT (SELECT MIN(provider_id) FROM refreshes WHERE due_at > 0 AND provider_id > "
-        "queue.provider_id) "
-        "FROM queue WHERE queue.provider_id IS NOT NULL) "
-        "SELECT provider_id, (SELECT MIN(due_at) FROM refreshes WHERE due_at > 0 AND provider_id = "
-        "queue.provider_id) FROM queue WHERE provider_id IS NOT NULL");
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<DueProvider> out;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        DueProvider one;
-        one.provider_id = in.text();
-        one.due_at = in.integer();
-        if (Result<void> read = in.finish(); !read) {
-            return fail(read.error());
-        }
-        out.push_back(std::move(one));
-    }
-    return out;
-}
-
 namespace {
 
-Result<std::vector<DueRow>> read_due(const Result<Rows> &rows) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<DueRow> out;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        DueRow one;
-        one.connection_id = in.text();
-        one.workspace_id = in.text();
-        one.due_at = in.integer();
-        if (Result<void> read = in.finish(); !read) {
-            return fail(read.error());
-        }
-        out.push_back(std::move(one));
-    }
-    return out;
+Result<DueProvider> read_due_provider(const Row &row) {
+    RowReader in(row);
+    DueProvider one;
+    one.provider_id = in.text();
+    one.due_at = in.integer();
+    return in.finish().map([&] { return std::move(one); });
+}
+
+Result<DueRow> read_due_row(const Row &row) {
+    RowReader in(row);
+    DueRow one;
+    one.connection_id = in.text();
+    one.workspace_id = in.text();
+    one.due_at = in.integer();
+    return in.finish().map([&] { return std::move(one); });
+}
+
+}  // namespace
+
+Result<std::vector<DueProvider>> due_providers(Executor &sql) {
+    return read_all(
+        sql.execute(
+            "WITH RECURSIVE queue (provider_id) AS ("
+            "SELECT MIN(provider_id) FROM refreshes WHERE due_at > 0 UNION ALL "
+            "SELECT (SELECT MIN(provider_id) FROM refreshes WHERE due_at > 0 AND provider_id > "
+            "queue.provider_id) "
+            "FROM queue WHERE queue.provider_id IS NOT NULL) "
+            "SELECT provider_id, (SELECT MIN(due_at) FROM refreshes WHERE due_at > 0 AND provider_id = "
+            "queue.provider_id) FROM queue WHERE provider_id IS NOT NULL"),
+        read_due_provider);
 }
 
 #define NEXUS_SELECT_DUE                                                                               \
     "SELECT connection_id, workspace_id, due_at FROM refreshes WHERE provider_id = $1 AND due_at > 0 " \
     "AND due_at <= $2 "
 
-}  // namespace
-
 Result<std::vector<DueRow>> due_rows(Executor &sql, std::string_view provider_id, UnixMs from, UnixMs now,
                                      int64_t limit) {
-    return read_due(sql.execute(NEXUS_SELECT_DUE "AND due_at >= $3 ORDER BY due_at LIMIT $4",
-                                {text(provider_id), now, from, limit}));
+    return read_all(sql.execute(NEXUS_SELECT_DUE "AND due_at >= $3 ORDER BY due_at LIMIT $4",
+                                {text(provider_id), now, from, limit}),
+                    read_due_row);
 }
 
 Result<std::vector<DueRow>> open_rows(Executor &sql, std::string_view provider_id, UnixMs now,
                                       int64_t limit) {
-    return read_due(sql.execute(NEXUS_SELECT_DUE "AND sent_at > 0 ORDER BY due_at LIMIT $3",
-                                {text(provider_id), now, limit}));
+    return read_all(sql.execute(NEXUS_SELECT_DUE "AND sent_at > 0 ORDER BY due_at LIMIT $3",
+                                {text(provider_id), now, limit}),
+                    read_due_row);
 }
 
 }  // namespace nexus::control::store::refreshes

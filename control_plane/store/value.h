@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -62,6 +64,25 @@ private:
     size_t column_ = 0;
     bool broken_ = false;
 };
+
+/// Every row as `read` reads it.
+/// read  of a Row; returns a Result. errors  the statement's; read's
+template <typename Read>
+auto read_all(const Result<Rows> &rows, Read &&read)
+    -> Result<std::vector<typename std::invoke_result_t<Read, const Row &>::value_type>> {
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::vector<typename std::invoke_result_t<Read, const Row &>::value_type> out;
+    for (const Row &row : rows->rows) {
+        auto one = read(row);
+        if (!one) {
+            return fail(one.error());
+        }
+        out.push_back(std::move(*one));
+    }
+    return out;
+}
 
 /// A JSON array of strings, as list columns hold it. Texts that are not UTF-8 become null, which `list`
 /// refuses.

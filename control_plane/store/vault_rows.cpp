@@ -83,22 +83,6 @@ Result<InstallationSecret> read_installation_secret(const Row &row) {
     return secret;
 }
 
-template <typename T>
-Result<std::vector<T>> read_all(const Result<Rows> &rows, Result<T> (*read)(const Row &)) {
-    if (!rows) {
-        return fail(rows.error());
-    }
-    std::vector<T> out;
-    for (const Row &row : rows->rows) {
-        Result<T> one = read(row);
-        if (!one) {
-            return fail(one.error());
-        }
-        out.push_back(std::move(*one));
-    }
-    return out;
-}
-
 }  // namespace
 
 Result<std::map<std::string, KeyUse>> count(Executor &sql, UnixMs now) {
@@ -155,7 +139,7 @@ Result<std::vector<Provider>> foreign_client_secrets(Executor &sql, const std::s
         "SELECT id, client_secret_box, client_secret_version, revision FROM provider_profiles "
         "WHERE client_secret_box IS NOT NULL AND client_secret_key_id <> $1 LIMIT $2",
         {key_id, kMaxRows});
-    return read_all<Provider>(rows, [](const Row &row) -> Result<Provider> {
+    return read_all(rows, [](const Row &row) -> Result<Provider> {
         RowReader in(row);
         Provider provider;
         provider.id = in.text();
@@ -176,12 +160,11 @@ Result<bool> replace_client_secret(Executor &sql, const Provider &found, const s
 }
 
 Result<std::vector<Connection>> foreign_code_verifiers(Executor &sql, const std::string &key_id, UnixMs now) {
-    return read_all<Connection>(
-        sql.execute(NEXUS_SELECT_CONNECTION
-                    "WHERE code_verifier_key_id <> '' AND code_verifier_key_id <> $1 AND "
-                    "flow_expires_at > $2 LIMIT $3",
-                    {key_id, now, kMaxRows}),
-        read_connection);
+    return read_all(sql.execute(NEXUS_SELECT_CONNECTION
+                                "WHERE code_verifier_key_id <> '' AND code_verifier_key_id <> $1 AND "
+                                "flow_expires_at > $2 LIMIT $3",
+                                {key_id, now, kMaxRows}),
+                    read_connection);
 }
 
 Result<bool> replace_code_verifier(Executor &sql, const Connection &found, const std::string &box) {
@@ -193,7 +176,7 @@ Result<bool> replace_code_verifier(Executor &sql, const Connection &found, const
 
 Result<std::vector<InstallationSecret>> foreign_installation_secrets(Executor &sql,
                                                                      const std::string &key_id) {
-    return read_all<InstallationSecret>(
+    return read_all(
         sql.execute("SELECT name, box, version, created_at FROM vault_secrets WHERE key_id <> $1 LIMIT $2",
                     {key_id, kMaxRows}),
         read_installation_secret);

@@ -125,12 +125,11 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, CacheConf *conf) {
         std::string_view name;
         ngx_msec_t *field;
         ngx_msec_t most;
-        std::string_view most_text;
     } times[] = {
-        {"max_ttl", &conf->max_ttl, 24 * kHour, "24h"},
-        {"negative_ttl", &conf->negative_ttl, kHour, "1h"},
-        {"attention_ttl", &conf->attention_ttl, kHour, "1h"},
-        {"early_refresh", &conf->early_refresh, kHour, "1h"},
+        {"max_ttl", &conf->max_ttl, 24 * kHour},
+        {"negative_ttl", &conf->negative_ttl, kHour},
+        {"attention_ttl", &conf->attention_ttl, kHour},
+        {"early_refresh", &conf->early_refresh, kHour},
     };
 
     const auto *arguments = static_cast<const ngx_str_t *>(cf->args->elts);
@@ -150,9 +149,9 @@ char *set_parameters(ngx_conf_t *cf, ngx_command_t *cmd, CacheConf *conf) {
             }
             const auto ms = parse_msec(*value, 0, time.most);
             if (!ms) {
-                return refuse_argument(
-                    cf, cmd, to_ngx_str(*value),
-                    std::string(time.name) + " is a time of at most " + std::string(time.most_text));
+                return refuse_argument(cf, cmd, to_ngx_str(*value),
+                                       std::string(time.name) + " is a time of at most " +
+                                           std::to_string(time.most / kHour) + "h");
             }
             *time.field = *ms;
             known = true;

@@ -7,6 +7,7 @@
 #include "control_plane/services/connections/record_builder.h"
 #include "control_plane/services/label.h"
 #include "control_plane/services/providers/provider_profile.h"
+#include "control_plane/store/moving_row.h"
 #include "control_plane/store/transition.h"
 #include "control_plane/store/workspace_repository.h"
 #include "shared/crypto/random.h"
@@ -17,7 +18,6 @@ namespace nexus::control {
 namespace {
 
 constexpr size_t kMaxNarrowing = 256;
-constexpr int kUpdateAttempts = 5;
 
 tl::unexpected<Error> refuse(std::string_view member, std::string_view sentence) {
     return fail(Errc::kInvalidRequest, "member " + std::string{member} + " " + std::string{sentence},
@@ -212,13 +212,8 @@ Result<store::Agent> AgentService::update(const Caller &caller, const std::strin
         }
         return store::agents::update(sql, after, before.generation, clock_());
     };
-    for (int attempt = 1;; ++attempt) {
-        Result<store::Agent> changed =
-            change(caller, id, caller.event(audit::kAgentUpdated, "agent_id", id), write);
-        if (changed || changed.error().errc != Errc::kConflict || attempt == kUpdateAttempts) {
-            return changed;
-        }
-    }
+    return store::while_it_moves(
+        [&] { return change(caller, id, caller.event(audit::kAgentUpdated, "agent_id", id), write); });
 }
 
 Result<void> AgentService::remove(const Caller &caller, const std::string &id) {
