@@ -96,7 +96,7 @@ Result<bool> catch_up(Transaction &sql, redis::EventKind kind, std::string_view 
 
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit) {
     return read_all(sql.execute("SELECT kind, target_id, generation, attempts, created_at FROM cache_outbox "
-                                "WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, target_id LIMIT $2",
+                                "WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, kind, target_id LIMIT $2",
                                 {now, bounded_limit(limit)}),
                     read_entry);
 }

@@ -33,7 +33,7 @@ Result<void> enqueue_issuer_identities(Executor &sql, std::string_view issuer, U
 /// For a row that is behind what Redis holds: a backup was put back, or a standby took over that lacked the
 /// last changes. Its generation becomes one above `held`, and its records wait. returns whether it was behind
 Result<bool> catch_up(Transaction &sql, redis::EventKind kind, std::string_view id, int64_t held, UnixMs now);
-/// Rows that are due, oldest first.
+/// Rows that are due, oldest first; of one instant callers before the issuers that they are known by.
 Result<std::vector<OutboxEntry>> due(Executor &sql, UnixMs now, int64_t limit);
 /// Removes the row unless a newer generation has joined it meanwhile.
 Result<void> done(Executor &sql, const OutboxEntry &entry);

@@ -273,6 +273,7 @@ for (const database of ['sqlite', 'postgres']) {
     expectStatus(201, await name(evil, bound));
     assert.equal(await byToken(makeJwt(other, url, 'payroll')), evil.id);
     await end(own, bound);
+    await waitFor('the issuer to be gone', async () => await byToken(makeJwt(other, url, 'payroll')) === '401 invalid_token');
     const shared = await trust(undefined, corporate);
     const token = makeJwt(corporate, url, 'payroll');
     for (let i = 0; i < 3; ++i) {

@@ -210,7 +210,7 @@ Result<store::TrustedIssuer> IssuerService::create(const Caller &caller, const I
         return stored;
     }
     log::info("issuer_trusted", {{"issuer_id", stored->id}, {"issuer", stored->issuer}});
-    publish(*stored);
+    drainer_.notify();
     return look_for_keys(stored->sha256, stored->generation);
 }
 
@@ -252,7 +252,7 @@ Result<store::TrustedIssuer> IssuerService::update(const Caller &caller, const s
         return changed;
     }
     log::info("issuer_updated", {{"issuer_id", changed->id}});
-    publish(*changed);
+    flush(*changed);
     return look_for_keys(changed->sha256, changed->generation);
 }
 
@@ -270,7 +270,7 @@ Result<void> IssuerService::remove(const Caller &caller, const std::string &id) 
         return fail(removed.error());
     }
     log::info("issuer_removed", {{"issuer_id", removed->id}});
-    publish(*removed);
+    flush(*removed);
     return {};
 }
 
@@ -337,7 +337,7 @@ Result<store::TrustedIssuer> IssuerService::keep_keys(const store::TrustedIssuer
     }
     log::info("issuer_keys_changed",
               {{"issuer_id", kept->id}, {"keys", static_cast<int64_t>(keys.usable())}});
-    publish(*kept);
+    drainer_.notify();
     return kept;
 }
 
@@ -374,8 +374,10 @@ Result<store::TrustedIssuer> IssuerService::change(const Caller &caller, const s
     });
 }
 
-// At once, in this thread: who removes an issuer expects the next of its tokens to fail.
-void IssuerService::publish(const store::TrustedIssuer &issuer) {
+// At once, in this thread: who removes an issuer, or a key of it, expects the next of its tokens to fail.
+// What makes tokens good waits for its turn in the outbox: behind the names that have ended, or an edge would
+// still know somebody by them.
+void IssuerService::flush(const store::TrustedIssuer &issuer) {
     (void)drainer_.flush(redis::EventKind::kIssuer, issuer.sha256, issuer.generation);
     drainer_.notify();
 }

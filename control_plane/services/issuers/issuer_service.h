@@ -71,7 +71,7 @@ private:
     Result<store::TrustedIssuer> find(store::Executor &sql, const Caller &caller, const std::string &id);
     /// Writes down the keys if they differ. returns the issuer as it is then
     Result<store::TrustedIssuer> keep_keys(const store::TrustedIssuer &issuer, const jose::JwkSet &keys);
-    void publish(const store::TrustedIssuer &issuer);
+    void flush(const store::TrustedIssuer &issuer);
 
     store::Database &database_;
     Discovery &discovery_;

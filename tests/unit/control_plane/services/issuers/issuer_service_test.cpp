@@ -1,6 +1,8 @@
 // Issuers: who says what their tokens are like, says who is taken for the agents that they name.
 #include "control_plane/services/issuers/issuer_service.h"
 
+#include <gmock/gmock.h>
+
 #include "control_plane/services/agents/agent_service.h"
 #include "control_plane/services/connections/record_builder.h"
 #include "shared/caller/identity.h"
@@ -8,6 +10,8 @@
 
 namespace nexus::control {
 namespace {
+
+using ::testing::ElementsAre;
 
 constexpr const char *kUrl = "https://idp.example";
 // RFC 8037 appendix A.2
@@ -112,6 +116,26 @@ TEST_F(IssuerServiceTest, NobodyPlantsANameForALaterTrust) {
     ASSERT_TRUE(trust(bound("evil")));
     EXPECT_EQ(builder_.caller(hash)->state, record::CallerState::kRevoked);
     EXPECT_TRUE(agents_.get(admin(), honest.id)->identities.empty());
+}
+
+// An edge that knew the issuer first would take its tokens for those whom they named before.
+TEST_F(IssuerServiceTest, EdgesHearOfEndedNamesBeforeTheyHearOfANewTrust) {
+    const store::Agent evil = make_agent("evil", "token:use");
+    const store::TrustedIssuer own = *trust(bound("evil"));
+    ASSERT_TRUE(name(bound("evil"), evil, "payroll"));
+    std::vector<redis::EventKind> written;
+    records_ = [&](const store::OutboxEntry &entry) {
+        written.push_back(entry.kind);
+        return builder_.for_outbox(entry);
+    };
+    ASSERT_TRUE(issuers_.remove(bound("evil"), own.id));
+    EXPECT_THAT(written, ElementsAre(redis::EventKind::kIssuer)) << "at once";
+    ASSERT_TRUE(trust(admin()));
+    EXPECT_EQ(written.size(), 1u);
+    drainer_->start();
+    drainer_->stop();
+    EXPECT_THAT(written,
+                ElementsAre(redis::EventKind::kIssuer, redis::EventKind::kCaller, redis::EventKind::kIssuer));
 }
 
 // Rows of a time when identities outlived their issuer.
