@@ -6,7 +6,9 @@
 #include <sqlite3.h>
 #include <unistd.h>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
+#include <thread>
 #include <unordered_map>
 
 #include "control_plane/log/log.h"
@@ -236,6 +238,21 @@ private:
     std::unordered_map<std::string, Prepared> statements_;
 };
 
+/// Several that open a new file at once all want to make it a WAL one, and SQLite lets nobody wait for that.
+bool settle(sqlite3 *database, std::chrono::milliseconds busy_timeout) {
+    constexpr const char *kSettings =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA "
+        "secure_delete = ON;"
+        "PRAGMA trusted_schema = OFF;";
+    const auto deadline = std::chrono::steady_clock::now() + busy_timeout;
+    int code = sqlite3_exec(database, kSettings, nullptr, nullptr, nullptr);
+    while ((code & 0xff) == SQLITE_BUSY && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        code = sqlite3_exec(database, kSettings, nullptr, nullptr, nullptr);
+    }
+    return code == SQLITE_OK;
+}
+
 }  // namespace
 
 Result<void> prepare_sqlite_file(const std::string &path) {
@@ -262,11 +279,7 @@ Result<std::unique_ptr<Session>> open_sqlite(const std::string &path, std::chron
         return fail(Errc::kStoreUnavailable, "the SQLite file may not be written to");
     }
     sqlite3_busy_timeout(opened, static_cast<int>(busy_timeout.count()));
-    constexpr const char *kSettings =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA "
-        "secure_delete = ON;"
-        "PRAGMA trusted_schema = OFF;";
-    if (sqlite3_exec(opened, kSettings, nullptr, nullptr, nullptr) != SQLITE_OK) {
+    if (!settle(opened, busy_timeout)) {
         return fail(Errc::kStoreUnavailable, "the SQLite file is damaged, locked or no database");
     }
     return std::make_unique<SqliteSession>(std::move(database), busy_timeout, std::move(writers));

@@ -22,7 +22,7 @@ protected:
                 if (is_away_) {
                     return fail(Errc::kStoreUnavailable, "away");
                 }
-                return open_sqlite(path, 100ms, std::make_shared<WriterLock>());
+                return open_sqlite(path, 5s, std::make_shared<WriterLock>());
             },
             size, wait);
     }
