@@ -327,10 +327,15 @@ ALTER TABLE connections ADD COLUMN request_rules TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE agents ADD COLUMN aliases TEXT NOT NULL DEFAULT '{}';
 )sql";
 
+// Who is known by an issuer's tokens: asked whenever it comes, goes or changes, under the lock of its row.
+constexpr std::string_view kIssuers = R"sql(
+CREATE INDEX agent_keys_of_issuer ON agent_keys (issuer) WHERE kind = 'jwt' AND revoked_at = 0;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, "initial", kInitial}, Migration{2, "broker", kBroker},   Migration{3, "vault", kVault},
     Migration{4, "oidc", kOidc},       Migration{5, "refresh", kRefresh}, Migration{6, "callers", kCallers},
-    Migration{7, "sidecar", kSidecar},
+    Migration{7, "sidecar", kSidecar}, Migration{8, "issuers", kIssuers},
 };
 
 }  // namespace
