@@ -19,32 +19,16 @@ namespace {
 
 constexpr size_t kMinApiKeyBytes = 32;
 
-/// sentence  the keyring's: "NAME must be ...", or "NAME (previous key 2) must be ..." of a key in the other
-///           variable
-void refuse_key(ConfigReader &in, std::string_view name, std::string_view previous_name,
-                std::string_view sentence) {
-    constexpr std::string_view kPrevious = "(previous ";
-    if (sentence.starts_with(name)) {
-        sentence.remove_prefix(name.size());
-    }
-    sentence = trim_blank(sentence);
-    if (!sentence.starts_with(kPrevious)) {
-        in.refuse(name, sentence);
-        return;
-    }
-    sentence.remove_prefix(kPrevious.size());
-    in.refuse(previous_name, "(" + std::string(sentence));
-}
-
 std::shared_ptr<const crypto::Keyring> read_keyring(ConfigReader &in, std::string_view name,
                                                     const Secret &current, std::string_view previous_name) {
     const Secret previous = in.secret(previous_name);
     if (current.empty()) {
         return nullptr;  // reported already
     }
-    Result<crypto::Keyring> keyring = crypto::Keyring::from_base64(name, current, previous);
+    Result<crypto::Keyring> keyring =
+        crypto::Keyring::from_base64({name, current}, {previous_name, previous});
     if (!keyring) {
-        refuse_key(in, name, previous_name, keyring.error().message);
+        in.refuse(keyring.error().message);
         return nullptr;
     }
     return std::make_shared<const crypto::Keyring>(std::move(*keyring));

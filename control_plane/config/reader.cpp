@@ -60,6 +60,11 @@ void ConfigReader::refuse(std::string_view name, std::string_view sentence) {
     problems_.push_back({std::string(name), std::string(name) + " " + std::string(sentence)});
 }
 
+void ConfigReader::refuse(std::string sentence) {
+    std::string name = sentence.substr(0, sentence.find(' '));
+    problems_.push_back({std::move(name), std::move(sentence)});
+}
+
 const std::string *ConfigReader::find(std::string_view name) const {
     const auto found = environment_.find(std::string(name));
     return found == environment_.end() || trim_blank(found->second).empty() ? nullptr : &found->second;

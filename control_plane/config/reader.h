@@ -26,6 +26,8 @@ public:
 
     /// sentence  follows the variable's name: "must be ..."
     void refuse(std::string_view name, std::string_view sentence);
+    /// sentence  whole, and so of one variable: "NAME must be ..."
+    void refuse(std::string sentence);
 
     // Each gives the default where the variable is unset or empty, and something harmless where it is
     // refused.

@@ -26,11 +26,7 @@ Result<crypto::Keyring> read_keyring(ngx_conf_t *cf, std::string_view reference,
         }
         previous = std::move(*read);
     }
-    std::string name(reference);
-    if (!previous_reference.empty()) {
-        name.append(", previous=").append(previous_reference);
-    }
-    return crypto::Keyring::from_base64(name, *current, previous);
+    return crypto::Keyring::from_base64({reference, *current}, {previous_reference, previous});
 }
 
 }  // namespace

@@ -84,34 +84,38 @@ std::string box_key_id(std::string_view box) {
     return encoding::hex_encode(box.substr(1, sizeof(KeyId)));
 }
 
-Result<Keyring> Keyring::from_base64(std::string_view name, const Secret &current, const Secret &previous) {
+Result<Keyring> Keyring::from_base64(const Text &current) {
+    return from_base64(current, {"", Secret{}});
+}
+
+Result<Keyring> Keyring::from_base64(const Text &current, const Text &previous) {
     std::vector<Entry> entries;
-    Result<Entry> first = parse_key(name, trim(current.view()));
+    Result<Entry> first = parse_key(current.name, trim(current.keys.view()));
     if (!first) {
         return tl::unexpected(std::move(first).error());
     }
     entries.push_back(std::move(*first));
 
-    std::string_view rest = previous.view();
+    std::string_view rest = previous.keys.view();
     while (true) {
         rest.remove_prefix(std::min(rest.find_first_not_of(kSeparators), rest.size()));
         if (rest.empty()) {
             return Keyring{std::move(entries)};
         }
         if (entries.size() > kMaxPreviousKeys) {
-            return fail(Errc::kInvalidKey, std::string{name} + " has more than 16 previous keys");
+            return fail(Errc::kInvalidKey, std::string{previous.name} + " has more than 16 keys");
         }
 
         const std::string_view text = rest.substr(0, rest.find_first_of(kSeparators));
         rest.remove_prefix(text.size());
-        Result<Entry> entry =
-            parse_key(std::string{name} + " (previous key " + std::to_string(entries.size()) + ")", text);
+        const std::string which =
+            std::string{previous.name} + " (key " + std::to_string(entries.size()) + ")";
+        Result<Entry> entry = parse_key(which, text);
         if (!entry) {
             return tl::unexpected(std::move(entry).error());
         }
         if (std::ranges::any_of(entries, [&](const Entry &known) { return known.id == entry->id; })) {
-            return fail(Errc::kInvalidKey, std::string{name} + " is given the same key twice (key id " +
-                                               to_hex(entry->id) + ")");
+            return fail(Errc::kInvalidKey, which + " is given twice (key id " + to_hex(entry->id) + ")");
         }
         entries.push_back(std::move(*entry));
     }

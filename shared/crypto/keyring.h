@@ -30,12 +30,18 @@ public:
         XaesKey key;
     };
 
-    /// name      what errors call it, e.g. ENCRYPTION_KEY
+    /// What an operator gave, and where: errors say "NAME must be ...", never what it holds.
+    struct Text {
+        std::string_view name;  // e.g. ENCRYPTION_KEY
+        const Secret &keys;
+    };
+
     /// current   base64 of exactly 32 bytes (surrounding white space is forgiven: files end in a newline)
     /// previous  separated by commas or white space, same form, at most 16; may be empty
     /// errors    kInvalidKey (also: the same key twice), with a message that says how to make one (`openssl
     /// rand -base64 32`)
-    static Result<Keyring> from_base64(std::string_view name, const Secret &current, const Secret &previous);
+    static Result<Keyring> from_base64(const Text &current, const Text &previous);
+    static Result<Keyring> from_base64(const Text &current);
 
     Result<std::string> seal(std::string_view plaintext, std::string_view ad) const;
     /// errors kUnknownKey, kSealBroken

@@ -18,7 +18,7 @@ constexpr const char *kConnectionId = "6f1f4f0e-8a43-4a53-9d5b-3a3a5f1b2c01";
 
 crypto::Keyring bench_keyring() {
     const Secret key{encoding::base64_encode(std::string(32, 'b'))};
-    return std::move(crypto::Keyring::from_base64("BENCH_KEY", key, {}).value());
+    return std::move(crypto::Keyring::from_base64({"BENCH_KEY", key}).value());
 }
 
 record::TokenRecord token_of(size_t token_bytes) {

@@ -17,7 +17,7 @@ using fuzz::require;
 
 const crypto::Keyring &keyring() {
     static const crypto::Keyring ring = std::move(
-        crypto::Keyring::from_base64("FUZZ_KEY", Secret{encoding::base64_encode(std::string(32, 'f'))}, {})
+        crypto::Keyring::from_base64({"FUZZ_KEY", Secret{encoding::base64_encode(std::string(32, 'f'))}})
             .value());
     return ring;
 }

@@ -161,7 +161,7 @@ const refused = {
   'a max age that is none': ['nexus_cors_max_age soon;', /takes a time/],
   'a max age twice': ['nexus_cors_max_age 1h; nexus_cors_max_age 1h;', /duplicate/],
   'an edge key that is too short': ['nexus_control_plane_key file:short.key;', /file:short\.key: a key of the control plane has at least 32 characters/],
-  'an older cache key that is none': ['', /file:cache\.key, previous=file:short\.key \(previous key 1\)/, undefined, 'previous=file:short.key'],
+  'an older cache key that is none': ['', / file:short\.key \(key 1\) must be base64/, undefined, 'previous=file:short.key'],
   'twice': ['nexus_auth off; nexus_auth off;', /"nexus_auth" directive is duplicate/],
 };
 

@@ -53,8 +53,9 @@ Result<crypto::Keyring> keyring_from_environment() {
         return tl::unexpected(std::move(current).error());
     }
     const char *previous = std::getenv("CACHE_KEYS_PREVIOUS");
-    return crypto::Keyring::from_base64("CACHE_KEY", *current,
-                                        Secret{std::string_view{previous == nullptr ? "" : previous}});
+    return crypto::Keyring::from_base64(
+        {"CACHE_KEY", *current},
+        {"CACHE_KEYS_PREVIOUS", Secret{std::string_view{previous == nullptr ? "" : previous}}});
 }
 
 std::string read_stdin() {

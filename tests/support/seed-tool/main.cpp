@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "control_plane/config/urls.h"
-#include "control_plane/services/connections/activation.h"
 #include "control_plane/services/audit/audit_key.h"
+#include "control_plane/services/connections/activation.h"
 #include "control_plane/store/provider_repository.h"
 #include "shared/crypto/random.h"
 
@@ -170,7 +170,7 @@ int run(int argc, char **argv) {
     }
     Result<DatabaseTarget> target = parse_database_url(Secret{std::string_view(url)}, DatabaseTls{});
     Result<crypto::Keyring> keys =
-        crypto::Keyring::from_base64("ENCRYPTION_KEY", Secret{std::string_view(key)}, Secret{});
+        crypto::Keyring::from_base64({"ENCRYPTION_KEY", Secret{std::string_view(key)}});
     if (!target || !keys) {
         return problem(!target ? target.error().message : keys.error().message);
     }

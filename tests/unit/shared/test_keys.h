@@ -15,7 +15,9 @@ inline std::string key_text(char byte) {
 }
 
 inline crypto::Keyring keyring(std::string_view current, std::string_view previous = "") {
-    return std::move(crypto::Keyring::from_base64("TEST_KEY", Secret{current}, Secret{previous}).value());
+    return std::move(
+        crypto::Keyring::from_base64({"TEST_KEY", Secret{current}}, {"TEST_KEY_PREVIOUS", Secret{previous}})
+            .value());
 }
 
 }  // namespace nexus::tests

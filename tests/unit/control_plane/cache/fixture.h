@@ -21,8 +21,7 @@ protected:
 
     static std::shared_ptr<const crypto::Keyring> new_keyring() {
         const Secret key(encoding::base64_encode(crypto::random_bytes(32)));
-        return std::make_shared<const crypto::Keyring>(
-            *crypto::Keyring::from_base64("CACHE_KEY", key, Secret()));
+        return std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64({"CACHE_KEY", key}));
     }
     RedisTarget target(int database = 0, std::string_view password = "") const {
         RedisTarget target;

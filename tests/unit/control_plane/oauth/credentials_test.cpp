@@ -10,7 +10,7 @@ namespace {
 
 Vault vault() {
     Result<crypto::Keyring> ring = crypto::Keyring::from_base64(
-        "TEST", Secret{std::string_view{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}, Secret{});
+        {"TEST", Secret{std::string_view{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}});
     return Vault(std::make_shared<const crypto::Keyring>(std::move(*ring)));
 }
 
@@ -96,8 +96,8 @@ TEST(StoredCredentials, OlderOnesAreRefusedByName) {
 TEST(StoredCredentials, AreSealedAnewForTheSamePlace) {
     const auto ring = [](const std::string &current, const std::string &previous) {
         const Secret first{current + "="}, rest{previous.empty() ? "" : previous + "="};
-        return Vault(
-            std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64("K", first, rest)));
+        return Vault(std::make_shared<const crypto::Keyring>(
+            *crypto::Keyring::from_base64({"K", first}, {"K_PREVIOUS", rest})));
     };
     store::Connection connection;
     connection.id = "c1";

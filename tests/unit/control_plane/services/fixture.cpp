@@ -7,7 +7,7 @@ namespace {
 
 Vault make_vault() {
     Result<crypto::Keyring> ring = crypto::Keyring::from_base64(
-        "TEST", Secret{std::string_view{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}, Secret{});
+        {"TEST", Secret{std::string_view{"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}});
     return Vault(std::make_shared<const crypto::Keyring>(std::move(*ring)));
 }
 

@@ -13,8 +13,9 @@ std::string new_key() {
 }
 
 Vault make_vault(const std::string &current, const std::string &previous = "") {
-    return Vault(std::make_shared<const crypto::Keyring>(*crypto::Keyring::from_base64(
-        "ENCRYPTION_KEY", Secret(std::string_view(current)), Secret(std::string_view(previous)))));
+    return Vault(std::make_shared<const crypto::Keyring>(
+        *crypto::Keyring::from_base64({"ENCRYPTION_KEY", Secret(std::string_view(current))},
+                                      {"ENCRYPTION_KEYS_PREVIOUS", Secret(std::string_view(previous))})));
 }
 
 constexpr Place kPlace{"tokens", "row-1", "credentials", 7, "acme"};

@@ -129,7 +129,7 @@ TEST_F(AgentServiceTest, HoldsNoMoreThanEdgesCanBeTold) {
     EXPECT_NE(refused.error().message.find("of at most"), std::string::npos) << refused.error().message;
 
     const crypto::Keyring keys = std::move(*crypto::Keyring::from_base64(
-        "CACHE_KEY", Secret{std::string_view{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}, Secret{}));
+        {"CACHE_KEY", Secret{std::string_view{"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}}));
     wish.providers = providers_of(100);
     const NewAgent made = std::move(*agents_.create(admin(), wish));
     EXPECT_TRUE(record::seal_caller(keys, *builder_.caller(made.key.sha256)));
