@@ -17,6 +17,7 @@
 #include "ngx_module/trace/trace_parent.h"
 #include "ngx_module/upstream/wrap.h"
 #include "shared/connection/state.h"
+#include "shared/encoding/percent.h"
 
 namespace nexus::edge {
 
@@ -139,6 +140,22 @@ void append_visible(std::string &text, std::string_view bytes) {
     }
 }
 
+/// What follows /connect/ is a link's token, a secret as long as the link is good, however the path is
+/// written.
+void append_path(std::string &text, std::string_view path) {
+    constexpr std::string_view kLinkPath = "/connect/";
+    const Result<std::string> decoded =
+        path.find('%') == std::string_view::npos ? std::string{path} : encoding::percent_decode(path, false);
+    const std::string_view plain = decoded ? std::string_view{*decoded} : path;
+    const size_t at = plain.find(kLinkPath);
+    if (at == std::string_view::npos || plain.size() == at + kLinkPath.size()) {
+        append_visible(text, path);
+        return;
+    }
+    append_visible(text, plain.substr(0, at + kLinkPath.size()));
+    text.append("*");
+}
+
 /// The request line for logs: the names of query parameters stay, their values (codes, states, keys) become
 /// '*'.
 ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t) noexcept {
@@ -146,7 +163,7 @@ ngx_int_t get_safe_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, 
         const std::string_view uri = to_view(r->unparsed_uri);
         std::string text{to_view(r->method_name)};
         text.append(" ");
-        append_visible(text, uri.substr(0, uri.find('?')));
+        append_path(text, uri.substr(0, uri.find('?')));
 
         char separator = '?';
         std::string_view query = uri.substr(std::min(uri.find('?'), uri.size()));

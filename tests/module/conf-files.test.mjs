@@ -291,7 +291,10 @@ test('gateway: answered at the edge, or passed with who the caller is', async (t
   assert.equal((await request(`${site.gateway}/_nexus/edge/tokens/${id}`, { headers })).status, 404);
   assert.equal((await request(`${site.gateway}/health`)).json.status, 'healthy');
   assert.match((await request(`${site.gateway}/metrics`)).text, /nexus_requests_total/);
-  assert.equal((await request(`${site.gateway}/nothing`)).json.error, 'not_found');
+  for (const path of ['/nothing', '/_nexus/edge/x', '/_nexus_errors/bad_request']) {
+    const { status, json } = await request(`${site.gateway}${path}`);
+    assert.deepEqual([status, json?.error], [404, 'not_found'], path);
+  }
 });
 
 test('gateway: pages call it from CORS_ALLOWED_ORIGINS only', async (t) => {

@@ -86,6 +86,12 @@ test('no secret, wherever a client puts it', async (t) => {
   await edge.get(`/connect/${canary('link')}?state=${canary('query')}`, { headers });
   await edge.get('/x', { headers: { ...headers, traceparent: canary('trace') }, body: canary('body'), method: 'POST' });
   assert.equal((await lines(5))[3].path, '/connect/*');
+  for (const written of ['//connect/', '/%63onnect/', '/x/../connect%2F', '/connect/./']) {
+    await edge.get(`${written}${canary('link')}`, { headers });
+  }
+  for (const { path } of (await lines(9)).slice(5)) {
+    assert.match(path, /\/connect\/\*$/);
+  }
   assertNoSecrets({
     key, wrong, token: 'canary-token-51',
     ...Object.fromEntries(['cookie', 'referer', 'agent', 'forwarded', 'state', 'host', 'query', 'flag', 'link', 'trace', 'body'].map((place) => [place, canary(place)])),
