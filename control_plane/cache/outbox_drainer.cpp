@@ -18,6 +18,14 @@ namespace {
 constexpr int kMaxLastRounds = 50;    // at the stop; the rest is the next start's
 constexpr size_t kMaxOffered = 4096;  // after Redis was emptied, edges ask for more than that again
 
+/// As if the outbox had a row of it.
+store::OutboxEntry entry_of(const CacheKey &key) {
+    store::OutboxEntry entry;
+    entry.kind = key.kind;
+    entry.id = key.id;
+    return entry;
+}
+
 }  // namespace
 
 struct OutboxDrainer::Impl {
@@ -35,8 +43,6 @@ struct OutboxDrainer::Impl {
     bool is_out_of_time();
     void write_offered();
     void write_what_may_be_lost();
-    Result<std::optional<CacheRecord>> rebuild(const CacheKey &key);
-    Result<void> rewrite(const CacheKey &key);
     Result<void> bring(const CacheKey &key, const CacheRecord &record);
     Result<void> settle_refused(const CacheKey &key);
     Result<void> write_guarded(const store::OutboxEntry &entry);
@@ -93,7 +99,7 @@ Result<void> OutboxDrainer::Impl::settle_refused(const CacheKey &key) {
     if (!held) {
         return fail(held.error());
     }
-    Result<std::optional<CacheRecord>> record = rebuild(key);
+    Result<std::optional<CacheRecord>> record = source(entry_of(key));
     if (!record || !*record) {
         return record ? Result<void>{} : fail(record.error());
     }
@@ -114,7 +120,7 @@ Result<void> OutboxDrainer::Impl::settle_refused(const CacheKey &key) {
                                                  {"generation", ours},
                                                  {"redis_generation", *held}});
         }
-        record = rebuild(key);
+        record = source(entry_of(key));
         if (!record || !*record) {
             return record ? Result<void>{} : fail(record.error());
         }
@@ -132,12 +138,7 @@ Result<void> OutboxDrainer::Impl::write(const store::OutboxEntry &entry) {
     if (!record) {
         return fail(record.error());
     }
-    if (*record) {
-        if (Result<void> brought = bring({entry.kind, entry.id}, **record); !brought) {
-            return brought;
-        }
-    }
-    return {};
+    return *record ? bring({entry.kind, entry.id}, **record) : Result<void>{};
 }
 
 Result<void> OutboxDrainer::Impl::write_guarded(const store::OutboxEntry &entry) {
@@ -194,21 +195,6 @@ bool OutboxDrainer::Impl::drain_once() {
     return due->size() == static_cast<size_t>(options.batch) && is_cache_up && !is_cut_short;
 }
 
-Result<std::optional<CacheRecord>> OutboxDrainer::Impl::rebuild(const CacheKey &key) {
-    store::OutboxEntry entry;
-    entry.kind = key.kind;
-    entry.id = key.id;
-    return source(entry);
-}
-
-Result<void> OutboxDrainer::Impl::rewrite(const CacheKey &key) {
-    Result<std::optional<CacheRecord>> record = rebuild(key);
-    if (!record) {
-        return fail(record.error());
-    }
-    return *record ? bring(key, **record) : Result<void>{};
-}
-
 void OutboxDrainer::Impl::write_offered() {
     std::set<CacheKey> batch;
     {
@@ -219,7 +205,7 @@ void OutboxDrainer::Impl::write_offered() {
         if (is_out_of_time()) {
             return;
         }
-        const Result<void> written = rewrite(key);
+        const Result<void> written = write(entry_of(key));
         if (!written && written.error().errc == Errc::kCacheUnavailable) {
             return;  // the next read offers it again
         }
@@ -238,7 +224,7 @@ void OutboxDrainer::Impl::write_what_may_be_lost() {
         if (is_out_of_time()) {
             return;
         }
-        const Result<void> written = rewrite(*next);
+        const Result<void> written = write(entry_of(*next));
         const Errc errc = written ? Errc::kInternal : written.error().errc;
         const bool is_later = errc == Errc::kCacheUnavailable || errc == Errc::kStoreUnavailable;
         if (is_later && !writer.ping()) {
@@ -337,9 +323,7 @@ void OutboxDrainer::offer(redis::EventKind kind, std::string_view id) {
 }
 
 Result<void> OutboxDrainer::flush(redis::EventKind kind, std::string_view id, int64_t generation) {
-    store::OutboxEntry entry;
-    entry.kind = kind;
-    entry.id = std::string(id);
+    store::OutboxEntry entry = entry_of({kind, std::string(id)});
     entry.generation = generation;
     Result<void> written = impl_->write_guarded(entry);
     if (written) {
