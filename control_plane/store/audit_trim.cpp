@@ -1,40 +1,41 @@
 // Removing old audit rows: the head takes over as the anchor what the first row that stays was chained to.
 #include <algorithm>
 
+#include "control_plane/log/log.h"
 #include "control_plane/store/audit_head.h"
+#include "control_plane/store/audit_link.h"
 #include "control_plane/store/audit_rows.h"
 
 namespace nexus::control::store::audit_log {
 
 namespace {
 
-struct End {
-    int64_t sequence = 0;  // last row to go; 0 = none
-    std::string hash;
-};
-
-/// Only a stretch without a gap from the chain's beginning may go, and never the newest row.
-Result<End> find_end(Transaction &sql, const audit::Head &head, UnixMs before, int64_t limit) {
-    Result<Rows> rows = sql.execute(
-        "SELECT sequence, created_at, hash FROM audit_events WHERE sequence >= $1 AND sequence < $2 "
-        "ORDER BY sequence LIMIT $3",
-        {head.first_sequence, head.sequence, limit});
+/// The last row to go; sequence 0 = none. Only what `verify` finds nothing wrong with may go, up to a row
+/// that still fits and stays: else a row could be changed, dated back, and so be taken away with its traces.
+Result<AuditLink> find_end(Transaction &sql, const audit::Head &head, UnixMs before, int64_t limit) {
+    Result<std::vector<audit::StoredEvent>> rows =
+        read_events(sql.execute("SELECT " NEXUS_AUDIT_COLUMNS " FROM audit_events "
+                                "WHERE sequence >= $1 AND sequence <= $2 ORDER BY sequence LIMIT $3",
+                                {head.first_sequence, head.sequence, limit + 1}));
     if (!rows) {
         return fail(rows.error());
     }
-    End end;
-    int64_t expected = head.first_sequence;
-    for (const Row &row : rows->rows) {
-        RowReader in(row);
-        const int64_t sequence = in.integer();
-        const UnixMs created_at = in.integer();
-        Result<std::string> hash = parse_hash(in.text());
-        if (!in.finish() || !hash || sequence != expected || created_at >= before) {
-            break;  // a chain with a hole is left as it is, for verify to find
+    AuditLink end;
+    AuditLink link{head.first_sequence - 1, head.anchor, false};
+    bool may_go = false;
+    for (const audit::StoredEvent &row : *rows) {
+        if (const std::string problem = link.misfit(sql.audit_chain(), row); !problem.empty()) {
+            log::error("audit_trim_stopped", {{"reason", problem}});
+            break;
         }
-        end.sequence = sequence;
-        end.hash = std::move(*hash);
-        ++expected;
+        if (may_go) {
+            end = link;
+        }
+        may_go = row.created_at < before;
+        if (!may_go) {
+            break;
+        }
+        link.move_to(row);
     }
     return end;
 }
@@ -50,7 +51,7 @@ Result<int64_t> trim(Database &database, UnixMs before, int64_t limit, UnixMs no
         if (sql.audit_chain() != nullptr && !sql.audit_chain()->is_own(*head)) {
             return int64_t{0};  // evidence stays
         }
-        Result<End> end = find_end(sql, *head, before, std::clamp<int64_t>(limit, 1, 10000));
+        Result<AuditLink> end = find_end(sql, *head, before, std::clamp<int64_t>(limit, 1, 10000));
         if (!end) {
             return fail(end.error());
         }

@@ -4,6 +4,7 @@
 
 #include "control_plane/json/json.h"
 #include "control_plane/store/audit_head.h"
+#include "control_plane/store/audit_link.h"
 #include "control_plane/store/audit_rows.h"
 #include "shared/encoding/hex.h"
 
@@ -23,10 +24,9 @@ public:
         stretch_.first_sequence = head.first_sequence;
     }
 
-    void begin_after(int64_t sequence, std::string hash, bool was_keyed) {
-        stretch_.through = sequence;
-        previous_ = std::move(hash);
-        was_keyed_ = was_keyed;
+    void begin_after(AuditLink link) {
+        link_ = std::move(link);
+        stretch_.through = link_.sequence;
     }
 
     bool check_head() {
@@ -41,31 +41,19 @@ public:
     }
 
     bool check_row(const audit::StoredEvent &row) {
-        const int64_t expected = stretch_.through + 1;
-        const std::string name = "row " + std::to_string(expected);
-        if (row.sequence != expected) {
-            return broken(expected, name + " is missing");
-        }
-        if (was_keyed_ && row.key_id.empty()) {
-            return broken(expected, name + " has lost its key");
-        }
-        if (!row.key_id.empty() && (chain_ == nullptr || chain_->key_id() != row.key_id)) {
-            return broken(expected, name + " was made with another key");
-        }
-        const std::string hash =
-            row.key_id.empty() ? std::string(crypto::as_view(audit::chain_hash(row))) : chain_->row_mac(row);
-        if (row.previous_hash != previous_ || row.hash != hash) {
-            return broken(expected, name + " was changed");
+        if (std::string problem = link_.misfit(chain_, row); !problem.empty()) {
+            return broken(link_.sequence + 1, std::move(problem));
         }
         if (row.event.type == audit::kAuditChainBroken && !row.key_id.empty()) {
-            return broken(expected, "before " + name + " the head had been changed from outside");
+            return broken(row.sequence, "before row " + std::to_string(row.sequence) +
+                                            " the head had been changed from outside");
         }
         accept(row);
         return true;
     }
 
     bool check_end() {
-        if (stretch_.through == head_.sequence && previous_ != head_.hash) {
+        if (stretch_.through == head_.sequence && link_.hash != head_.hash) {
             return broken(head_.sequence, "the last row does not fit the head");
         }
         return true;
@@ -89,8 +77,7 @@ private:
     }
 
     void accept(const audit::StoredEvent &row) {
-        previous_ = row.hash;
-        was_keyed_ = !row.key_id.empty();
+        link_.move_to(row);
         stretch_.through = row.sequence;
         stretch_.verdict.rows += 1;
         stretch_.unkeyed += row.key_id.empty() ? 1 : 0;
@@ -106,8 +93,7 @@ private:
     const audit::Chain *chain_;
     const audit::Head &head_;
     AuditStretch stretch_;
-    std::string previous_;
-    bool was_keyed_ = false;
+    AuditLink link_;
 };
 
 Result<std::vector<audit::StoredEvent>> rows_after(Executor &sql, int64_t after, int64_t last,
@@ -119,7 +105,7 @@ Result<std::vector<audit::StoredEvent>> rows_after(Executor &sql, int64_t after,
 
 Result<void> begin(Executor &sql, Walk &walk, const audit::Head &head, int64_t after) {
     if (after < head.first_sequence) {
-        walk.begin_after(head.first_sequence - 1, head.anchor, false);
+        walk.begin_after({head.first_sequence - 1, head.anchor, false});
         return {};
     }
     Result<std::vector<audit::StoredEvent>> row = rows_after(sql, after - 1, after, 1);
@@ -127,9 +113,9 @@ Result<void> begin(Executor &sql, Walk &walk, const audit::Head &head, int64_t a
         return fail(row.error());
     }
     if (row->empty()) {
-        walk.begin_after(after - 1, {}, false);  // the missing row is what will be found
+        walk.begin_after({after - 1, {}, false});  // the missing row is what will be found
     } else {
-        walk.begin_after(after, row->front().hash, !row->front().key_id.empty());
+        walk.begin_after({after, row->front().hash, !row->front().key_id.empty()});
     }
     return {};
 }

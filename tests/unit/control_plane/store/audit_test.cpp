@@ -181,6 +181,16 @@ TEST_P(AuditTest, OldRowsGoAndTheChainHolds) {
     EXPECT_FALSE(verdict().intact) << "only we may move the beginning";
 }
 
+TEST_P(AuditTest, NothingChangedIsTrimmedAway) {
+    give_key();
+    append(10);  // rows 2 to 11, at 1000 to 1009
+    tamper("UPDATE audit_events SET created_at = 1 WHERE sequence BETWEEN 4 AND 10");
+    EXPECT_EQ(*audit_log::trim(*database_, 1002, 1000, 9000), 2)
+        << "rows 1 and 2; 3 may have been changed, too";
+    EXPECT_EQ(*audit_log::trim(*database_, 1002, 1000, 9000), 0);
+    EXPECT_EQ(verdict().first_bad_sequence, 4);
+}
+
 TEST_P(AuditTest, TheNewestRowIsNeverTrimmed) {
     append(3);
     EXPECT_EQ(*audit_log::trim(*database_, 999999, 1000, 9000), 2);
