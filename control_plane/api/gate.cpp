@@ -147,6 +147,10 @@ Result<Caller> Gate::admit(const Request &request, Access access) const {
     if (!may_enter(*who, access)) {
         return fail(Errc::kInsufficientGrant, "this key is not for this route");
     }
+    // A scope that routes of other groups ask for, too.
+    if (!networks_.allow(network_of(control(Scope::kSecretsRead), false), request.client_ip)) {
+        who->caller.scopes = who->caller.scopes.without(Scope::kSecretsRead);
+    }
     return std::move(who->caller);
 }
 

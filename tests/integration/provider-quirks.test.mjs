@@ -447,6 +447,14 @@ test('PATCH keeps what it does not name; the secret is for secrets:read alone (D
   assert.equal((await broker.call('GET', path, { key: trusted })).json.client_secret, undefined, 'who does not ask gets none');
   assertError(await broker.call('GET', `${path}?include=client_secret`, { key: reader }), 403, 'insufficient_grant');
   assertError(await broker.call('PATCH', path, { key: trusted, json: { token_url: `${broker.odd.url}/evil` } }), 403, 'insufficient_grant');
+  for (const change of [
+    { token_url: `${broker.odd.url}/evil` }, { issuer: broker.odd.url }, { user_info_endpoint: `${broker.odd.url}/evil` },
+    { oauth: { refresh_url: `${broker.odd.url}/evil` } }, { oauth: { revocation_url: `${broker.odd.url}/evil` } },
+    { api_base_url: 'https://evil.example' }, { allowed_hosts: ['evil.example'] }, { token_url: `${broker.odd.url}/evil`, client_secret: 'mine' },
+  ]) {
+    assertError(await broker.call('PATCH', path, { key: reader, json: change }), 403, 'insufficient_grant', JSON.stringify(change));
+  }
+  assert.equal((await broker.call('PATCH', path, { key: reader, json: { description: 'newer' } })).status, 200);
   const shown = await broker.call('GET', `${path}?include=client_secret`, { key: trusted });
   assert.deepEqual([shown.json.client_secret, shown.headers['cache-control']], ['s&cret', 'no-store']);
   const audit = new DatabaseSync(broker.nexusd.databaseFile, { readOnly: true });

@@ -42,6 +42,7 @@ public:
     constexpr uint32_t bits() const { return bits_; }
     constexpr Scopes operator|(Scopes other) const { return Scopes{bits_ | other.bits_}; }
     constexpr Scopes operator&(Scopes other) const { return Scopes{bits_ & other.bits_}; }
+    constexpr Scopes without(Scopes other) const { return Scopes{bits_ & ~other.bits_}; }
     constexpr bool operator==(const Scopes &) const = default;
 
 private:

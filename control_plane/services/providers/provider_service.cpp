@@ -153,6 +153,26 @@ Result<ProviderService::Replaced> ProviderService::patch(const Caller &caller, c
                  !drops_secret && !stored->client_secret_box.empty());
 }
 
+// Who says where secrets are sent can read them there.
+Result<void> ProviderService::check_diversion(const Caller &caller, const store::Provider &stored,
+                                              const store::Provider &next) {
+    if (caller.scopes.has(Scope::kSecretsRead) || !sends_elsewhere(stored, next)) {
+        return {};
+    }
+    store::ConnectionFilter of_it;
+    of_it.provider_id = stored.id;
+    const Result<store::ConnectionPage> any = store::connections::list(database_, of_it, 1, "");
+    if (!any) {
+        return fail(any.error());
+    }
+    if (stored.client_secret_box.empty() && any->items.empty()) {
+        return {};
+    }
+    return fail(Errc::kInsufficientGrant,
+                "this changes where the provider's credentials are sent: it needs the scope secrets:read, "
+                "used from an address of ALLOWED_CIDRS_ADMIN");
+}
+
 Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, const store::Provider &stored,
                                                          const json::Value &profile, bool keep_secret) {
     Result<ProfileInput> input = parse(settable_profile(profile, stored.id), keep_secret);
@@ -167,6 +187,9 @@ Result<ProviderService::Replaced> ProviderService::write(const Caller &caller, c
     const bool keeps_secret = keep_secret && next.auth_type == "oauth2" && next.auth_header != "none";
     next.client_secret_box = keeps_secret ? stored.client_secret_box : "";
     next.client_secret_key_id = keeps_secret ? stored.client_secret_key_id : "";
+    if (Result<void> checked = check_diversion(caller, stored, next); !checked) {
+        return fail(checked.error());
+    }
     bool new_secret = false;
     if (input->client_secret) {
         Result<bool> same = holds_secret(stored, *input->client_secret);
@@ -347,7 +370,8 @@ Result<store::Provider> ProviderService::get(const std::string &id) {
 Result<std::optional<Secret>> ProviderService::read_secret(const Caller &caller,
                                                            const store::Provider &provider) {
     if (!caller.scopes.has(Scope::kSecretsRead)) {
-        return fail(Errc::kInsufficientGrant, "this needs the scope secrets:read");
+        return fail(Errc::kInsufficientGrant,
+                    "this needs the scope secrets:read, used from an address of ALLOWED_CIDRS_ADMIN");
     }
     if (provider.client_secret_box.empty()) {
         return std::optional<Secret>{};

@@ -65,6 +65,9 @@ public:
     static constexpr size_t kMaxMetadata = 5000;
 
 private:
+    /// errors kInsufficientGrant
+    Result<void> check_diversion(const Caller &caller, const store::Provider &stored,
+                                 const store::Provider &next);
     Result<Replaced> write(const Caller &caller, const store::Provider &stored, const json::Value &profile,
                            bool keep_secret);
     Result<ProfileInput> parse(const json::Value &profile, bool secret_stored) const;
