@@ -1,6 +1,7 @@
 // Agents and their keys. Every change bumps the agent's generation under a compare-and-set or a row lock.
 #include "control_plane/store/agent_repository.h"
 
+#include "control_plane/store/key_lifetime.h"
 #include "control_plane/store/list_query.h"
 
 namespace nexus::control::store {
@@ -15,6 +16,7 @@ namespace {
 #define NEXUS_SELECT_AGENT "SELECT " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED " FROM agents "
 #define NEXUS_RETURNING_AGENT "RETURNING " NEXUS_AGENT_COLUMNS NEXUS_AGENT_SUSPENDED
 #define NEXUS_KEY_COLUMNS "key_id, agent_id, sha256, created_at, expires_at, revoked_at, last_used_at"
+#define NEXUS_SELECT_KEY "SELECT " NEXUS_KEY_COLUMNS ", lifetime_ms FROM agent_keys "
 
 Agent take_agent(RowReader &in) {
     Agent agent;
@@ -42,6 +44,7 @@ AgentKey take_key(RowReader &in) {
     key.expires_at = in.integer();
     key.revoked_at = in.integer();
     key.last_used_at = in.integer();
+    key.lifetime_ms = in.integer();
     return key;
 }
 
@@ -171,7 +174,8 @@ Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::strin
         return agent;
     }
     Result<Rows> updated = sql.execute(
-        "UPDATE agent_keys SET expires_at = CASE WHEN expires_at = 0 OR expires_at > $3 THEN $3 "
+        "UPDATE agent_keys SET " NEXUS_KEEP_LIFETIME
+        ", expires_at = CASE WHEN expires_at = 0 OR expires_at > $3 THEN $3 "
         "ELSE expires_at END WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key' AND revoked_at = 0",
         {text(key_id), text(agent_id), at});
     if (!updated) {
@@ -185,8 +189,7 @@ Result<Agent> end_key_by(Transaction &sql, std::string_view agent_id, std::strin
 
 Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_view key_id) {
     Result<Rows> rows =
-        sql.execute("SELECT " NEXUS_KEY_COLUMNS
-                    " FROM agent_keys WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key'",
+        sql.execute(NEXUS_SELECT_KEY "WHERE key_id = $1 AND agent_id = $2 AND kind = 'api_key'",
                     {text(key_id), text(agent_id)});
     if (!rows) {
         return fail(rows.error());
@@ -203,15 +206,14 @@ Result<AgentKey> get_key(Executor &sql, std::string_view agent_id, std::string_v
 }
 
 Result<std::vector<AgentKey>> list_keys(Executor &sql, std::string_view agent_id) {
-    return read_all(
-        sql.execute("SELECT " NEXUS_KEY_COLUMNS " FROM agent_keys WHERE agent_id = $1 AND kind = 'api_key' "
-                    "ORDER BY created_at DESC, key_id LIMIT 1000",
-                    {text(agent_id)}),
-        [](const Row &row) {
-            RowReader in(row);
-            AgentKey key = take_key(in);
-            return in.finish().map([&] { return std::move(key); });
-        });
+    return read_all(sql.execute(NEXUS_SELECT_KEY "WHERE agent_id = $1 AND kind = 'api_key' "
+                                                 "ORDER BY created_at DESC, key_id LIMIT 1000",
+                                {text(agent_id)}),
+                    [](const Row &row) {
+                        RowReader in(row);
+                        AgentKey key = take_key(in);
+                        return in.finish().map([&] { return std::move(key); });
+                    });
 }
 
 Result<std::vector<std::string>> list_hashes(Executor &sql, std::string_view agent_id) {
@@ -231,7 +233,7 @@ Result<AgentWithKey> find_by_key(Executor &sql, std::string_view sha256_hex) {
         "SELECT a.id, a.workspace_id, a.name, a.grants, a.connections, a.providers, a.aliases, a.generation, "
         "a.created_at, "
         "a.updated_at, a.revoked_at, COALESCE(w.suspended_at, 0), k.key_id, k.agent_id, k.sha256, "
-        "k.created_at, k.expires_at, k.revoked_at, k.last_used_at "
+        "k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.lifetime_ms "
         "FROM agent_keys k JOIN agents a ON a.id = k.agent_id "
         "LEFT JOIN workspaces w ON w.id = a.workspace_id WHERE k.sha256 = $1",
         {text(sha256_hex)});

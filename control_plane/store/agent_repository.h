@@ -33,6 +33,12 @@ struct AgentKey {
     UnixMs expires_at = 0;    // 0 = never
     UnixMs revoked_at = 0;    // 0 = lives
     UnixMs last_used_at = 0;  // 0 = never; some seconds behind
+    UnixMs lifetime_ms = -1;  // as it was made, 0 = for ever; -1 = as it is now; read only
+
+    /// How long a key in its place lives; 0 = for ever.
+    UnixMs lifetime() const {
+        return lifetime_ms >= 0 ? lifetime_ms : expires_at == 0 ? 0 : expires_at - created_at;
+    }
 };
 
 struct AgentWithKey {

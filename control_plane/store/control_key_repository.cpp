@@ -1,6 +1,7 @@
 // Scoped control-plane keys: see control_key_repository.h.
 #include "control_plane/store/control_key_repository.h"
 
+#include "control_plane/store/key_lifetime.h"
 #include "control_plane/store/list_query.h"
 
 namespace nexus::control::store::control_keys {
@@ -9,10 +10,10 @@ namespace {
 
 #define NEXUS_CONTROL_KEY_COLUMNS \
     "key_id, name, sha256, scopes, workspace_id, created_at, expires_at, revoked_at, last_used_at"
-#define NEXUS_CONTROL_KEY_SUSPENDED \
-    ", COALESCE((SELECT w.suspended_at FROM workspaces w WHERE w.id = workspace_id), 0)"
+#define NEXUS_CONTROL_KEY_REST \
+    ", lifetime_ms, COALESCE((SELECT w.suspended_at FROM workspaces w WHERE w.id = workspace_id), 0)"
 #define NEXUS_SELECT_CONTROL_KEY \
-    "SELECT " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_SUSPENDED " FROM control_keys "
+    "SELECT " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_REST " FROM control_keys "
 
 Result<ControlKeyRow> read_key(const Row &row) {
     RowReader in(row);
@@ -26,6 +27,7 @@ Result<ControlKeyRow> read_key(const Row &row) {
     key.expires_at = in.integer();
     key.revoked_at = in.integer();
     key.last_used_at = in.integer();
+    key.lifetime_ms = in.integer();
     key.is_suspended = in.integer() != 0;
     if (Result<void> read = in.finish(); !read) {
         return fail(read.error());
@@ -76,15 +78,16 @@ Result<ControlKeyPage> list(Executor &sql, std::string_view workspace_id, int64_
 Result<ControlKeyRow> revoke(Transaction &sql, std::string_view key_id, UnixMs now) {
     return first(sql.execute("UPDATE control_keys SET revoked_at = CASE WHEN revoked_at = 0 THEN $2 ELSE "
                              "revoked_at END WHERE key_id = $1 "
-                             "RETURNING " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_SUSPENDED,
+                             "RETURNING " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_REST,
                              {text(key_id), now}),
                  Errc::kNotFound, "there is no such key");
 }
 
 Result<ControlKeyRow> end_by(Transaction &sql, std::string_view key_id, UnixMs at) {
-    return first(sql.execute("UPDATE control_keys SET expires_at = CASE WHEN expires_at = 0 OR expires_at > "
+    return first(sql.execute("UPDATE control_keys SET " NEXUS_KEEP_LIFETIME
+                             ", expires_at = CASE WHEN expires_at = 0 OR expires_at > "
                              "$2 THEN $2 ELSE expires_at END WHERE key_id = $1 AND revoked_at = 0 "
-                             "RETURNING " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_SUSPENDED,
+                             "RETURNING " NEXUS_CONTROL_KEY_COLUMNS NEXUS_CONTROL_KEY_REST,
                              {text(key_id), at}),
                  Errc::kNotFound, "there is no such key");
 }

@@ -20,6 +20,12 @@ struct ControlKeyRow {
     UnixMs revoked_at = 0;      // 0 = lives
     UnixMs last_used_at = 0;    // 0 = never; some seconds behind
     bool is_suspended = false;  // its workspace is; read only
+    UnixMs lifetime_ms = -1;    // as it was made, 0 = for ever; -1 = as it is now; read only
+
+    /// How long a key in its place lives; 0 = for ever.
+    UnixMs lifetime() const {
+        return lifetime_ms >= 0 ? lifetime_ms : expires_at == 0 ? 0 : expires_at - created_at;
+    }
 
     bool is_active(UnixMs now) const {
         return revoked_at == 0 && !is_suspended && (expires_at == 0 || now < expires_at);

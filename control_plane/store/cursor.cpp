@@ -6,6 +6,7 @@
 
 #include "shared/encoding/base64.h"
 #include "shared/encoding/hex.h"
+#include "shared/encoding/utf8.h"
 
 namespace nexus::control::store {
 
@@ -22,7 +23,7 @@ Result<std::string> unwrap(std::string_view cursor) {
         return bad_cursor();
     }
     Result<std::string> text = encoding::base64url_decode(cursor);
-    if (!text || text->find('\0') != std::string::npos) {
+    if (!text || text->find('\0') != std::string::npos || !encoding::is_utf8(*text)) {
         return bad_cursor();
     }
     return text;

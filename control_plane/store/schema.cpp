@@ -328,8 +328,11 @@ ALTER TABLE agents ADD COLUMN aliases TEXT NOT NULL DEFAULT '{}';
 )sql";
 
 // Who is known by an issuer's tokens: asked whenever it comes, goes or changes, under the lock of its row.
+// And how long a key was to live before it was replaced, which ends it early.
 constexpr std::string_view kIssuers = R"sql(
 CREATE INDEX agent_keys_of_issuer ON agent_keys (issuer) WHERE kind = 'jwt' AND revoked_at = 0;
+ALTER TABLE control_keys ADD COLUMN lifetime_ms BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE agent_keys ADD COLUMN lifetime_ms BIGINT NOT NULL DEFAULT -1;
 )sql";
 
 constexpr std::array kMigrations{

@@ -136,8 +136,8 @@ Result<RotatedControlKey> ControlKeyService::rotate(const Caller &caller, const 
         if (!ended) {
             return fail(ended.error());
         }
-        if (expires_at == 0 && old->expires_at != 0) {  // a key that ends is replaced by one that ends
-            out.rotated.key.expires_at = now + (old->expires_at - old->created_at);
+        if (expires_at == 0 && old->lifetime() != 0) {  // a key that ends is replaced by one that ends
+            out.rotated.key.expires_at = now + old->lifetime();
         }
         out.rotated.old_expires_at = ended->expires_at;
         out.row = row_of(out.rotated.key);

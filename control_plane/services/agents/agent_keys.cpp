@@ -66,8 +66,8 @@ Result<RotatedKey> AgentService::rotate_key(const Caller &caller, const std::str
             !ended) {
             return ended;
         }
-        if (expires_at == 0 && old->expires_at != 0) {  // a key that ends is replaced by one that ends
-            out.key.expires_at = now + (old->expires_at - old->created_at);
+        if (expires_at == 0 && old->lifetime() != 0) {  // a key that ends is replaced by one that ends
+            out.key.expires_at = now + old->lifetime();
         }
         out.old_expires_at =
             old->expires_at == 0 ? now + overlap_ms : std::min(old->expires_at, now + overlap_ms);

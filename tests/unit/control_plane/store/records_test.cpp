@@ -5,6 +5,7 @@
 #include "control_plane/store/token_repository.h"
 #include "control_plane/store/transition.h"
 #include "shared/crypto/random.h"
+#include "shared/encoding/base64.h"
 #include "tests/unit/control_plane/store/fixture.h"
 
 namespace nexus::control::store {
@@ -87,6 +88,9 @@ TEST_P(RecordsTest, ProvidersAreListedInPages) {
     ASSERT_TRUE(first);
     ASSERT_EQ(first->items.size(), 2u);
     EXPECT_EQ(first->items[0].name, "a");
+    EXPECT_EQ(providers::list(*database_, 2, encoding::base64url_encode("n:\xff")).error().errc,
+              Errc::kInvalidRequest)
+        << "PostgreSQL takes UTF-8 only";
     const Result<ProviderPage> second = providers::list(*database_, 2, first->next_cursor);
     ASSERT_EQ(second->items.size(), 1u);
     EXPECT_EQ(second->items[0].name, "c");

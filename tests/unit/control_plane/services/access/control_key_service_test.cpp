@@ -92,6 +92,21 @@ TEST_F(ControlKeyServiceTest, ARotatedKeyLivesOnForItsOverlap) {
     EXPECT_EQ(keys_.rotate(admin(), old.key.key_id, 0, 0).error().errc, Errc::kNotFound) << "it has ended";
 }
 
+// Whose answer was lost asks again.
+TEST_F(ControlKeyServiceTest, AKeyThatIsReplacedTwiceIsReplacedByOneThatLivesAsLong) {
+    const NewControlKey endless = std::move(*keys_.create(admin(), request({"agents:read"}, "w1")));
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(keys_.rotate(admin(), endless.key.key_id, 60'000, 0)->rotated.key.expires_at, 0);
+    }
+    const RotatedControlKey day =
+        std::move(*keys_.rotate(admin(), endless.key.key_id, 60'000, now_ + 86'400'000));
+    now_ += 1'000;
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(keys_.rotate(admin(), day.row.key_id, 60'000, 0)->rotated.key.expires_at,
+                  now_ + 86'400'000);
+    }
+}
+
 TEST_F(ControlKeyServiceTest, RefusesByMember) {
     EXPECT_EQ(errc_of(admin(), request({})), Errc::kInvalidRequest);
     EXPECT_EQ(errc_of(admin(), request({"root"})), Errc::kInvalidRequest);

@@ -179,6 +179,8 @@ TEST_F(AgentServiceTest, ARotatedKeyLivesOnForItsOverlap) {
     ASSERT_TRUE(rotated) << rotated.error().message;
     EXPECT_EQ(rotated->old_expires_at, now_ + 60'000);
     EXPECT_EQ(rotated->key.expires_at, 0);
+    EXPECT_EQ(agents_.rotate_key(admin(), made.agent.id, made.key.key_id, 60'000, 0)->key.expires_at, 0)
+        << "once more: the answer was lost";
     Result<record::CallerRecord> old = builder_.caller(made.key.sha256);
     EXPECT_EQ(old->state, record::CallerState::kActive);
     EXPECT_EQ(old->expires_at, now_ + 60'000) << "edges know the end from the start";
