@@ -79,7 +79,7 @@ Outcome rejected(const Limit &limit, Micros arrival, Micros now, int64_t cost, M
 }
 
 bool is_possible(const Limit &limit, int64_t cost) {
-    return cost <= limit.burst_tolerance / limit.emission_interval + 1;
+    return cost <= std::min(ratelimit::kMaxCost, limit.burst_tolerance / limit.emission_interval + 1);
 }
 
 }  // namespace

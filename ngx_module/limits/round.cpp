@@ -72,7 +72,7 @@ int64_t cost_of(ngx_http_request_t *r, const Use &use) {
     if (use.cost_value == nullptr || evaluate(r, use.cost_value, text) == nullptr) {
         return use.cost;
     }
-    return ratelimit::parse_count(to_view(text), 0, ratelimit::kMaxCost).value_or(1);
+    return ratelimit::parse_cost(to_view(text));
 }
 
 /// How long the request would have to wait to come at its time.

@@ -22,7 +22,7 @@ Limit make_limit(int64_t requests, Micros period, int64_t burst) noexcept {
 }
 
 Decision decide(const Limit &limit, Micros theoretical_arrival_time, Micros now, int64_t cost) noexcept {
-    const int64_t asked = std::clamp<int64_t>(cost, 0, kMaxCost);
+    const int64_t asked = std::clamp<int64_t>(cost, 0, kMaxCost + 1);
     const Micros capacity = limit.burst_tolerance + limit.emission_interval;  // what may be owed at most
     // A value from beyond that is no value of this limit's: a smaller one was configured, or a clock was
     // wrong.
@@ -31,14 +31,14 @@ Decision decide(const Limit &limit, Micros theoretical_arrival_time, Micros now,
     const Micros wanted = owed + times(limit.emission_interval, std::max<int64_t>(asked, 1));
 
     Decision out;
-    out.is_allowed = wanted <= capacity;
+    out.is_allowed = asked <= kMaxCost && wanted <= capacity;
     const Micros owed_after = out.is_allowed && asked > 0 ? wanted : owed;
     out.theoretical_arrival_time = now + owed_after;
     out.reset_after = owed_after;
     out.remaining = (capacity - owed_after) / limit.emission_interval;
     if (!out.is_allowed) {
         const Micros too_much = wanted - capacity;
-        out.retry_after = too_much <= owed ? too_much : 0;
+        out.retry_after = asked <= kMaxCost && too_much <= owed ? too_much : 0;
     }
     return out;
 }

@@ -36,7 +36,8 @@ struct Decision {
 };
 
 /// theoretical_arrival_time  as kept; 0, or anything in the past, is a key as good as new
-/// cost                      0..kMaxCost requests at once; 0 only looks: is_allowed says whether one would be
+/// cost                      0..kMaxCost requests at once, more is never allowed; 0 only looks: is_allowed
+///                           says whether one would be
 Decision decide(const Limit &limit, Micros theoretical_arrival_time, Micros now, int64_t cost = 1) noexcept;
 
 }  // namespace nexus::ratelimit

@@ -41,4 +41,11 @@ std::optional<int64_t> parse_count(std::string_view text, int64_t least, int64_t
     return is_whole && number >= least && number <= most ? std::optional{number} : std::nullopt;
 }
 
+int64_t parse_cost(std::string_view text) noexcept {
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) {
+        return 1;
+    }
+    return parse_count(text, 0, kMaxCost).value_or(kMaxCost + 1);
+}
+
 }  // namespace nexus::ratelimit

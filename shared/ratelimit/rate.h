@@ -22,4 +22,8 @@ std::optional<Rate> parse_rate(std::string_view text) noexcept;
 /// A whole number within [least, most]; nullopt: it is something else
 std::optional<int64_t> parse_count(std::string_view text, int64_t least, int64_t most) noexcept;
 
+/// What a request says that it costs: kMaxCost + 1, which no limit allows, for any larger number; 1 for what
+/// is no number
+int64_t parse_cost(std::string_view text) noexcept;
+
 }  // namespace nexus::ratelimit

@@ -193,6 +193,26 @@ test('costs', async (t) => {
   assert.equal(hopeless.headers['retry-after'], undefined);
 });
 
+test('a cost that no limit could hold is refused, whatever its size', async (t) => {
+  const edge = await startEdge(t, {
+    http: 'nexus_limit_zone z key=$arg_who rate=1r/m burst=9; nexus_limit_zone wide key=$arg_who rate=1000r/s burst=1000000;',
+    server: 'client_max_body_size 2m;',
+    locations: ({ upstream }) => `
+        location /by { nexus_limit zone=z cost=$arg_cost nodelay; proxy_pass http://${upstream}; }
+        location /wide { nexus_limit zone=wide cost=$arg_cost nodelay; proxy_pass http://${upstream}; }
+        location /body { nexus_limit zone=z cost=$content_length nodelay; proxy_pass http://${upstream}; }`,
+  });
+  for (const cost of ['1000000', '1000001', '9223372036854775808', '9'.repeat(40)]) {
+    const refused = await edge.get(`/by?who=a&cost=${cost}`);
+    errorBody(assert, refused, 429, 'rate_limited');
+    assert.equal(refused.headers['retry-after'], undefined, cost);
+  }
+  assert.equal((await edge.get('/wide?who=a&cost=1000001')).status, 429);
+  assert.deepEqual(await statuses(2, (i) => edge.get(`/wide?who=a&cost=${[1000000, '000000000000000000000001'][i]}`)), [200, 200]);
+  assert.equal((await edge.get('/body?who=a', { method: 'POST', body: 'x'.repeat(1_000_001) })).status, 429);
+  assert.deepEqual(await statuses(11, () => edge.get('/by?who=a&cost=-5')), [...Array(10).fill(200), 429], 'none of it was charged, and what is no number is 1');
+});
+
 test('delays: requests beyond the rate come at its pace', async (t) => {
   const edge = await startEdge(t, {
     http: 'nexus_limit_zone z key=$arg_who rate=5r/s burst=4;',

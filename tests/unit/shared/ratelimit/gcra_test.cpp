@@ -83,6 +83,17 @@ TEST(Gcra, CostCountsAsSoManyRequests) {
     EXPECT_EQ(key.ask(11).retry_after, 0) << "more than the burst holds never fits";
 }
 
+TEST(Gcra, MoreThanTheLargestCostNeverFits) {
+    Key key(make_limit(1'000'000, kSecond, kMaxBurst));
+    for (const int64_t cost : {kMaxCost + 1, INT64_MAX}) {
+        const Decision refused = key.ask(cost);
+        EXPECT_FALSE(refused.is_allowed) << cost;
+        EXPECT_EQ(refused.retry_after, 0) << cost;
+        EXPECT_EQ(refused.remaining, kMaxBurst + 1) << cost;
+    }
+    EXPECT_TRUE(key.ask(kMaxCost).is_allowed);
+}
+
 TEST(Gcra, CostZeroLooksOnly) {
     Key key(make_limit(1, kSecond, 0));
     EXPECT_TRUE(key.ask(0).is_allowed);

@@ -37,5 +37,26 @@ TEST(ParseCount, HasBounds) {
     }
 }
 
+TEST(ParseCost, WhatIsTooMuchIsNotOne) {
+    const struct {
+        std::string_view text;
+        int64_t cost;
+    } cases[] = {{"0", 0},
+                 {"7", 7},
+                 {"1000000", kMaxCost},
+                 {"1000001", kMaxCost + 1},
+                 {"18446744073709551617", kMaxCost + 1},
+                 {"0000000000000000000000005", 5},
+                 {"", 1},
+                 {"x", 1},
+                 {"-5", 1},
+                 {"-0", 1},
+                 {"5 ", 1},
+                 {"1e9", 1}};
+    for (const auto &[text, cost] : cases) {
+        EXPECT_EQ(parse_cost(text), cost) << text;
+    }
+}
+
 }  // namespace
 }  // namespace nexus::ratelimit
