@@ -13,11 +13,19 @@ Micros times(Micros interval, int64_t count) noexcept {
     return count > kNever / interval ? kNever : interval * count;
 }
 
+/// In whole microseconds. Rounded down, a millisecond or more admits a thousandth too much at the most, and a
+/// burst of 30r/s is back in a second, as it says; what is shorter is rounded up.
+Micros interval_of(int64_t requests, Micros period) noexcept {
+    constexpr Micros kLongEnough = 1000;
+    const Micros down = period / requests;
+    return down < kLongEnough && down * requests < period ? down + 1 : down;
+}
+
 }  // namespace
 
 Limit make_limit(int64_t requests, Micros period, int64_t burst) noexcept {
     const Micros interval =
-        std::clamp<Micros>(period / std::max<int64_t>(requests, 1), 1, kMaxEmissionInterval);
+        std::clamp<Micros>(interval_of(std::max<int64_t>(requests, 1), period), 1, kMaxEmissionInterval);
     return {interval, times(interval, std::clamp<int64_t>(burst, 0, kMaxBurst))};
 }
 

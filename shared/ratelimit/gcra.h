@@ -23,7 +23,8 @@ struct Limit {
     Micros burst_tolerance = 0;
 };
 
-/// requests  > 0, in `period` > 0; at least 1 microsecond apart
+/// requests  > 0, in `period` > 0; whole microseconds apart: never more often than they say by more than a
+///           thousandth
 /// burst     how many may come at once beyond the one that is due
 Limit make_limit(int64_t requests, Micros period, int64_t burst) noexcept;
 

@@ -64,6 +64,15 @@ TEST(Gcra, LongRunNeverExceedsTheRate) {
     EXPECT_GE(allowed, 7 * 100 - 1);
 }
 
+TEST(Gcra, AnIntervalThatIsNoWholeMicrosecondAdmitsNoMore) {
+    for (const int64_t rate : {3, 999, 7'000, 99'999, 150'000, 333'334, 500'001, 700'000, 999'999, 1'000'000}) {
+        const Limit limit = make_limit(rate, kSecond, 0);
+        EXPECT_LE(kSecond / limit.emission_interval, rate + rate / 1000) << rate;
+    }
+    EXPECT_EQ(make_limit(1'000'000, kSecond, 0).emission_interval, 1);
+    EXPECT_EQ(make_limit(30, kSecond, 29).burst_tolerance / kSecond, 0) << "its burst is back within a second";
+}
+
 TEST(Gcra, ARefusedRequestCostsNothing) {
     Key key(make_limit(1, kSecond, 0));
     key.ask();

@@ -104,7 +104,8 @@ TEST_F(TakeUnitsScript, WhatIsNoTimeIsNothing) {
 TEST_F(TakeUnitsScript, DecidesAsGcraDoes) {
     std::mt19937_64 random(8);
     const Limit limits[] = {make_limit(1000, kSecond, 20), make_limit(5000, kSecond, 0),
-                            make_limit(1, 60 * kSecond, 5), make_limit(100'000, kSecond, 1000)};
+                            make_limit(1, 60 * kSecond, 5), make_limit(100'000, kSecond, 1000),
+                            make_limit(700'000, kSecond, 5)};
     for (const Limit &limit : limits) {
         command({"DEL", limit_});
         Micros arrival = 0;
