@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "ngx_module/access/access.h"
 #include "ngx_module/answer/errors.h"
@@ -30,6 +31,16 @@ bool is_in(const Answer *answers, const Zone &zone) {
         }
     }
     return false;
+}
+
+/// Takes the zone's answer out of the list. nullptr: it has none
+Answer *take_out(Answer *&answers, const Zone &zone) {
+    for (Answer **place = &answers; *place != nullptr; place = &(*place)->next) {
+        if ((*place)->zone == &zone) {
+            return std::exchange(*place, (*place)->next);
+        }
+    }
+    return nullptr;
 }
 
 /// What variables say in this request. nullptr: they could not be evaluated
@@ -76,12 +87,27 @@ int64_t cost_of(ngx_http_request_t *r, const Use &use) {
 }
 
 /// How long the request would have to wait to come at its time.
-Micros delay_of(const Use &use, const Limit &limit, const Decision &decision, int64_t cost) {
-    if (!use.delays || use.zone->is_global) {
+Micros delay_of(const Use &use, const Answer &answer) {
+    if (!use.delays || use.zone->is_global || !answer.decision.is_allowed) {
         return 0;
     }
-    const Micros owed_before = decision.reset_after - cost * limit.emission_interval;
-    return owed_before - use.undelayed * limit.emission_interval;
+    const Micros owed_before = answer.decision.reset_after - answer.cost * answer.limit.emission_interval;
+    return owed_before - use.undelayed * answer.limit.emission_interval;
+}
+
+/// The same, as far as anybody is made to wait: who would have to wait longer is refused, and not charged.
+Micros settle_delay(const Use &use, Answer &answer) {
+    const Micros delay = delay_of(use, answer);
+    if (delay <= kMaxDelay) {
+        return delay;
+    }
+    if (answer.charged == Charged::kHere) {
+        use.zone->memory->table().give_back(answer.hash, answer.limit, answer.cost);
+    }
+    answer.charged = Charged::kNothing;
+    answer.decision.is_allowed = false;
+    answer.decision.retry_after = delay - kMaxDelay;
+    return 0;
 }
 
 /// What each of the edges that share a limit may let through by itself: the same burst in time, at a part of
@@ -157,8 +183,13 @@ void Round::leave() noexcept {
 /// returns NGX_OK; NGX_AGAIN: Redis is asked; NGX_ERROR: out of memory
 ngx_int_t Round::ask(const Use &use) {
     const Zone &zone = *use.zone;
-    if (is_in(asked_.answers, zone) || is_in(asked_.dry_run_answers, zone)) {
+    if (is_in(asked_.answers, zone) || (use.dry_run && is_in(asked_.dry_run_answers, zone))) {
         return NGX_OK;  // before an internal redirect
+    }
+    Answer *counted = take_out(asked_.dry_run_answers, zone);
+    if (counted != nullptr && counted->charged != Charged::kNothing) {
+        enforce(use, *counted);
+        return NGX_OK;
     }
     KeyText key;
     if (read_key(r_, access_, zone.key, key) != NGX_OK) {
@@ -202,19 +233,25 @@ void Round::charge(const Use &use, Answer &answer) {
         answer.decision = table.look(answer.hash, answer.limit, now_, answer.cost);
     }
 
-    Micros delay = answer.decision.is_allowed ? delay_of(use, answer.limit, answer.decision, answer.cost) : 0;
-    if (delay > kMaxDelay) {
-        if (is_charged) {
-            table.give_back(answer.hash, answer.limit, answer.cost);
-        }
-        answer.decision.is_allowed = false;
-        answer.decision.retry_after = delay - kMaxDelay;
-        delay = 0;
-    }
     if (is_charged && answer.decision.is_allowed) {
         answer.charged = Charged::kHere;
     }
+    const Micros delay = settle_delay(use, answer);
     settle(use, answer, delay);
+}
+
+/// A dry run has charged the request in another location: it is not charged again, but here that holds. (What
+/// it has refused it has not charged, so that is asked like any other.)
+void Round::enforce(const Use &use, Answer &answer) {
+    const Micros delay = settle_delay(use, answer);
+    answer.next = asked_.answers;
+    asked_.answers = &answer;
+    if (!answer.decision.is_allowed) {
+        reject(*use.zone, Errc::kRateLimited, answer.decision.retry_after);
+    } else if (delay >= kMilli) {
+        delay_ = std::max(delay_, delay);
+        use.zone->memory->count(Tally::kDelayed);
+    }
 }
 
 ngx_int_t Round::ask_redis(const Use &use, Answer &answer, std::string_view key) {

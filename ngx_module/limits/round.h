@@ -27,6 +27,7 @@ private:
     ngx_int_t ask_redis(const Use &use, Answer &answer, std::string_view key);
     ngx_int_t wait_for_redis();
     void charge(const Use &use, Answer &answer);
+    void enforce(const Use &use, Answer &answer);
     void conclude(const Use &use, Answer &answer, const Outcome &outcome);
     void decide_without_redis(const Use &use, Answer &answer);
     void settle(const Use &use, Answer &answer, ratelimit::Micros delay);

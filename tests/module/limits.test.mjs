@@ -345,6 +345,44 @@ test('a request is counted once, whatever nginx does with it inside', async (t) 
   assert.deepEqual(await calls('/unlimited?who=d', 4), [200, 200, 200, 200]);
 });
 
+test('what a dry run has counted holds behind an internal redirect', async (t) => {
+  const edge = await startEdge(t, {
+    http: `
+    nexus_limit_zone z key=$arg_who rate=1r/m burst=3;
+    nexus_limit_zone one key=$arg_who rate=1r/m;
+    nexus_limit_zone slow key=all rate=1r/m burst=1;`,
+    server: 'add_header X-Limit $nexus_limit_status always;',
+    locations: ({ upstream, dir }) => `
+        root ${dir};
+        location /dry { nexus_limit zone=z nodelay dry_run; try_files /none /enforced?$args; }
+        location /enforced { nexus_limit_headers ietf; nexus_limit zone=z nodelay; proxy_pass http://${upstream}; }
+        location /again { nexus_limit zone=z nodelay dry_run; try_files /none /dry?$args; }
+        location /both { nexus_limit zone=z nodelay dry_run; try_files /none /stricter?$args; }
+        location /stricter { nexus_limit zone=z nodelay; nexus_limit zone=one nodelay; proxy_pass http://${upstream}; }
+        location /straight { nexus_limit zone=slow dry_run; try_files /none /held?$args; }
+        location /held { nexus_limit zone=slow; proxy_pass http://${upstream}; }
+        location /metrics { nexus_metrics; }`,
+  });
+  assert.deepEqual(await statuses(6, () => edge.get('/dry?who=a')), [200, 200, 200, 200, 429, 429]);
+  const refused = await edge.get('/dry?who=a');
+  errorBody(assert, refused, 429, 'rate_limited');
+  assert.equal(refused.headers['x-limit'], 'rejected');
+  assert.equal(refused.headers.ratelimit, `"z";r=0;t=${refused.headers['retry-after']}`);
+  assert.equal((await edge.get('/enforced?who=a')).status, 429);
+  assert.equal((await edge.get('/enforced?who=b')).status, 200);
+  assert.equal((await edge.get('/again?who=c')).headers.ratelimit, '"z";r=3;t=60', 'counted once, over three locations');
+  assert.equal(await metric(edge, requestsOf('z', 'allowed')), 6);
+  assert.equal(await metric(edge, requestsOf('z', 'rejected')), 4);
+
+  assert.deepEqual(await statuses(6, () => edge.get('/both?who=d')), [200, ...Array(5).fill(429)], 'the other limit');
+  assert.match((await edge.get('/enforced?who=d')).headers.ratelimit, /^"z";r=2;t=/, 'whose refusals were given back');
+
+  assert.equal((await edge.get('/straight')).status, 200);
+  const outgoing = http.get(`${edge.nginx.url}/straight`, { agent: false }).on('error', () => {});
+  await waitFor('it to be held', async () => await metric(edge, requestsOf('slow', 'delayed')) === 1);
+  outgoing.destroy();
+});
+
 /** An nginx of its own, whose configuration can change: text({rate, burst, size, key}) */
 async function startChangeable(t, options = {}) {
   let current;
