@@ -78,6 +78,11 @@ Outcome rejected(const Limit &limit, Micros arrival, Micros now, int64_t cost, M
     return {Verdict::kRejected, decision};
 }
 
+/// Units that have to be there for it: who takes none has to fit, too.
+int64_t needed(int64_t cost) {
+    return std::max<int64_t>(cost, 1);
+}
+
 bool is_possible(const Limit &limit, int64_t cost) {
     return cost <= std::min(ratelimit::kMaxCost, limit.burst_tolerance / limit.emission_interval + 1);
 }
@@ -276,7 +281,7 @@ Outcome Leases::ask_redis(const Counted &counted, int64_t cost, Waiter &waiter, 
     auto flight = std::make_unique<Flight>(*this, FlightTarget(counted, terms));
     flight->is_exact = is_exact;
     flight->wanted = cost;
-    flight->least = cost;
+    flight->least = needed(cost);
     if (slot != nullptr) {
         flight->ask_for_more(*slot);
     }
@@ -350,17 +355,20 @@ void Leases::on_reply(Flight &flight, const redis::Answer &answer) {
 void Leases::settle(Flight &flight, int64_t taken, Micros wait, Micros owed) {
     const FlightTarget &target = flight.target;
     const Micros time = now();
-    const bool is_over = taken < flight.wanted;
-    // What was too little for the request that was asked for may be enough for a cheaper one: it must ask.
     const bool is_spent = owed > target.limit.burst_tolerance;
+    const bool is_over = taken < flight.wanted || (flight.wanted == 0 && is_spent);
+    // What was too little for the request that was asked for may be enough for a cheaper one: it must ask.
     const auto is_answered_for = [&](const Waiter &waiter) {
         return is_over && (taken > 0 || is_spent || waiter.cost >= flight.least);
     };
     const Micros pause = flight.is_exact ? 0 : target.terms.pause;
     int64_t left = taken;
+    const auto fits = [&](const Waiter &waiter) {
+        return needed(waiter.cost) <= left || (waiter.cost == 0 && !is_spent);
+    };
     std::vector<Waiter *> again;
     for (Waiter *waiter = flight.first; waiter != nullptr; waiter = waiter->next) {
-        if (waiter->cost <= left) {
+        if (fits(*waiter)) {
             left -= waiter->cost;
             waiter->outcome = allowed(target.limit, owed, left);
         } else if (is_answered_for(*waiter)) {
@@ -388,7 +396,7 @@ void Leases::settle(Flight &flight, int64_t taken, Micros wait, Micros owed) {
 
 void Leases::ask_again(Flight &flight, const std::vector<Waiter *> &waiters, LeaseSlot *slot) {
     auto next = std::make_unique<Flight>(*this, flight.target);
-    next->least = waiters.front()->cost;
+    next->least = needed(waiters.front()->cost);
     for (const Waiter *waiter : waiters) {
         next->wanted += waiter->cost;
     }

@@ -70,7 +70,7 @@ LeaseSlot::Take LeaseSlot::take(uint64_t tag, int64_t cost, Micros now) noexcept
         if (state.until <= now) {
             return {};
         }
-        if (state.units < cost) {
+        if (state.units < std::max<int64_t>(cost, 1)) {
             return state.is_over ? Take{Outcome::kOver, state.units, state.until, true} : Take{};
         }
         state.units -= cost;

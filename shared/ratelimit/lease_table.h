@@ -41,7 +41,7 @@ public:
 
     uint64_t tag() const noexcept { return tag_.load(std::memory_order_relaxed); }
 
-    /// Spends `cost` units, if they are there.
+    /// Spends `cost` units, if they are there; 0 spends none, but one has to be.
     Take take(uint64_t tag, int64_t cost, Micros now) noexcept;
     int64_t units(uint64_t tag, Micros now) const noexcept;
 

@@ -21,9 +21,10 @@ local stored = redis.call('GET', KEYS[1])
 local owed = math.max((tonumber(stored or 0) or 0) - now, 0)
 owed = math.max(math.min(owed, capacity) - ARGV[5] * interval, 0)
 
-local taken = math.min(wanted, math.floor((capacity - owed) / interval))
+local free = math.floor((capacity - owed) / interval)
+local taken = math.min(wanted, free)
 local wait = 0
-if taken < least or taken < 0 then
+if free < least then
     taken = 0
     wait = owed + least * interval - capacity
     if wait > owed then

@@ -16,8 +16,9 @@ namespace nexus::redis {
 std::string limit_key(std::string_view zone, std::string_view id);
 
 /// KEYS[1] a limit_key. ARGV: 1 emission interval, 2 burst tolerance (both in microseconds), 3 units wanted,
-/// 4 units without which the others are of no use (0 < it <= wanted, or both 0), 5 units that come back.
-/// returns {units taken: all that are wanted, or as many as there are, or 0 if they are less than ARGV[4];
+/// 4 units without which the others are of no use (more than are wanted: one has to be there, and is left), 5
+/// units that come back.
+/// returns {units taken: all that are wanted, or as many as there are, or 0 if there are less than ARGV[4];
 /// microseconds until ARGV[4] units could be taken: 0 = now, or never; microseconds until everything is paid
 /// off; Redis' time in microseconds}
 extern const std::string_view kTakeUnitsScript;

@@ -129,6 +129,37 @@ test('a cheap request that waits with a dear one has an answer of its own', asyn
   assert.deepEqual(await ask(1), [429]);
 });
 
+test('what costs nothing has to fit, and takes nothing', async (t) => {
+  const { edges: [edge, other] } = await startEdges(t, {
+    zones: `
+    nexus_limit_zone z key=$arg_who rate=1r/h burst=9 scope=global;
+    nexus_limit_zone exact key=$arg_who rate=1r/h burst=9 scope=global lease=0;
+    nexus_limit_zone ahead key=$arg_who rate=3600r/h burst=9 scope=global lease=10s;`,
+    locations: `
+        location /z { nexus_limit zone=z cost=$arg_cost; empty_gif; }
+        location /exact { nexus_limit zone=exact cost=$arg_cost; empty_gif; }
+        location /ahead { nexus_limit zone=ahead cost=$arg_cost; empty_gif; }`,
+  });
+  for (const path of ['/z', '/exact']) {
+    const ask = async (from, who, count, cost) => send([from], count, { path: `${path}?who=${who}&cost=${cost}`, atOnce: 1 });
+    assert.deepEqual(await ask(edge, 'a', 9, 1), { 200: 9 }, path);
+    assert.deepEqual(await ask(edge, 'a', 5, 0), { 200: 5 }, path);
+    assert.deepEqual(await ask(other, 'a', 1, 1), { 200: 1 }, `${path}: the tenth was still there, for another edge`);
+    assert.deepEqual(await ask(edge, 'a', 3, 0), { 429: 3 }, path);
+    assert.deepEqual(await ask(other, 'a', 3, 0), { 429: 3 }, path);
+    const refused = await edge.get(`${path}?who=a&cost=0`);
+    errorBody(assert, refused, 429, 'rate_limited');
+    assert.ok(Number(refused.headers['retry-after']) > 3500, refused.headers['retry-after']);
+    assert.deepEqual(await ask(edge, 'b', 1, 1000001), { 429: 1 }, path);
+    assert.deepEqual(await ask(edge, 'b', 5, 0), { 200: 5 }, path);
+    assert.deepEqual(await ask(edge, 'b', 11, 1), { 200: 10, 429: 1 }, path);
+  }
+  const calls = await edge.calls();
+  assert.deepEqual(await send([edge], 50, { path: '/z?who=a&cost=0', atOnce: 1 }), { 429: 50 });
+  assert.equal(await edge.calls(), calls, 'and asks nothing');
+  assert.deepEqual(await send([edge], 20, { path: '/ahead?who=a&cost=0', atOnce: 4 }), { 200: 20 });
+});
+
 test('what is not spent goes back', async (t) => {
   const { edges: [edge] } = await startEdges(t, {
     count: 1, zones: 'nexus_limit_zone z key=all rate=100r/s burst=1000 scope=global lease=500ms;',

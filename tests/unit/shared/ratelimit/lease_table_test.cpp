@@ -59,6 +59,14 @@ TEST_F(Leases, NewsNeverEndEarly) {
     EXPECT_EQ(slot.take(kTag, 1, kNow + 1).outcome, Outcome::kOver) << "a millisecond is the least";
 }
 
+TEST_F(Leases, WhatCostsNothingHasToFit) {
+    EXPECT_EQ(slot.take(kTag, 0, kNow).outcome, Outcome::kUnknown);
+    slot.put(kTag, 1, kLater, true, kNow);
+    EXPECT_EQ(slot.take(kTag, 0, kNow).units, 1);
+    EXPECT_EQ(slot.take(kTag, 1, kNow).outcome, Outcome::kTaken);
+    EXPECT_EQ(slot.take(kTag, 0, kNow).outcome, Outcome::kOver);
+}
+
 TEST_F(Leases, OnlyWhatHasEndedIsWithdrawn) {
     slot.put(kTag, 3, kLater, false, kNow);
     EXPECT_EQ(slot.withdraw(kTag, kNow), 0);

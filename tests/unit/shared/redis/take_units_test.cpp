@@ -1,6 +1,7 @@
 // The script in a real redis-server, beside the arithmetic that it must agree with.
 #include "shared/redis/take_units.h"
 
+#include <algorithm>
 #include <random>
 
 #include "shared/ratelimit/gcra.h"
@@ -74,6 +75,14 @@ TEST_F(TakeUnitsScript, LessThanTheLeastIsNothing) {
     EXPECT_EQ(take(limit, 2, 2).units, 2) << "a refusal has cost nothing";
 }
 
+TEST_F(TakeUnitsScript, MoreMayHaveToBeThereThanIsTaken) {
+    const Limit limit = make_limit(1, 3600 * kSecond, 9);
+    take(limit, 9, 9);
+    EXPECT_EQ(take(limit, 0, 1).wait, 0);
+    EXPECT_EQ(take(limit, 1, 1).units, 1) << "nothing was taken";
+    EXPECT_NEAR(static_cast<double>(take(limit, 0, 1).wait), 3600e6, 60e6);
+}
+
 TEST_F(TakeUnitsScript, UnitsComeBack) {
     const Limit limit = make_limit(1, 3600 * kSecond, 9);
     take(limit, 10, 10);
@@ -110,8 +119,8 @@ TEST_F(TakeUnitsScript, DecidesAsGcraDoes) {
         command({"DEL", limit_});
         Micros arrival = 0;
         for (int i = 0; i < 2000; ++i) {
-            const auto cost = static_cast<int64_t>(random() % 3 + 1);
-            const Taken taken = take(limit, cost, cost);
+            const auto cost = static_cast<int64_t>(random() % 4);
+            const Taken taken = take(limit, cost, std::max<int64_t>(cost, 1));
             const ratelimit::Decision expected = ratelimit::decide(limit, arrival, taken.now, cost);
             arrival = expected.theoretical_arrival_time;
             ASSERT_EQ(taken.units, expected.is_allowed ? cost : 0) << i;
