@@ -7,6 +7,7 @@
 
 #include "ngx_module/access/access.h"
 #include "ngx_module/ngx/str.h"
+#include "shared/http1/syntax.h"
 
 namespace nexus::edge::limits {
 
@@ -19,8 +20,17 @@ constexpr std::string_view kOfConnection[] = {"nexus_connection",   "nexus_provi
                                               "nexus_token_source", "nexus_token_ttl", "nexus_resolve_time",
                                               "nexus_api_base_url"};
 
+/// nginx's variables have names without case.
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
-    return std::ranges::find(names, name) != names.end();
+    return std::ranges::any_of(
+        names, [&](std::string_view known) { return http1::equal_ignoring_case(name, known); });
+}
+
+/// The name of a variable that `text` begins with.
+std::string_view leading_name(std::string_view text) {
+    constexpr std::string_view kCharacters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    return text.substr(0, text.find_first_not_of(kCharacters));
 }
 
 std::string_view known_key(KeyKind kind, const Access *access) {
@@ -75,8 +85,7 @@ Stage stage_of_value(std::string_view text) noexcept {
         if (text.starts_with('{')) {
             text.remove_prefix(1);
         }
-        const std::string_view name =
-            text.substr(0, std::min(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"), text.size()));
+        const std::string_view name = leading_name(text);
         if (is_one_of(name, kOfCaller)) {
             stage = std::max(stage, Stage::kCaller);
         } else if (is_one_of(name, kOfConnection)) {

@@ -383,6 +383,20 @@ test('what a dry run has counted holds behind an internal redirect', async (t) =
   outgoing.destroy();
 });
 
+test('variables in capitals are the same variables', async (t) => {
+  const edge = await startEdge(t, {
+    http: 'nexus_limit_zone z key=$Nexus_Caller rate=1r/m; nexus_limit_zone c key=x${NEXUS_CONNECTION} rate=1r/m;',
+    locations: ({ upstream }) => `
+        location /caller { nexus_auth api_key; nexus_limit zone=z nodelay; proxy_pass http://${upstream}; }
+        location ~ "^/token/(?<id>[^/]+)$" { nexus_api token; nexus_connection $id; nexus_limit zone=c nodelay; }`,
+  });
+  const key = await edge.addAgent({ workspace_id: 'w', grants: ['token:read'] });
+  const [one, two] = [await edge.addConnection({ workspace_id: 'w' }), await edge.addConnection({ workspace_id: 'w' })];
+  const call = (path) => edge.get(path, { headers: { 'x-api-key': key } });
+  assert.deepEqual(await statuses(2, () => call('/caller')), [200, 429]);
+  assert.deepEqual(await statuses(3, (i) => call(`/token/${[one, one, two][i]}`)), [200, 429, 200]);
+});
+
 /** An nginx of its own, whose configuration can change: text({rate, burst, size, key}) */
 async function startChangeable(t, options = {}) {
   let current;
