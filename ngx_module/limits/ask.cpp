@@ -48,7 +48,7 @@ Asked *ensure_asked(ngx_http_request_t *r, RequestCtx &ctx) {
 }
 
 ngx_int_t on_preaccess(ngx_http_request_t *r) noexcept {
-    if (r != r->main || r->err_status != 0) {  // an answer to an error is no request
+    if (r != r->main) {
         return NGX_DECLINED;
     }
     const ngx_int_t rc = guarded(r, [&] { return ask(r, Stage::kEarly, nullptr); });
@@ -76,7 +76,7 @@ Asked *find_asked(const ngx_http_request_t *r) noexcept {
 ngx_int_t ask(ngx_http_request_t *r, Stage stage, const Access *access) {
     const LimitsConf &conf = loc_conf(r)->limits;
     const unsigned bit = 1U << static_cast<unsigned>(stage);
-    if ((conf.stages & bit) == 0) {
+    if ((conf.stages & bit) == 0 || r->err_status != 0) {  // an answer to an error is no request
         return NGX_OK;
     }
     RequestCtx *ctx = ensure_request_ctx(r);

@@ -383,6 +383,29 @@ test('what a dry run has counted holds behind an internal redirect', async (t) =
   outgoing.destroy();
 });
 
+test('error pages are no requests, whomever a limit counts', async (t) => {
+  const edge = await startEdge(t, {
+    http: `
+    nexus_limit_zone address key=address rate=1r/m;
+    nexus_limit_zone caller key=caller rate=1r/m;
+    nexus_limit_zone connection key=connection rate=1r/m;`,
+    server: 'nexus_auth api_key; nexus_connection $http_x_nexus_connection; client_max_body_size 1k; nexus_allow_private 127.0.0.0/8;',
+    locations: ({ upstream }) => `
+        error_page 413 /e413;
+        location = /e413 {
+            nexus_limit zone=address nodelay; nexus_limit zone=caller nodelay; nexus_limit zone=connection nodelay;
+            nexus_inject auto; proxy_pass http://${upstream};
+        }
+        location / { proxy_pass http://${upstream}; }`,
+  });
+  const key = await edge.addAgent({ workspace_id: 'w', grants: ['token:use'] });
+  const id = await edge.addConnection({ workspace_id: 'w', allowed_hosts: ['127.0.0.1'] });
+  const headers = { 'x-api-key': key, 'x-nexus-connection': id };
+  assert.deepEqual(await statuses(3, () => edge.get('/', { method: 'POST', body: 'x'.repeat(2000), headers })), [413, 413, 413]);
+  assert.equal(edge.upstream.requests.length, 3, 'it is the page that was sent');
+  assert.deepEqual(await statuses(2, () => edge.get('/e413', { headers })), [200, 429], 'asked for by itself it is one');
+});
+
 test('variables in capitals are the same variables', async (t) => {
   const edge = await startEdge(t, {
     http: 'nexus_limit_zone z key=$Nexus_Caller rate=1r/m; nexus_limit_zone c key=x${NEXUS_CONNECTION} rate=1r/m;',
