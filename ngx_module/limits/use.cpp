@@ -68,12 +68,16 @@ std::optional<std::string> read_use(ngx_conf_t *cf, Use &use) {
     return use.zone == nullptr ? std::optional<std::string>{"needs zone=NAME, or is \"off\""} : std::nullopt;
 }
 
+/// The location that is merged; a server's own has no name.
+const ngx_http_core_loc_conf_t &location(ngx_conf_t *cf) {
+    return *static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+}
+
 /// What could never have a key here, or would hold requests for too long.
 char *check(ngx_conf_t *cf, const LocConf &conf, const Use &use) {
     const limits::Zone &zone = *use.zone;
-    const auto *clcf =
-        static_cast<ngx_http_core_loc_conf_t *>(ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    const bool is_location = clcf->name.len != 0 && !clcf->noname;
+    const bool is_location = location(cf).name.len != 0 && !location(cf).noname;
     if (is_location && zone.stage == Stage::kCaller && !is_authenticating(conf)) {
         return refuse_location(cf, "\"nexus_limit\" counts by caller, and nobody is authenticated here");
     }
@@ -164,11 +168,13 @@ char *merge_limits_conf(ngx_conf_t *cf, const LocConf &prev, LocConf &conf) noex
     if (limits.headers != static_cast<ngx_uint_t>(limits::Headers::kOff)) {
         main_conf(cf)->limit_headers_used = 1;
     }
+    // What the http block says is merged into servers only.
+    const bool is_new = is_said_here || location(cf).name.len == 0;
     limits.stages = 0;
     for (ngx_uint_t i = 0; limits.uses != nullptr && i < limits.uses->nelts; ++i) {
         const Use &use = static_cast<const Use *>(limits.uses->elts)[i];
         limits.stages |= 1U << static_cast<unsigned>(use.zone->stage);
-        if (char *rc = is_said_here ? check(cf, conf, use) : NGX_CONF_OK; rc != NGX_CONF_OK) {
+        if (char *rc = is_new ? check(cf, conf, use) : NGX_CONF_OK; rc != NGX_CONF_OK) {
             return rc;
         }
     }

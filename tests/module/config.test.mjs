@@ -103,6 +103,8 @@ const refused = {
   'something else on errors': ['', /on_error is "local", "allow" or "deny"/, 'nexus_limit_zone z key=address rate=1r/s scope=global on_error=open;'],
   'no edges': ['', /edges is a number from 1 to 10000/, 'nexus_limit_zone z key=address rate=1r/s scope=global edges=0;'],
   'a lease of a local limit': ['', /lease, on_error and edges are for scope=global/, 'nexus_limit_zone z key=address rate=1r/s lease=100ms;'],
+  'delays that are too long, for all servers': ['', /would hold requests for more than a minute: say "nodelay".*nginx\.conf:\d+/, 'nexus_limit_zone slow key=address rate=1r/m burst=20; nexus_limit zone=slow;'],
+  'delays by a global limit, for all servers': ['', /cannot delay by a global zone/, 'nexus_limit_zone g key=address rate=1r/s burst=9 scope=global; nexus_limit zone=g delay=3;'],
   'callers in capitals where nobody is authenticated': ['location / { nexus_limit zone=callers; }', /counts by caller, and nobody is authenticated here/, 'nexus_limit_zone callers key=${NEXUS_Caller} rate=1r/s;'],
   'delays by a global limit': ['location / { nexus_limit zone=g delay=5; }', /cannot delay by a global zone/, 'nexus_limit_zone g key=address rate=1r/s burst=9 scope=global;'],
   'a zone declared twice': ['', /the zone "z" is declared twice/, 'nexus_limit_zone z key=address rate=1r/s; nexus_limit_zone z key=all rate=1r/s;'],
