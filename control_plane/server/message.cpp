@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "shared/encoding/query.h"
 #include "shared/errc.h"
 
 namespace nexus::control {
@@ -29,18 +30,7 @@ std::string_view Request::path_parameter(std::string_view name) const {
 }
 
 Result<std::optional<std::string>> Request::query_parameter(std::string_view name) const {
-    std::optional<std::string> value;
-    for (const auto &[parameter, text] : query) {
-        if (parameter != name) {
-            continue;
-        }
-        if (value) {
-            return fail(Errc::kInvalidRequest, "parameter " + std::string(name) + " is given twice",
-                        std::string(name));
-        }
-        value = text;
-    }
-    return value;
+    return encoding::one_parameter(query, name);
 }
 
 Result<void> Request::only_query_parameters(std::initializer_list<std::string_view> known) const {

@@ -1,6 +1,7 @@
 // Which connection is meant, and may this caller have it: grants, the record, its workspace and state (DESIGN
 // 4).
 #include <optional>
+#include <string>
 
 #include "ngx_module/access/steps.h"
 #include "ngx_module/answer/gateway_api.h"
@@ -8,6 +9,7 @@
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/record/open_record.h"
 #include "shared/connection/state.h"
+#include "shared/encoding/query.h"
 #include "shared/encoding/record_id.h"
 
 namespace nexus::edge::steps {
@@ -20,16 +22,25 @@ bool has_grant(const Access &access, Grant grant) {
     return !is_authenticating(*access.conf) || record::has_grant(access.grants, grant);
 }
 
-/// Does the request want its token refreshed first? nullopt: it says so in a way that means nothing
-std::optional<bool> wants_refresh(const Access &access) {
+/// Does the request want its token refreshed first? As nexusd reads it (control_plane/api/gateway.cpp).
+/// errors kInvalidRequest
+Result<bool> wants_refresh(const Access &access) {
     const ApiMode api = api_mode(*access.conf);
-    ngx_str_t value = ngx_null_string;
-    u_char name[] = "auto_refresh";
-    if (api != ApiMode::kToken || ngx_http_arg(access.request, name, sizeof name - 1, &value) != NGX_OK) {
+    if (api != ApiMode::kToken || access.request->args.len == 0) {
         return api == ApiMode::kRefresh;
     }
-    const std::string_view text = to_view(value);
-    return text == "true" || text == "false" ? std::optional<bool>{text == "true"} : std::nullopt;
+    const Result<std::optional<std::string>> wish =
+        encoding::parse_query(to_view(access.request->args)).and_then([](const auto &parameters) {
+            return encoding::one_parameter(parameters, "auto_refresh");
+        });
+    if (!wish) {
+        return fail(wish.error());
+    }
+    if (!*wish || **wish == "false") {
+        return false;
+    }
+    return **wish == "true" ? Result<bool>{true}
+                            : fail(Errc::kInvalidRequest, "auto_refresh must be true or false");
 }
 
 bool is_granted(const Access &access) {
@@ -112,10 +123,9 @@ ngx_int_t resolve(Access &access) {
         access.step = Access::Step::kAuthorised;
         return NGX_OK;
     }
-    const std::optional<bool> refreshes = wants_refresh(access);
+    const Result<bool> refreshes = wants_refresh(access);
     if (!refreshes) {
-        return refuse(access,
-                      {.errc = Errc::kInvalidRequest, .message = "auto_refresh must be true or false"});
+        return refuse(access, {.errc = refreshes.error().errc, .message = refreshes.error().message});
     }
     access.refreshes = *refreshes;
     if (!is_granted(access)) {

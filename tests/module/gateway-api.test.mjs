@@ -95,6 +95,29 @@ test('token with auto_refresh=true is refreshed first, with the grant for it', a
   assert.equal((await ask('', reader)).json.access_token, 'new');
 });
 
+test('auto_refresh is read as nexusd reads it', async (t) => {
+  const edge = await startEdge(t, { locations: api });
+  const reader = await edge.addAgent({ grants: ['token:read'] });
+  const id = await edge.addConnection();
+  const ask = (query) => edge.get(`/v1/token/${id}?${query}`, { headers: { 'x-api-key': reader } });
+  const no = /^auto_refresh must be true or false$/;
+  for (const [query, message] of [
+    ['auto_refresh', no], ['auto_refresh=', no], ['auto_refresh=TRUE', no], ['a&auto_refresh=true+', no], ['auto%5Frefresh=x', no],
+    ['auto_refresh=false&auto_refresh=true', /^parameter auto_refresh is given twice$/],
+    ['auto_refresh=false&x=1&&auto%5frefresh=false', /^parameter auto_refresh is given twice$/],
+    ['auto_refresh=%zz', /percent/], ['x=%00', /percent|NUL/], ['x=%ff', /not UTF-8/],
+    [Array(101).fill('a').join('&'), /too many parameters/],
+  ]) {
+    assert.match(errorBody(assert, await ask(query), 400, 'invalid_request').message, message, query);
+  }
+  for (const query of ['', '&', 'AUTO_REFRESH=x', 'xauto_refresh=x', 'auto_refresh=%66alse', 'x=auto_refresh=yes', 'x=1&x=2']) {
+    assert.equal((await ask(query)).status, 200, query);
+  }
+  for (const query of ['auto_refresh=%74rue', 'auto%5Frefresh=true', 'x=1&auto_refresh=true']) {
+    errorBody(assert, await ask(query), 403, 'insufficient_grant');   // it was understood
+  }
+});
+
 test('a refresh that nexusd puts off is not asked for again before its time', async (t) => {
   const edge = await startEdge(t, {
     locations: api,
