@@ -160,6 +160,23 @@ test('what costs nothing has to fit, and takes nothing', async (t) => {
   assert.deepEqual(await send([edge], 20, { path: '/ahead?who=a&cost=0', atOnce: 4 }), { 200: 20 });
 });
 
+test('a dry run is counted once, and holds behind an internal redirect', async (t) => {
+  const { edges: [edge] } = await startEdges(t, {
+    count: 1,
+    zones: `
+    nexus_limit_zone z key=$arg_who rate=1r/h burst=9 scope=global;
+    nexus_limit_zone exact key=$arg_who rate=1r/h burst=9 scope=global lease=0;`,
+    locations: `
+        location /z { nexus_limit zone=z dry_run; try_files /none /z-holds?$args; }
+        location /z-holds { nexus_limit zone=z; empty_gif; }
+        location /exact { nexus_limit zone=exact dry_run; try_files /none /exact-holds?$args; }
+        location /exact-holds { nexus_limit zone=exact; empty_gif; }`,
+  });
+  for (const path of ['/z', '/exact']) {
+    assert.deepEqual(await send([edge], 15, { path: `${path}?who=a`, atOnce: 1 }), { 200: 10, 429: 5 }, path);
+  }
+});
+
 test('what is not spent goes back', async (t) => {
   const { edges: [edge] } = await startEdges(t, {
     count: 1, zones: 'nexus_limit_zone z key=all rate=100r/s burst=1000 scope=global lease=500ms;',
