@@ -5,6 +5,7 @@ import { makeCa } from '../support/certificates.mjs';
 import { startDns } from '../support/dns.mjs';
 import { accessTokenOf, patient, sourceOf, startEdge } from '../support/edge.mjs';
 import { startCluster } from '../support/redis-cluster.mjs';
+import { startRedisProxy } from '../support/redis-proxy.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { waitFor } from '../support/wait.mjs';
 
@@ -36,7 +37,7 @@ async function oneAtEach(edge, cluster) {
 
 test('every node is asked for its own keys; events come from any of them', async (t) => {
   const cluster = await startCluster(t, {
-    args: ['--user', 'edge', 'on', '>s3cret', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+cluster|slots', '+asking'],
+    args: ['--user', 'edge', 'on', '>s3cret', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+cluster|slots', '+cluster|info', '+asking'],
   });
   const edge = await startClusterEdge(t, cluster, {
     workers: 2, redis: `${patient} user=edge password=file:redis.password`, files: { 'redis.password': 's3cret' },
@@ -65,6 +66,19 @@ test('every node is asked for its own keys; events come from any of them', async
 
   await edge.nginx.reload();
   await readsFromRedis(edge);
+});
+
+test('a user who may not ask how the cluster is believes its nodes', async (t) => {
+  const cluster = await startCluster(t, {
+    args: ['--user', 'edge', 'on', '>s3cret', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+cluster|slots', '+asking'],
+  });
+  const edge = await startClusterEdge(t, cluster, {
+    redis: `${patient} user=edge password=file:redis.password`, files: { 'redis.password': 's3cret' },
+  });
+  await edge.subscribed();
+  for (const { id } of (await oneAtEach(edge, cluster)).values()) {
+    assert.equal(sourceOf(await edge.token(id)), 'l2');
+  }
 });
 
 test('a slot that moves: ASK while it does, MOVED once it has', async (t) => {
@@ -162,6 +176,66 @@ test('a node that leaves the cluster is not talked to any more', async (t) => {
     assert.equal(sourceOf(await edge.token(record.id)), 'l2');
   }
 });
+
+for (const coverage of ['yes', 'no']) {
+  test(`a node that is cut off from the others is not listened to (cluster-require-full-coverage ${coverage})`, async (t) => {
+    const cluster = await startCluster(t, { separable: true, args: ['--cluster-require-full-coverage', coverage] });
+    const edge = await startClusterEdge(t, cluster);
+    const records = await oneAtEach(edge, cluster);
+    await edge.subscribed();
+    await readsFromRedis(edge);
+    const deaf = await cluster.listenedAt('nexus:events');
+    const [owner, { id, redisKey }] = [...records].find(([node]) => node !== deaf);
+    await edge.token(id);
+
+    cluster.cutOff(deaf);
+    await waitFor('the node to notice', async () => /cluster_state:fail/.test(await deaf.client.call('CLUSTER', 'INFO')));
+    const newer = await edge.record({ connection_id: id, generation: 2 });
+    const tell = () => owner.publish('nexus:events', { kind: 'token', id, generation: 2 });
+    if (coverage === 'no') {
+      await owner.set(redisKey, newer.sealed);
+      await tell();   // nobody hears it, but what was read before counts as unverified then
+    } else {
+      edge.controlPlane.put(id, newer.sealed);   // the others do not serve without the slots of the one
+      await waitFor('the edge to leave the node', async () => await cluster.listenedAt('nexus:events') !== deaf);
+      await tell();
+    }
+    await waitFor('the newer record', async () => accessTokenOf(await edge.token(id)) === newer.token);
+
+    await cluster.reunite();
+    await edge.subscribed();
+    await readsFromRedis(edge);
+  });
+
+  test(`a node that has forgotten the others does not keep the edge (cluster-require-full-coverage ${coverage})`, async (t) => {
+    const cluster = await startCluster(t, { args: ['--cluster-require-full-coverage', coverage] });
+    const [lost, ...others] = cluster.nodes;
+    const heir = await cluster.addReplica(t, lost);
+    for (const node of [...others, heir]) {
+      await lost.client.call('CLUSTER', 'FORGET', node.id);
+    }
+    await heir.client.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+    cluster.nodes = [...others, heir];
+    await waitFor('all others to know the heir', async () => {
+      const tables = await Promise.all(cluster.nodes.map((node) => node.client.call('CLUSTER', 'SLOTS')));
+      return tables.every((ranges) => ranges.some(([first, , master]) => first === 0 && master[2] === heir.id));
+    });
+
+    // The only one that answers at first.
+    const later = await startRedisProxy(t, others[0]);
+    await later.refuse();
+    const edge = await startClusterEdge(t, cluster, { redisUrl: `cluster://127.0.0.1:${lost.port},127.0.0.1:${later.port}` });
+    await lost.subscribers('nexus:events');
+    await waitFor('its table to be read', async () => await lost.calls('cluster\\|slots') > 0);
+    await later.accept();
+    await waitFor('every node to be asked', async () => {
+      const records = await oneAtEach(edge, cluster);
+      const answers = await Promise.all([...records.values()].map(({ id }) => edge.token(id)));
+      return answers.every((answer) => sourceOf(answer) === 'l2');
+    });
+    await edge.subscribed();
+  });
+}
 
 test('over TLS, every node verified; one configured node is enough to find the others', async (t) => {
   const ca = await makeCa(t);

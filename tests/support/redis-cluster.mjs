@@ -1,37 +1,66 @@
 // A cluster of three masters, put together by hand: that is quicker than redis-cli's way.
+import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { listen } from './listen.mjs';
 import { findPort } from './ports.mjs';
 import { makeRedis } from './redis.mjs';
 import { waitFor } from './wait.mjs';
 
 const SLOTS = 16384;
 
-/** {url, nodes, owner(key), set, publish, ...}. `tls` as for startRedis; `args`: more arguments of each node. */
-export async function startCluster(t, { size = 3, tls, args = [] } = {}) {
-  const options = { tls, args: [...(tls ? ['--tls-cluster', 'yes'] : []), ...args] };
+/**
+ * {url, nodes, owner(key), set, publish, ...}. `tls` as for startRedis; `args`: more arguments of each node;
+ * `separable`: nodes can be cut off from the others.
+ */
+export async function startCluster(t, { size = 3, tls, args = [], separable = false } = {}) {
+  const cutOff = separable ? new Set() : undefined;
+  const options = { tls, cutOff, args: [...(tls ? ['--tls-cluster', 'yes'] : []), ...args] };
   const nodes = await Promise.all(Array.from({ length: size }, () => startNode(t, options)));
   const cluster = new Cluster(nodes, options);
   for (const [i, node] of nodes.entries()) {
     const [first, last] = [Math.floor((i * SLOTS) / size), Math.floor(((i + 1) * SLOTS) / size) - 1];
     await node.client.call('CLUSTER', 'ADDSLOTSRANGE', first, last);
-    await node.client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0].tlsPort ?? nodes[0].port, nodes[0].busPort);
+    await node.client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0].tlsPort ?? nodes[0].port, nodes[0].announcedBusPort);
   }
   await cluster.isWell();
   return cluster;
 }
 
-async function startNode(t, { tls, args }) {
+async function startNode(t, { tls, args, cutOff }) {
   const busPort = await findPort();
+  const bus = cutOff && await startBus(t, busPort, cutOff);
   const node = await makeRedis(t, {
     tcp: true,
     tls,
     args: ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '1000',
-      '--repl-diskless-sync-delay', '0', ...args],
+      '--repl-diskless-sync-delay', '0', ...(bus ? bus.args : []), ...args],
   });
-  node.busPort = busPort;
+  Object.assign(node, { announcedBusPort: bus?.port ?? busPort, bus });
   await node.start();
   node.id = await node.client.call('CLUSTER', 'MYID');
   return node;
+}
+
+/** Stands in front of a node's bus. Who connects is known by an address of its own. */
+async function startBus(t, busPort, cutOff) {
+  const links = new Set();
+  const bus = { links };
+  const server = net.createServer((link) => {
+    if (cutOff.has(bus) || [...cutOff].some(({ address }) => address === link.remoteAddress)) {
+      link.destroy();
+      return;
+    }
+    const node = net.connect(busPort, '127.0.0.1');
+    links.add(link);
+    link.on('close', () => { links.delete(link); node.destroy(); });
+    node.on('close', () => link.destroy());
+    node.on('error', () => {});
+    link.pipe(node).pipe(link);
+  });
+  bus.port = await listen(t, server);
+  bus.address = `127.1.${bus.port >> 8}.${bus.port & 255}`;
+  bus.args = ['--bind-source-addr', bus.address, '--cluster-announce-ip', '127.0.0.1', '--cluster-announce-bus-port', String(bus.port)];
+  return bus;
 }
 
 class Cluster {
@@ -52,6 +81,23 @@ class Cluster {
       }
       return true;
     });
+  }
+
+  /** The others are not heard any more, nor do they hear the node; clients reach all of them. */
+  cutOff(node) {
+    this.options.cutOff.add(node.bus);
+    for (const { bus } of [...this.nodes, ...this.replicas]) {
+      for (const link of bus.links) {
+        if (bus === node.bus || link.remoteAddress === node.bus.address) {
+          link.destroy();
+        }
+      }
+    }
+  }
+
+  reunite() {
+    this.options.cutOff.clear();
+    return this.isWell();
   }
 
   slotOf(key) {
@@ -86,6 +132,18 @@ class Cluster {
     });
   }
 
+  /** The node where the edge listens. */
+  listenedAt(channel) {
+    return waitFor('a subscriber at some node', async () => {
+      for (const node of this.nodes) {
+        if ((await node.client.pubsub('NUMSUB', channel))[1] > 0) {
+          return node;
+        }
+      }
+      return undefined;
+    });
+  }
+
   /** Begins to move a slot: its keys are asked for at the source until each has moved (ASK). */
   async beginMigration(slot, from, to) {
     await to.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
@@ -106,7 +164,7 @@ class Cluster {
   /** A replica of `master`; not among `nodes`, which are those that began with slots. */
   async addReplica(t, master) {
     const replica = await startNode(t, this.options);
-    await replica.client.call('CLUSTER', 'MEET', '127.0.0.1', master.port, master.busPort);
+    await replica.client.call('CLUSTER', 'MEET', '127.0.0.1', master.port, master.announcedBusPort);
     await waitFor('the master to be known', () => replica.client.call('CLUSTER', 'REPLICATE', master.id).then(() => true, () => false));
     await waitFor('all nodes to know the replica', async () => {
       const known = await Promise.all(this.nodes.map((node) => node.client.call('CLUSTER', 'NODES')));

@@ -25,10 +25,22 @@ ClusterClient::ClusterClient(const RedisConf &conf, ngx_log_t *log)
     : conf_(conf),
       log_(log),
       next_seed_(static_cast<size_t>(ngx_random()) % conf.servers.size()),
+      next_to_ask_(next_seed_),
       refresh_timer_(log, this, [](void *self) noexcept { static_cast<ClusterClient *>(self)->refresh(); }),
-      removal_(log, this, [](void *self) noexcept { static_cast<ClusterClient *>(self)->remove_retired(); }) {
+      removal_(log, this, [](void *self) noexcept { static_cast<ClusterClient *>(self)->remove_retired(); }),
+      next_event_server_(next_seed_),
+      check_timer_(log, this,
+                   [](void *self) noexcept { static_cast<ClusterClient *>(self)->check_event_server(); }) {
     refresh_timer_.set_cancelable(true);
-    slots_command_.data = this;
+    check_timer_.set_cancelable(true);
+    info_command_.data = slots_command_.data = event_info_command_.data = this;
+    info_command_.on_reply = [](Command *command, const Answer &answer) noexcept {
+        auto *self = static_cast<ClusterClient *>(command->data);
+        self->on_info(*self->asked_, answer);
+    };
+    event_info_command_.on_reply = [](Command *command, const Answer &answer) noexcept {
+        static_cast<ClusterClient *>(command->data)->on_event_server_info(answer);
+    };
     slots_command_.on_reply = [](Command *command, const Answer &answer) noexcept {
         static_cast<ClusterClient *>(command->data)->on_slots(answer);
     };

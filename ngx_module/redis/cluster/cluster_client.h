@@ -40,6 +40,8 @@ private:
         Node node;
         bool is_started = false;
         bool has_slots = false;
+        bool says_fail = false;   // cluster_state: it serves nobody, and its table may be old
+        bool is_cut_off = false;  // and that is because it does not see most of the others
     };
 
     /// A command on its way: it may be sent again elsewhere, so it is kept.
@@ -63,6 +65,7 @@ private:
     Member *way_in();
     void use(Member &member) noexcept;
     resp::HostPort complete(const resp::HostPort &announced, const Member &by) const;
+    void on_info(Member &member, const Answer &info) noexcept;
 
     Routed *take_routed();
     void give_back(Routed *routed) noexcept;
@@ -72,10 +75,20 @@ private:
 
     void schedule_refresh() noexcept;
     void refresh() noexcept;
+    Member *next_to_ask();
+    bool is_doubtful() const noexcept;
+    bool ask_for_table(Member &member) noexcept;
     void on_slots(const Answer &answer) noexcept;
+    bool is_believed(size_t covered, const Member &told_by) const noexcept;
+    void on_no_table(const Answer &answer, const Member &asked) noexcept;
     void apply(const std::vector<resp::SlotRange> &ranges, const Member &told_by);
     void retire_those_without_slots();
     void remove_retired() noexcept;
+
+    Member *find_event_member(bool (*is_good)(const Member &)) noexcept;
+    void listens_at(const Address &server) noexcept;
+    void check_event_server() noexcept;
+    void on_event_server_info(const Answer &answer) noexcept;
 
     const RedisConf &conf_;
     ngx_log_t *log_;
@@ -83,20 +96,30 @@ private:
     std::vector<std::unique_ptr<Member>> retired_;  // may be in a call of their own; freed in the next turn
     std::array<Member *, resp::kSlots> slots_{};
     size_t next_seed_;
-    size_t next_event_server_ = 0;
 
     std::vector<std::unique_ptr<Routed>> routed_;
     std::vector<Routed *> free_routed_;
 
+    Command info_command_;  // goes ahead of the other: whose table is it?
     Command slots_command_;
     Member *asked_ = nullptr;  // for the table
+    size_t next_to_ask_;
+    size_t asked_in_vain_ = 0;  // since the last table that was believed
     bool has_table_ = false;
+    bool table_may_be_old_ = false;  // the best that there was
+    size_t covered_ = 0;             // slots in the table
     bool refresh_is_due_ = false;
     bool no_table_logged_ = false;
     bool size_logged_ = false;
     ngx_msec_t refreshed_at_ = 0;
     Event refresh_timer_;
     Event removal_;
+
+    size_t next_event_server_;
+    std::string event_server_;  // where is listened, or will be. Empty: nobody listens (in this worker)
+    Command event_info_command_;
+    Member *event_asked_ = nullptr;
+    Event check_timer_;
 };
 
 }  // namespace nexus::edge::redis

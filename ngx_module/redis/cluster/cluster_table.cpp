@@ -1,5 +1,5 @@
-// The nodes and their slots: who is known, when CLUSTER SLOTS is asked, and what becomes of those who have
-// gone.
+// The nodes and their slots: who is known, when CLUSTER SLOTS is asked, whose answer is believed, and what
+// becomes of those who have gone.
 #include <algorithm>
 #include <utility>
 
@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMaxMembers = 256;
 constexpr ngx_msec_t kRefreshPauseMs = 250;  // at least, between two tables
 constexpr ngx_msec_t kRefreshEveryMs = 15'000;
+constexpr ngx_msec_t kDoubtfulMs = 1000;  // instead, while somebody else may have a better one
 constexpr ngx_msec_t kJitterMs = 50;
 
 /// A configured server by the address that its name has.
@@ -20,6 +21,14 @@ resp::HostPort to_host_port(const Address &address) {
     const std::string_view host = std::string_view(address.text).substr(0, address.text.rfind(':'));
     const auto port = resp::parse_port(std::string_view(address.text).substr(host.size() + 1));
     return {std::string(net::without_brackets(host)), port.value_or(0)};
+}
+
+size_t count_slots(const std::vector<resp::SlotRange> &ranges) noexcept {
+    size_t count = 0;
+    for (const resp::SlotRange &range : ranges) {
+        count += size_t{range.last} - range.first + 1;
+    }
+    return count;
 }
 
 }  // namespace
@@ -89,13 +98,18 @@ const Address *ClusterClient::next_address(Node &node) noexcept {
 /// server.
 ClusterClient::Member *ClusterClient::way_in() {
     const auto first = static_cast<size_t>(ngx_random());
+    Member *failing = nullptr;
     for (size_t i = 0; i < members_.size(); ++i) {
         Member &member = *members_[(first + i) % members_.size()];
-        if (member.node.is_ready()) {
+        if (!member.node.is_ready()) {
+            continue;
+        }
+        if (!member.says_fail) {
             return &member;
         }
+        failing = &member;
     }
-    return find_or_add(conf_.servers[next_seed_ % conf_.servers.size()]);
+    return failing != nullptr ? failing : find_or_add(conf_.servers[next_seed_ % conf_.servers.size()]);
 }
 
 void ClusterClient::on_node_lost(Node &node) noexcept {
@@ -103,6 +117,7 @@ void ClusterClient::on_node_lost(Node &node) noexcept {
     if (member == nullptr) {
         return;
     }
+    member->says_fail = member->is_cut_off = false;  // it may be another one by now
     if (member->is_named) {
         member->address.reset();  // the name may have moved
     }
@@ -135,41 +150,116 @@ void ClusterClient::refresh() noexcept {
         return;
     }
     guarded_event(log_, "asking for slots", [&] {
-        constexpr std::string_view kQuestion[] = {"CLUSTER", "SLOTS"};
-        Member *member = way_in();
-        if (member != nullptr) {
-            use(*member);
-        }
-        if (member != nullptr && member->node.send(kQuestion, &slots_command_)) {
-            asked_ = member;
-            return;
+        for (size_t left = members_.size() + conf_.servers.size(); left > 0; --left) {
+            Member *member = next_to_ask();
+            if (member != nullptr && ask_for_table(*member)) {
+                return;
+            }
         }
         ++next_seed_;
         schedule_refresh();
     });
 }
 
+/// The nodes that are connected, in turn. If there may be a better table than theirs, also the configured
+/// ones, and those that nothing was asked of so far.
+ClusterClient::Member *ClusterClient::next_to_ask() {
+    const bool is_searching =
+        asked_in_vain_ > 0 || is_doubtful() ||
+        std::none_of(members_.begin(), members_.end(), [](const auto &one) { return one->node.is_ready(); });
+    const size_t place = next_to_ask_++ % (members_.size() + conf_.servers.size());
+    if (place >= members_.size()) {
+        return is_searching ? find_or_add(conf_.servers[place - members_.size()]) : nullptr;
+    }
+    Member &member = *members_[place];
+    return member.node.is_ready() || (is_searching && !member.is_started) ? &member : nullptr;
+}
+
+bool ClusterClient::is_doubtful() const noexcept {
+    return table_may_be_old_ || covered_ < resp::kSlots;
+}
+
+bool ClusterClient::ask_for_table(Member &member) noexcept {
+    constexpr std::string_view kInfo[] = {"CLUSTER", "INFO"};
+    constexpr std::string_view kSlots[] = {"CLUSTER", "SLOTS"};
+    use(member);
+    asked_ = &member;
+    if (member.node.send(kInfo, &info_command_)) {
+        if (member.node.send(kSlots, &slots_command_)) {
+            return true;
+        }
+        member.node.cancel(&info_command_);
+    }
+    asked_ = nullptr;
+    return false;
+}
+
+/// One that does not say how it is (NOPERM) is believed. Who sees most of the others knows with them that a
+/// node has failed; who does not can only suspect it (PFAIL).
+void ClusterClient::on_info(Member &member, const Answer &info) noexcept {
+    if (info.status != ReplyStatus::kValue) {
+        return;
+    }
+    const auto says = [&](std::string_view what) { return info.text.find(what) != std::string_view::npos; };
+    const bool was_cut_off = member.is_cut_off;
+    member.says_fail = says("cluster_state:fail");
+    member.is_cut_off =
+        member.says_fail && says("cluster_slots_pfail:") && !says("cluster_slots_pfail:0\r\n");
+    if (member.is_cut_off && !was_cut_off) {
+        ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: Redis %s: %s is cut off from the others of its cluster",
+                      conf_.name.c_str(), member.node.address().text.c_str());
+    }
+}
+
 void ClusterClient::on_slots(const Answer &answer) noexcept {
-    const Member *told_by = std::exchange(asked_, nullptr);
+    const Member &told_by = *std::exchange(asked_, nullptr);
     const bool applied = guarded_or<bool>(false, log_, "a table of slots", [&] {
         const auto ranges =
             answer.status == ReplyStatus::kArray ? resp::parse_slots(*answer.raw) : std::nullopt;
-        if (ranges) {
-            apply(*ranges, *told_by);
+        if (!ranges) {
+            on_no_table(answer, told_by);
+            return false;
         }
-        return ranges.has_value();
-    });
-    if (applied) {
         no_table_logged_ = false;
-        tell_watcher();
+        if (is_believed(count_slots(*ranges), told_by)) {
+            apply(*ranges, told_by);
+            return true;
+        }
+        retire_those_without_slots();
+        return false;
+    });
+    if (!applied) {
+        ++asked_in_vain_;
+        ++next_seed_;
+        schedule_refresh();
         return;
     }
+    asked_in_vain_ = 0;
+    if (is_doubtful() && !refresh_is_due_) {
+        refresh_timer_.arm(kDoubtfulMs + static_cast<ngx_msec_t>(ngx_random()) % kJitterMs);
+    }
+    tell_watcher();
+}
+
+void ClusterClient::on_no_table(const Answer &answer, const Member &asked) noexcept {
     if (answer.status != ReplyStatus::kUnavailable && !std::exchange(no_table_logged_, true)) {
         ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s: %s gave no table of slots", conf_.name.c_str(),
-                      told_by->node.address().text.c_str());
+                      asked.node.address().text.c_str());
     }
-    ++next_seed_;
-    schedule_refresh();
+}
+
+/// A node that does not see the others (cluster_state:fail) tells an old table, and one that has forgotten
+/// them only its own slots. The first is better than none. The second, or that of a node which has no slots
+/// itself, is, if nobody has had as good a one as the present for a whole round.
+bool ClusterClient::is_believed(size_t covered, const Member &told_by) const noexcept {
+    if (!has_table_ || told_by.says_fail != table_may_be_old_) {
+        return !has_table_ || !told_by.says_fail;
+    }
+    if (covered > covered_) {
+        return true;
+    }
+    const bool nobody_has_better = asked_in_vain_ >= members_.size() + conf_.servers.size();
+    return !told_by.says_fail && ((told_by.has_slots && covered == covered_) || nobody_has_better);
 }
 
 void ClusterClient::apply(const std::vector<resp::SlotRange> &ranges, const Member &told_by) {
@@ -186,6 +276,8 @@ void ClusterClient::apply(const std::vector<resp::SlotRange> &ranges, const Memb
     }
     retire_those_without_slots();
     has_table_ = true;
+    table_may_be_old_ = told_by.says_fail;
+    covered_ = count_slots(ranges);
 }
 
 void ClusterClient::retire_those_without_slots() {
@@ -205,31 +297,6 @@ void ClusterClient::remove_retired() noexcept {
     for (const auto &member : leaving) {
         member->node.stop();
     }
-}
-
-const Address *ClusterClient::next_event_server() noexcept {
-    if (members_.empty() || !has_table_) {
-        return &conf_.servers[next_seed_ % conf_.servers.size()];
-    }
-    const size_t first = next_event_server_++;
-    const Address *known = nullptr;
-    for (size_t i = 0; i < members_.size(); ++i) {
-        const Member &member = *members_[(first + i) % members_.size()];
-        if (member.address && member.node.is_ready()) {
-            return &*member.address;
-        }
-        known = known == nullptr && member.address ? &*member.address : known;
-    }
-    if (known == nullptr) {
-        use(*members_[first % members_.size()]);  // which has its name resolved
-    }
-    return known;
-}
-
-bool ClusterClient::is_event_server(const Address &address) const noexcept {
-    return !has_table_ || std::any_of(members_.begin(), members_.end(), [&](const auto &member) {
-        return member->address && *member->address == address;
-    });
 }
 
 }  // namespace nexus::edge::redis
