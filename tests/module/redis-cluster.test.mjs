@@ -250,6 +250,21 @@ test('over TLS, every node verified; one configured node is enough to find the o
   }
 });
 
+test('over TLS, nodes that are announced without a host have the certificate of the one that was configured', async (t) => {
+  const ca = await makeCa(t);
+  const leaf = await ca.issue('DNS:localhost');
+  const cluster = await startCluster(t, {
+    tls: { ...leaf, ca: ca.file }, args: ['--cluster-preferred-endpoint-type', 'unknown-endpoint'],
+  });
+  const edge = await startClusterEdge(t, cluster, {
+    redisUrl: `clusters://localhost:${cluster.nodes[0].tlsPort}`, redis: `ca=${ca.file} timeout=2s connect_timeout=2s`,
+  });
+  await edge.subscribed();
+  for (const { id } of (await oneAtEach(edge, cluster)).values()) {
+    assert.equal(sourceOf(await edge.token(id)), 'l2');
+  }
+});
+
 test('nodes that are announced by name are asked of the resolver', async (t) => {
   const dns = await startDns(t, { 'node.example': ['127.0.0.1'] });
   const cluster = await startCluster(t, {

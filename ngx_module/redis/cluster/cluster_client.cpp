@@ -156,7 +156,7 @@ bool ClusterClient::redirect(Routed &routed, resp::ErrorKind kind, std::string_v
     if (!redirect || ++routed.redirects > kMaxRedirects) {
         return false;
     }
-    Member *target = find_or_add(complete(redirect->target, *routed.member));
+    Member *target = find_or_add(redirect->target, *routed.member);
     if (target == nullptr) {
         return false;
     }

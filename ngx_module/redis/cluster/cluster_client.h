@@ -62,9 +62,9 @@ private:
     Member *member_of(const Node &node) noexcept;
     Member *find_or_add(const resp::HostPort &server);
     Member *find_or_add(const Address &seed);
+    Member *find_or_add(const resp::HostPort &announced, const Member &by);
     Member *way_in();
     void use(Member &member) noexcept;
-    resp::HostPort complete(const resp::HostPort &announced, const Member &by) const;
     void on_info(Member &member, const Answer &info) noexcept;
 
     Routed *take_routed();

@@ -64,9 +64,16 @@ ClusterClient::Member *ClusterClient::find_or_add(const Address &seed) {
     return member;
 }
 
-/// A node without a host is at the address of the one who says so.
-resp::HostPort ClusterClient::complete(const resp::HostPort &announced, const Member &by) const {
-    return announced.host.empty() ? resp::HostPort{by.server.host, announced.port} : announced;
+/// A node without a host is at the address of the one who says so, and goes by the same name.
+ClusterClient::Member *ClusterClient::find_or_add(const resp::HostPort &announced, const Member &by) {
+    if (!announced.host.empty()) {
+        return find_or_add(announced);
+    }
+    Member *member = find_or_add(resp::HostPort{by.server.host, announced.port});
+    if (member != nullptr && !member->is_started && member->address && by.address) {
+        member->address->host = by.address->host;
+    }
+    return member;
 }
 
 /// Connects, once there is something to ask.
@@ -268,7 +275,7 @@ void ClusterClient::apply(const std::vector<resp::SlotRange> &ranges, const Memb
         member->has_slots = false;
     }
     for (const resp::SlotRange &range : ranges) {
-        Member *master = find_or_add(complete(range.master, told_by));
+        Member *master = find_or_add(range.master, told_by);
         if (master != nullptr) {
             master->has_slots = true;
             std::fill(slots_.begin() + range.first, slots_.begin() + range.last + 1, master);
