@@ -35,6 +35,20 @@ async function oneAtEach(edge, cluster) {
   return found;
 }
 
+/** A master forgets the others, and its replica takes its place among them. */
+async function forgetOthers(cluster, lost, heir) {
+  const staying = [...cluster.nodes.filter((node) => node !== lost), heir];
+  for (const node of staying) {
+    await lost.client.call('CLUSTER', 'FORGET', node.id);
+  }
+  await heir.client.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
+  cluster.nodes = staying;
+  await waitFor('all others to know the heir', async () => {
+    const tables = await Promise.all(cluster.nodes.map((node) => node.client.call('CLUSTER', 'SLOTS')));
+    return tables.every((ranges) => ranges.some(([first, , master]) => first === 0 && master[2] === heir.id));
+  });
+}
+
 test('every node is asked for its own keys; events come from any of them', async (t) => {
   const cluster = await startCluster(t, {
     args: ['--user', 'edge', 'on', '>s3cret', '~nexus:*', '&nexus:events', '+get', '+ping', '+subscribe', '+cluster|slots', '+cluster|info', '+asking'],
@@ -209,20 +223,11 @@ for (const coverage of ['yes', 'no']) {
 
   test(`a node that has forgotten the others does not keep the edge (cluster-require-full-coverage ${coverage})`, async (t) => {
     const cluster = await startCluster(t, { args: ['--cluster-require-full-coverage', coverage] });
-    const [lost, ...others] = cluster.nodes;
-    const heir = await cluster.addReplica(t, lost);
-    for (const node of [...others, heir]) {
-      await lost.client.call('CLUSTER', 'FORGET', node.id);
-    }
-    await heir.client.call('CLUSTER', 'FAILOVER', 'TAKEOVER');
-    cluster.nodes = [...others, heir];
-    await waitFor('all others to know the heir', async () => {
-      const tables = await Promise.all(cluster.nodes.map((node) => node.client.call('CLUSTER', 'SLOTS')));
-      return tables.every((ranges) => ranges.some(([first, , master]) => first === 0 && master[2] === heir.id));
-    });
+    const [lost, other] = cluster.nodes;
+    await forgetOthers(cluster, lost, await cluster.addReplica(t, lost));
 
     // The only one that answers at first.
-    const later = await startRedisProxy(t, others[0]);
+    const later = await startRedisProxy(t, other);
     await later.refuse();
     const edge = await startClusterEdge(t, cluster, { redisUrl: `cluster://127.0.0.1:${lost.port},127.0.0.1:${later.port}` });
     await lost.subscribers('nexus:events');
@@ -235,7 +240,35 @@ for (const coverage of ['yes', 'no']) {
     });
     await edge.subscribed();
   });
+
+  test(`a node that forgets the others is not listened to any more (cluster-require-full-coverage ${coverage})`, async (t) => {
+    const cluster = await startCluster(t, { args: ['--cluster-require-full-coverage', coverage] });
+    const [lost] = cluster.nodes;
+    const heir = await cluster.addReplica(t, lost);
+    const edge = await startClusterEdge(t, cluster, { redisUrl: `cluster://127.0.0.1:${lost.port}` });
+    await lost.subscribers('nexus:events');
+    await waitFor('its table to be read', async () => await lost.calls('cluster\\|slots') > 0);
+    await forgetOthers(cluster, lost, heir);
+    await edge.subscribed();   // at one of the others
+    await readsFromRedis(edge);
+  });
 }
+
+test('the last node that is left is not listened to: whether anybody publishes there is not known', async (t) => {
+  const cluster = await startCluster(t);
+  const edge = await startClusterEdge(t, cluster);
+  await edge.subscribed();
+  await readsFromRedis(edge);
+  const [left, ...others] = cluster.nodes;
+  await Promise.all(others.map((node) => node.kill()));
+  await waitFor('the node to notice', async () => /cluster_state:fail/.test(await left.client.call('CLUSTER', 'INFO')));
+  await waitFor('the edge to leave the node', async () => (await left.client.pubsub('NUMSUB', 'nexus:events'))[1] === 0
+    && /is cut off from the others of its cluster/.test(edge.nginx.errorLog()));
+  await Promise.all(others.map((node) => node.restart()));
+  await cluster.isWell();
+  await edge.subscribed();
+  await readsFromRedis(edge);
+});
 
 test('over TLS, every node verified; one configured node is enough to find the others', async (t) => {
   const ca = await makeCa(t);

@@ -78,8 +78,12 @@ void ClusterClient::check_event_server() noexcept {
 void ClusterClient::on_event_server_info(const Answer &answer) noexcept {
     Member &member = *std::exchange(event_asked_, nullptr);
     on_info(member, answer);
+    const bool knows_fewer = answer.status == ReplyStatus::kValue && !is_doubtful() &&
+                             answer.text.find("cluster_slots_assigned:16384") == std::string_view::npos;
+    if (member.says_fail || knows_fewer) {
+        schedule_refresh();  // it may have forgotten the others, who have another table by now
+    }
     if (member.is_cut_off) {
-        schedule_refresh();
         tell_watcher();
     }
 }
