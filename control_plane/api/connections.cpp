@@ -71,7 +71,7 @@ Result<ConnectionQuery> read_query(const Request &request) {
         *into = value->value_or("");
     }
     for (const auto &[name, value] : request.query) {
-        if (name == "label") {
+        if (name == "label" && !value.empty()) {
             query.labels.push_back(value);
         }
     }
@@ -127,6 +127,7 @@ Result<Response> patch(ApiContext &context, const Request &request, const Caller
     if (!reader.has("request_rules") || reader.has("labels")) {
         wish.labels = reader.required_object("labels");
     }
+    reader.ignore("labels");  // null
     wish.if_generation = read_if_generation(reader);
     if (Result<void> finished = reader.finish(); !finished) {
         return fail(finished.error());

@@ -63,9 +63,10 @@ Result<Response> request_connection(ApiContext &context, const Request &request,
     if (!body) {
         return fail(body.error());
     }
-    if (body->contains("connection_id")) {
+    if (!body->get("connection_id").is_null()) {
         return request_again(context, *body, caller);
     }
+    body->erase("connection_id");
     if (!caller.agent.connections.empty()) {
         return fail(Errc::kInsufficientGrant,
                     "an agent that is narrowed to connections cannot ask for new ones");

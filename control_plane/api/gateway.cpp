@@ -2,6 +2,7 @@
 // keys.
 #include "control_plane/api/api.h"
 #include "control_plane/api/render.h"
+#include "shared/encoding/query.h"
 
 namespace nexus::control {
 
@@ -15,9 +16,10 @@ Response token_response(json::Value body) {
     return Response::json(200, body).with("Cache-Control", "no-store");
 }
 
-/// ?auto_refresh=true: as POST /v1/refresh/{id} first. errors kInvalidRequest
+/// ?auto_refresh=true: as POST /v1/refresh/{id} first. Empty is not absent here: whoever wrote it wanted
+/// something. errors kInvalidRequest
 Result<bool> wants_refresh(const Request &request) {
-    Result<std::optional<std::string>> wish = request.query_parameter("auto_refresh");
+    Result<std::optional<std::string>> wish = encoding::one_parameter(request.query, "auto_refresh");
     if (!wish) {
         return fail(wish.error());
     }

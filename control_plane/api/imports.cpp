@@ -54,11 +54,13 @@ Result<Response> import_connections(ApiContext &context, const Request &request,
     if (!body) {
         return fail(body.error());
     }
-    if (body->contains("connections")) {
+    if (!body->get("connections").is_null()) {
         return import_many(context, caller, *body);
     }
-    bool dry_run = body->get("dry_run").as_boolean();
-    if (dry_run || body->get("dry_run").is_boolean()) {
+    body->erase("connections");
+    const json::Value dry = body->get("dry_run");
+    const bool dry_run = dry.as_boolean();
+    if (dry.is_boolean() || dry.is_null()) {
         body->erase("dry_run");  // anything else is refused as a member that is not known
     }
     return context.imports.import_one(caller, *body, dry_run).map([&](const Imported &imported) {

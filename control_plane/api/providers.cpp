@@ -19,7 +19,11 @@ Result<std::string> provider_id(const Request &request) {
 // {"profile": {...}}, or the bare profile, as the reference implementation takes it.
 Result<json::Value> read_profile(const Request &request) {
     Result<json::Value> body = request.json_body();
-    if (!body || !body->contains("profile")) {
+    if (!body) {
+        return body;
+    }
+    if (body->get("profile").is_null()) {
+        body->erase("profile");
         return body;
     }
     json::ObjectReader reader(*body);

@@ -30,7 +30,9 @@ std::string_view Request::path_parameter(std::string_view name) const {
 }
 
 Result<std::optional<std::string>> Request::query_parameter(std::string_view name) const {
-    return encoding::one_parameter(query, name);
+    return encoding::one_parameter(query, name).map([](std::optional<std::string> value) {
+        return value && value->empty() ? std::nullopt : std::move(value);
+    });
 }
 
 Result<void> Request::only_query_parameters(std::initializer_list<std::string_view> known) const {

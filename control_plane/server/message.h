@@ -36,7 +36,7 @@ struct Request {
     size_t header_count(std::string_view lower_name) const;
     /// The template's {name}; "" if there is none.
     std::string_view path_parameter(std::string_view name) const;
-    /// The one value of a query parameter. errors kInvalidRequest (given twice)
+    /// The one value of a query parameter; nullopt: it is absent, or empty. errors kInvalidRequest (given twice)
     Result<std::optional<std::string>> query_parameter(std::string_view name) const;
     /// errors kInvalidRequest for a query parameter that is none of `known`
     Result<void> only_query_parameters(std::initializer_list<std::string_view> known) const;

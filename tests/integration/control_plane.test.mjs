@@ -319,6 +319,15 @@ test('what is refused', async (t) => {
     assert.equal(answer.status, 400, answer.text);
     assert.ok(answer.text.includes(name), `${name}: ${answer.text}`);
   }
+  // null, and what is empty in a query, count as absent.
+  for (const path of ['/connections?limit=&label=&state=', '/providers?limit=&cursor=', `/providers/${provider}?include=`]) {
+    assert.equal((await cp.call('GET', path)).status, 200, path);
+  }
+  assert.equal((await cp.call('PATCH', `/providers/${provider}`, { json: { profile: null, description: 'e' } })).json.changed, true);
+  assert.equal((await cp.call('PATCH', `/providers/${provider}`, { json: { profile: null, description: null } })).json.changed, true);
+  assert.equal((await cp.call('POST', '/connections/import', { json: { connections: null, dry_run: null, provider_id: provider, workspace_id: 'w' } })).json.detail, 'credentials');
+  assert.equal((await cp.call('POST', '/v1/request-connection', { json: { connection_id: null, workspace_id: 'w', user_id: 'u', provider_id: provider, return_url: cp.app.url } })).status, 200);
+
   const same = await cp.call('PUT', `/providers/${provider}`, { json: cp.profile() });
   assert.equal(same.json.changed, false, same.text);
   assert.equal((await cp.call('PUT', `/providers/${provider}`, { json: cp.profile({ client_secret: undefined, description: 'd' }) })).json.changed, true);

@@ -26,6 +26,7 @@ for (const database of ['sqlite', 'postgres']) {
     assertError(await line.call(agent, id, '/hello', { method: 'DELETE' }), 403, 'access_denied');
     expectStatus(200, await line.call(agent, id, '/hello'));
     assert.deepEqual(expectStatus(200, await patch({ labels: { team: null } })).json.request_rules, rules, 'labels leave rules alone');
+    assert.deepEqual(expectStatus(200, await patch({ labels: null, request_rules: rules })).json.request_rules, rules);
     for (const bad of [['get /x'], ['GET x'], ['GET /a?b'], ['GET /../x'], [''], [1], 'GET /x', Array.from({ length: 65 }, (_, i) => `GET /${i}`), [`GET /${'x'.repeat(600)}`]]) {
       assertError(await patch({ request_rules: bad }), 400, 'invalid_request');
     }

@@ -112,7 +112,10 @@ Result<Consent> ConsentService::renew(const Caller &caller, Existing existing,
     if (!checked) {
         return fail(checked.error());
     }
-    connection.flow_scopes = request.scopes.empty() ? connection.scopes : request.scopes;
+    connection.flow_scopes = !request.scopes.empty() ? request.scopes
+                             : !connection.scopes.empty()
+                                 ? connection.scopes
+                                 : existing.provider.scopes;  // it was imported without
     if (Result<void> set = set_variables(existing.provider, connection, request.variables); !set) {
         return fail(set.error());
     }

@@ -100,10 +100,11 @@ Result<ImportedCredentials> read_token(const json::Value &credentials, UnixMs no
     std::optional<std::string> expires_at = reader.optional_string("expires_at", 64);
     if (expires_at) {
         std::optional<UnixMs> at = parse_rfc3339(*expires_at);
-        if (!at || *at > now + kMaxExpiresInS * 1000) {
+        if (!at || *at <= 0 || *at > now + kMaxExpiresInS * 1000) {
             reader.refuse("expires_at", "must be a time (RFC 3339), at most ten years from now");
         }
         out.expires_at = at.value_or(0);
+        out.says_when = true;
     }
     if (reader.has("expires_in")) {
         if (expires_at) {

@@ -22,7 +22,7 @@ struct ImportItem {
     std::string user_id;
     std::string id;  // lower case; "" = a new one
     std::optional<std::vector<std::string>> scopes;
-    std::string labels = "{}";
+    std::optional<std::string> labels;
     connection::State state = connection::State::kActive;
     std::string reason;       // of attention and failed
     UnixMs created_at = 0;    // 0 = now
@@ -37,6 +37,7 @@ Result<ImportItem> parse_import_item(const json::Value &object, UnixMs now);
 struct ImportedCredentials {
     StoredCredentials stored;
     UnixMs expires_at = 0;            // 0 = does not expire
+    bool says_when = false;           // the end was named as a time, which does not move with the clock
     std::vector<std::string> scopes;  // of the token's `scope`
     std::vector<std::string> left_out;
 };

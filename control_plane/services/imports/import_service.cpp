@@ -93,7 +93,7 @@ Result<ImportService::Prepared> ImportService::prepare(const Caller &caller, con
     row.state = out.has_credentials ? State::kPending : out.item.state;  // credentials make it active
     row.attention_reason = out.has_credentials ? "" : out.item.reason;
     row.scopes = out.item.scopes.value_or(out.credentials.scopes);
-    row.labels = out.item.labels;
+    row.labels = out.item.labels.value_or("{}");
     row.created_at = out.item.created_at == 0 ? now : out.item.created_at;
     row.updated_at = now;
     return out;
@@ -145,7 +145,18 @@ Result<store::Connection> ImportService::create(store::Transaction &sql, const C
     return give_credentials(sql, prepared, prepared.row, std::move(event), caller);
 }
 
-// Is there nothing to replace? The expiry is not compared: expires_in moves with the clock.
+// What a replacement does not say stays.
+void ImportService::keep_unsaid(Prepared &prepared, const store::Connection &existing) {
+    if (!prepared.item.scopes && prepared.credentials.scopes.empty()) {
+        prepared.row.scopes = existing.scopes;
+    }
+    if (!prepared.item.labels) {
+        prepared.row.labels = existing.labels;
+    }
+}
+
+// Is there nothing to replace? An end is compared where it was named as a time: expires_in moves with the
+// clock.
 bool ImportService::is_same(store::Transaction &sql, const Prepared &prepared,
                             const store::Connection &existing) {
     if (existing.state != prepared.item.state || existing.scopes != prepared.row.scopes ||
@@ -154,6 +165,9 @@ bool ImportService::is_same(store::Transaction &sql, const Prepared &prepared,
     }
     if (!prepared.has_credentials) {
         return true;
+    }
+    if (prepared.credentials.says_when && prepared.credentials.expires_at != existing.expires_at) {
+        return false;
     }
     Result<store::Token> token = store::tokens::get(sql, existing.id);
     Result<StoredCredentials> stored =
@@ -178,8 +192,7 @@ Result<store::Connection> ImportService::replace(store::Transaction &sql, const 
                                     clock_());
 }
 
-Result<Imported> ImportService::write(store::Transaction &sql, const Caller &caller,
-                                      const Prepared &prepared) {
+Result<Imported> ImportService::write(store::Transaction &sql, const Caller &caller, Prepared &prepared) {
     Imported out;
     out.view.provider = prepared.provider.name;
     out.left_out = prepared.credentials.left_out;
@@ -210,6 +223,7 @@ Result<Imported> ImportService::write(store::Transaction &sql, const Caller &cal
     if (!is_of_same_owner(*existing, prepared.row) || existing->deleted_at != 0) {
         return fail(Errc::kConflict, "the id belongs to another connection", "id");
     }
+    keep_unsaid(prepared, *existing);
     if (!prepared.item.replace || is_same(sql, prepared, *existing)) {
         return done(ImportResult::kUnchanged, std::move(existing));
     }
@@ -221,13 +235,12 @@ Result<Imported> ImportService::write(store::Transaction &sql, const Caller &cal
 
 // A dry run does all of it and commits none.
 Result<std::vector<Imported>> ImportService::write_all(const Caller &caller,
-                                                       const std::vector<const Prepared *> &all,
-                                                       bool dry_run) {
+                                                       const std::vector<Prepared *> &all, bool dry_run) {
     std::vector<Imported> done;
     bool complete = false;
     Result<void> committed = database_.transact([&](store::Transaction &sql) -> Result<void> {
         done.clear();
-        for (const Prepared *prepared : all) {
+        for (Prepared *prepared : all) {
             Result<Imported> one = write(sql, caller, *prepared);
             if (!one) {
                 return fail(one.error());
@@ -266,11 +279,11 @@ std::vector<Result<Imported>> ImportService::import_all(const Caller &caller,
                                                         const std::vector<json::Value> &items, bool dry_run) {
     Providers known;
     std::vector<Result<Prepared>> prepared;
-    std::vector<const Prepared *> good;
+    std::vector<Prepared *> good;
     for (const json::Value &item : items) {
         prepared.push_back(prepare(caller, item, known));
     }
-    for (const Result<Prepared> &one : prepared) {
+    for (Result<Prepared> &one : prepared) {
         if (one) {
             good.push_back(&*one);
         }
@@ -279,7 +292,7 @@ std::vector<Result<Imported>> ImportService::import_all(const Caller &caller,
     if (Result<std::vector<Imported>> all = write_all(caller, good, dry_run)) {
         std::move(all->begin(), all->end(), std::back_inserter(written));
     } else {  // one of them is refused, and a refused statement ends a transaction: each by itself
-        for (const Prepared *one : good) {
+        for (Prepared *one : good) {
             written.push_back(write_all(caller, {one}, dry_run).map([](std::vector<Imported> done) {
                 return std::move(done.front());
             }));

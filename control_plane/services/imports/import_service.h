@@ -55,9 +55,10 @@ private:
 
     Result<Prepared> prepare(const Caller &caller, const json::Value &object, Providers &known);
     Result<store::Provider> find_provider(const ImportItem &item, Providers &known);
-    Result<std::vector<Imported>> write_all(const Caller &caller, const std::vector<const Prepared *> &all,
+    Result<std::vector<Imported>> write_all(const Caller &caller, const std::vector<Prepared *> &all,
                                             bool dry_run);
-    Result<Imported> write(store::Transaction &sql, const Caller &caller, const Prepared &prepared);
+    Result<Imported> write(store::Transaction &sql, const Caller &caller, Prepared &prepared);
+    static void keep_unsaid(Prepared &prepared, const store::Connection &existing);
     Result<store::Connection> create(store::Transaction &sql, const Caller &caller, const Prepared &prepared);
     Result<store::Connection> replace(store::Transaction &sql, const Caller &caller, const Prepared &prepared,
                                       const store::Connection &existing);

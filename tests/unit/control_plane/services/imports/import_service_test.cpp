@@ -145,6 +145,28 @@ TEST_F(ImportServiceTest, ReplaceSealsAnew) {
         << "revoked is final";
 }
 
+TEST_F(ImportServiceTest, WhatAReplacementDoesNotSayStays) {
+    ASSERT_TRUE(import(kept(R"({"labels":{"team":"red"}})")));
+    const Result<Imported> replaced = import(kept(
+        R"({"replace":true,"scopes":null,"credentials":{"access_token":"at2","expires_at":"2027-01-15T09:00:00Z"}})"));
+    ASSERT_TRUE(replaced) << replaced.error().message;
+    EXPECT_THAT(replaced->view.connection.scopes, ElementsAre("a"));
+    EXPECT_EQ(replaced->view.connection.labels, R"({"team":"red"})");
+
+    const Result<Imported> later = import(kept(
+        R"({"replace":true,"scopes":null,"credentials":{"access_token":"at2","expires_at":"2027-02-15T09:00:00Z"}})"));
+    EXPECT_EQ(later->result, ImportResult::kReplaced) << "the same token ends later";
+    EXPECT_EQ(later->view.connection.expires_at, *parse_rfc3339("2027-02-15T09:00:00Z"));
+    EXPECT_EQ(
+        import(
+            kept(
+                R"({"replace":true,"credentials":{"access_token":"at2","expires_at":"1970-01-01T00:00:00Z"}})"))
+            .error()
+            .errc,
+        Errc::kInvalidRequest)
+        << "no way to say never";
+}
+
 TEST_F(ImportServiceTest, States) {
     Result<Imported> attention = import(item(R"({"state":"attention","reason":"invalid_grant"})"));
     ASSERT_TRUE(attention) << attention.error().message;
