@@ -103,7 +103,7 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
             return done(lookup, LookupStatus::kNotFound, TokenSource::kNegative);
         }
         const bool is_usable = found.is_usable(w->fetches().tools().keyring);
-        if (is_usable && (is_settled || lookup->only_cached)) {
+        if (is_usable && is_settled) {
             lookup->sealed = found.sealed;
             lookup->header = found.header;
             lookup->version = found.version;
@@ -114,7 +114,8 @@ ngx_int_t start_lookup(Lookup *lookup) noexcept {
         known = is_usable ? found.freshness : cache::Freshness::kMiss;
     }
 
-    if (lookup->only_cached) {
+    // What is here is verified as ever: whoever may only use that would otherwise use it for ever.
+    if (lookup->only_cached && known == cache::Freshness::kMiss) {
         return done(lookup, LookupStatus::kUnavailable, TokenSource::kNone);
     }
     Waiter *waiter = make_waiter(lookup);

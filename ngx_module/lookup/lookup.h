@@ -35,7 +35,7 @@ struct Lookup {
         id;  // connection id (canonical), or SHA-256 hex of a key, identity or issuer; outlives the lookup
     bool force_refresh = false;  // tokens: ask the control plane to refresh; issuers: for newer keys
     uint64_t refresh_above_generation = 0;  // with force_refresh: what the caller has seen
-    bool only_cached = false;               // L1 or kUnavailable: nobody is asked
+    bool only_cached = false;               // what L1 lacks is kUnavailable: nobody is asked about it
     void (*done)(Lookup *lookup) noexcept = nullptr;
     void *data = nullptr;
 

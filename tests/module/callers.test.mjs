@@ -7,7 +7,8 @@ import { assertNoSecrets, files } from '../support/canary.mjs';
 import { makeCa } from '../support/certificates.mjs';
 import { request } from '../support/http.mjs';
 import { jwks, makeHmacJwt, makeJwt, newSigningKey } from '../support/jwt.mjs';
-import { identityKey, issuerHash, issuerKey, jwtHash, mtlsHash, newAgentKey, peerHash, sealIdentity, sealIssuer } from '../support/records.mjs';
+import { callerKey, identityKey, issuerHash, issuerKey, jwtHash, keyHash, mtlsHash, newAgentKey, peerHash, sealCaller, sealIdentity, sealIssuer } from '../support/records.mjs';
+import { waitFor } from '../support/wait.mjs';
 import { errorBody, startEdge } from './edge-fixture.mjs';
 
 const ISSUER = 'https://idp.example';
@@ -338,4 +339,69 @@ test('too many failed attempts: 429 before anything is looked up, but who is kno
 
   await edge.nginx.reload();
   assert.equal((await from('192.0.2.1', { 'x-api-key': newAgentKey() })).status, 429, 'a reload forgets nothing');
+});
+
+// An address over its limit, and three callers that were known before it was: by key, by key, by JWT. ask() is from that address.
+async function startLockedOut(t, options) {
+  const edge = await startEdge(t, {
+    http: 'set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;',
+    locations: ({ upstream }) => `
+        location /limited/ { nexus_auth api_key jwt; nexus_auth_failures rate=1r/h burst=2; proxy_pass http://${upstream}; }`,
+    ...options,
+  });
+  await edge.redis.subscribers('nexus:events');
+  const signing = newSigningKey('ES256', 'k1');
+  await trust(edge, [signing]);
+  await addIdentity(edge, jwtHash(ISSUER, 'robot'));
+  const keys = [await edge.addAgent(), await edge.addAgent()];
+  const ask = (headers) => edge.get('/limited/', { headers: { 'x-real-ip': '192.0.2.1', ...headers } });
+  const callers = [...keys.map((key) => ({ 'x-api-key': key })), bearer(makeJwt(signing, ISSUER, 'robot')).headers];
+  for (const headers of callers) {
+    assert.equal((await ask(headers)).status, 200);
+  }
+  for (let i = 0; i < 3; ++i) {
+    assert.equal((await ask({ 'x-api-key': newAgentKey() })).status, 401);
+  }
+  assert.equal((await ask({ 'x-api-key': newAgentKey() })).status, 429);
+  return { edge, ask, keys, callers };
+}
+
+test('over the limit of failed attempts, what is known is verified as ever: with Redis away', async (t) => {
+  const sealed = {};
+  const { edge, ask, keys: [revoked, kept], callers: [, , token] } = await startLockedOut(t, {
+    cache: 'max_ttl=1s',
+    controlPlane(incoming, response) {
+      const record = sealed[incoming.url];
+      if (record === undefined) {
+        response.writeHead(404, { 'content-type': 'application/json' });
+        return response.end(JSON.stringify({ error: incoming.url.includes('/issuers/') ? 'issuer_not_found' : 'invalid_api_key' }));
+      }
+      response.writeHead(200, RECORD);
+      return response.end(record);
+    },
+  });
+  sealed[`/edge/agents/${keyHash(revoked)}`] = await sealCaller(edge.keys.CACHE_KEY, revoked, { state: 'revoked', generation: 2 });
+  for (const hash of [keyHash(kept), jwtHash(ISSUER, 'robot')]) {
+    sealed[`/edge/agents/${hash}`] = await edge.redis.get(identityKey(hash));
+  }
+  await edge.redis.kill();
+
+  for (const headers of [{ 'x-api-key': revoked }, token]) {
+    await waitFor('the revoke to be noticed', async () => (await ask(headers)).status === 429);
+  }
+  assert.equal((await ask({ 'x-api-key': kept })).status, 200);
+});
+
+test('over the limit of failed attempts, what is known is verified as ever: after events that nobody heard', async (t) => {
+  const { edge, ask, keys: [revoked, kept], callers: [, , token] } = await startLockedOut(t);
+  await edge.redis.restart();
+  await edge.redis.set(callerKey(revoked), await sealCaller(edge.keys.CACHE_KEY, revoked, { state: 'revoked', generation: 2 }));
+  await edge.redis.set(callerKey(kept), await sealCaller(edge.keys.CACHE_KEY, kept));
+  await addIdentity(edge, jwtHash(ISSUER, 'robot'));
+  await edge.redis.set(issuerKey(ISSUER), await sealIssuer(edge.keys.CACHE_KEY, { issuer: ISSUER, jwks: JSON.stringify(jwks()), state: 'removed', generation: 2 }));
+
+  for (const headers of [{ 'x-api-key': revoked }, token]) {
+    await waitFor('the revoke to be noticed', async () => (await ask(headers)).status === 429);
+  }
+  assert.equal((await ask({ 'x-api-key': kept })).status, 200);
 });

@@ -16,10 +16,10 @@ import { startRedis } from '../support/redis.mjs';
  * locations  text, or function of {upstream, dir, port} returning the locations of the tested server
  * http       the same, for the http block; server: the same, for the server block
  * main       text for the main context
- * workers    1 unless said; controlPlane: handler(request, response, body), default: 404 to everything
+ * workers    1 unless said; cache: more arguments of nexus_cache; controlPlane: handler(request, response, body), default: 404 to everything
  * edge       see the members returned: url, port, nginx, redis, upstream.requests, addAgent(), addConnection(), get()
  */
-export async function startEdge(t, { locations = '', http = '', server = '', main = '', workers = 1, controlPlane, upstream, listen = '', logLevel, allow, files = {}, env }) {
+export async function startEdge(t, { locations = '', http = '', server = '', main = '', workers = 1, cache = '', controlPlane, upstream, listen = '', logLevel, allow, files = {}, env }) {
   const keys = newKeys();
   const redis = await startRedis(t);
   const seen = await startUpstream(t, upstream);
@@ -41,7 +41,7 @@ ${main}
 events { worker_connections 512; }
 http {
     ${common}
-    nexus_cache zone=nexus:4m;
+    nexus_cache zone=nexus:4m ${cache};
     nexus_redis unix:${redis.socket} ${patient};
     nexus_cache_key file:${dir}/cache.key;
     nexus_control_plane_key file:${dir}/edge.key;
