@@ -22,6 +22,11 @@ bool is_recent(const Entry &tombstone) noexcept {
     return monotonic_ms() - tombstone.fetched_at.load(kRelaxed) < kDemandMs;
 }
 
+/// Not if the table had no place for it, nor if another worker has taken it over.
+bool is_under_way(const FlightRef &flight) noexcept {
+    return flight.slot != nullptr && flight.slot->serial.load() == flight.serial;
+}
+
 }  // namespace
 
 bool Records::put_locked(uint64_t hash, const Key &key, std::string_view sealed, const record::Header &header,
@@ -49,10 +54,8 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
 
     // Under the same lock as the event's two steps (flight first, then entry): an event is seen here, or sees
     // us.
-    if (flight.slot->serial.load() != flight.serial) {
-        return Stored::kSkipped;
-    }
-    uint64_t needed_generation = flight.slot->needed_generation;
+    const bool may_store = is_under_way(flight);
+    uint64_t needed_generation = may_store ? flight.slot->needed_generation : 0;
     if (const Entry *own = table_.find(hash, key)) {
         if (type_of(*own) != EntryType::kTombstone || is_recent(*own)) {
             needed_generation = std::max(needed_generation, own->needed_generation.load(kRelaxed));
@@ -65,8 +68,9 @@ Records::Stored Records::store(const Key &key, std::string_view sealed, const re
         return Stored::kOlder;
     }
 
-    return put_locked(hash, key, sealed, header, needed_generation, fetched_at) ? Stored::kStored
-                                                                                : Stored::kSkipped;
+    return may_store && put_locked(hash, key, sealed, header, needed_generation, fetched_at)
+               ? Stored::kStored
+               : Stored::kSkipped;
 }
 
 Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
@@ -74,17 +78,15 @@ Records::Stored Records::store_not_found(const Key &key, uint64_t fetched_at,
     const uint64_t hash = zone_.hash(key);
     ZoneLock lock(zone_);
 
-    if (flight.slot->serial.load() != flight.serial) {
-        return Stored::kSkipped;
-    }
-    if (flight.slot->needed_generation != 0) {
+    const bool may_store = is_under_way(flight);
+    if (may_store && flight.slot->needed_generation != 0) {
         return Stored::kOlder;  // an event came while it was asked for: it exists by now
     }
-    if (const Entry *own = table_.find(hash, key);
-        own != nullptr && own->fetched_at.load(kRelaxed) > fetched_at) {
+    if (const Entry *own = table_.find(hash, key); own != nullptr && type_of(*own) != EntryType::kNotFound &&
+                                                   own->fetched_at.load(kRelaxed) > fetched_at) {
         return Stored::kOlder;
     }
-    return table_.put_not_found(hash, key, fetched_at) ? Stored::kStored : Stored::kSkipped;
+    return may_store && table_.put_not_found(hash, key, fetched_at) ? Stored::kStored : Stored::kSkipped;
 }
 
 void Records::invalidate(const Key &key, uint64_t generation) noexcept {

@@ -60,11 +60,12 @@ public:
     enum class Stored : uint8_t {
         kStored,
         kOlder,    // refused: L1, or an event during the fetch, knows of a newer generation
-        kSkipped,  // there was no room, or another worker has taken the flight over
+        kSkipped,  // may be used, but there was no room, or the flight is none, or another worker's by now
     };
 
     /// Stores an authenticated record that `flight` brought. `fetched_at`: when the fetch was started, so
-    /// that an event which came while it ran counts as later.
+    /// that an event which came while it ran counts as later. Without a flight (Claim::kFull) it is compared
+    /// all the same.
     Stored store(const Key &key, std::string_view sealed, const record::Header &header, uint64_t fetched_at,
                  const FlightRef &flight) noexcept;
 

@@ -342,8 +342,8 @@ void Fetch::on_record_answer(const ControlPlaneAnswer &answer) noexcept {
 }
 
 void Fetch::on_not_found() noexcept {
-    if (owner_ && fetches_.tools().records.store_not_found(key_.key, started_at_, flight_) ==
-                      cache::Records::Stored::kOlder) {
+    if (fetches_.tools().records.store_not_found(key_.key, started_at_, flight_) ==
+        cache::Records::Stored::kOlder) {
         on_older_than_known();
         return;
     }

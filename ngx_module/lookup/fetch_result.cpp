@@ -42,7 +42,7 @@ bool is_readable(const record::Header &header, std::string_view payload) {
 
 }  // namespace
 
-// Authenticates a record and puts it into L1.
+// Authenticates a record, and puts it into L1 if the flight is ours.
 Fetch::Accepted Fetch::accept(std::string_view sealed) {
     const FetchTools &tools = fetches_.tools();
     const auto refuse = [&](const char *why) {
@@ -72,8 +72,8 @@ Fetch::Accepted Fetch::accept(std::string_view sealed) {
     if (cache::is_spent(*header)) {
         return Accepted::kExpired;
     }
-    if (owner_ && tools.records.store(key_.key, sealed, *header, started_at_, flight_) ==
-                      cache::Records::Stored::kOlder) {
+    if (tools.records.store(key_.key, sealed, *header, started_at_, flight_) ==
+        cache::Records::Stored::kOlder) {
         return Accepted::kOlder;
     }
     sealed_ = sealed;

@@ -139,6 +139,33 @@ test('a slow old answer does not replace what an event asked for', async (t) => 
   assert.equal(accessTokenOf(await edge.token(id)), newer.token);
 });
 
+test('what an event asked for holds while more is asked for than the zone has room to note', async (t) => {
+  const edge = await startEdge(t, { zone: '256k', logLevel: 'info' });
+  await edge.subscribed();
+  const old = await edge.write({ generation: 1 });
+  assert.equal((await edge.token(old.id)).status, 200);
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  edge.controlPlane.answer = ({ url }) => (url.includes(old.id)
+    ? { status: 503, body: { error: 'store_unavailable' } }
+    : { status: 404, body: { error: 'connection_not_found' }, delay: held });
+  const others = Array.from({ length: 150 }, () => edge.token(randomUUID()));
+  await waitFor('the questions to arrive', () => edge.controlPlane.calls.length === others.length);
+
+  await edge.event(old.id, 2);
+  await waitFor('the event', async () => await edge.metric('nexus_cache_invalidations_total') === 1);
+  for (let i = 0; i < 3; i++) {
+    const answer = await edge.token(old.id);
+    assert.equal(answer.status, 503, answer.text);
+  }
+  const newer = await edge.write({ connection_id: old.id, generation: 2 });
+  assert.equal(accessTokenOf(await edge.token(old.id)), newer.token);
+  release();
+  for (const answer of await Promise.all(others)) {
+    assert.equal(answer.status, 404, answer.text);
+  }
+});
+
 test('records that do not open are never used', async (t) => {
   const edge = await startEdge(t);
   await edge.subscribed();
