@@ -11,6 +11,7 @@
 #include "ngx_module/ngx/guarded.h"
 #include "ngx_module/ngx/own_request.h"
 #include "ngx_module/ngx/phase_handlers.h"
+#include "ngx_module/ngx/pool_ptr.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/trace/trace.h"
 #include "ngx_module/upstream/wrap.h"
@@ -37,20 +38,54 @@ void count_answer(const ControlPlaneAnswer &answer) noexcept {
     }
 }
 
+void tell(ControlPlaneCall &call, const ControlPlaneAnswer &answer) noexcept {
+    call.deadline->disarm();
+    count_answer(answer);
+    metrics::observe(metrics::Histogram::kControlPlane, metrics::precise_us() - call.started_us);
+    if (call.on_answer != nullptr) {
+        call.on_answer(&call, answer);
+    }
+}
+
 // nginx wakes the parent after this. Returning OK keeps it from making an error page for us.
 ngx_int_t on_subrequest_done(ngx_http_request_t *r, void *data, ngx_int_t rc) noexcept {
     auto *call = static_cast<ControlPlaneCall *>(data);
     if (std::exchange(call->finished, true)) {
         return NGX_OK;
     }
-    const ControlPlaneAnswer answer = guarded_or<ControlPlaneAnswer>(
-        {}, r->connection->log, "the control plane's answer", [&] { return read_answer(r, *call, rc); });
-    count_answer(answer);
-    metrics::observe(metrics::Histogram::kControlPlane, metrics::precise_us() - call->started_us);
-    if (call->on_answer != nullptr) {
-        call->on_answer(call, answer);
-    }
+    tell(*call, guarded_or<ControlPlaneAnswer>({}, r->connection->log, "the control plane's answer",
+                                               [&] { return read_answer(r, *call, rc); }));
     return NGX_OK;
+}
+
+// As nginx does at a time-out of its own: the next question goes to another server, if there is one.
+void blame_peer(ngx_http_upstream_t *u) noexcept {
+    if (u != nullptr && u->peer.free != nullptr && u->peer.sockaddr != nullptr) {
+        u->peer.free(&u->peer, u->peer.data, NGX_PEER_FAILED);
+        u->peer.sockaddr = nullptr;
+    }
+}
+
+// nginx's own time-outs begin anew with each byte. Comes from the event loop's own stack, so that nothing of
+// nginx's is at work on the request, unless a thread is.
+void on_deadline(void *data) noexcept {
+    constexpr ngx_msec_t kThreadPauseMs = 100;
+
+    auto *call = static_cast<ControlPlaneCall *>(data);
+    ngx_http_request_t *r = call->subrequest->main;
+    if (!std::exchange(call->finished, true)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "nexus: the control plane has not answered within %M ms", call->timeout);
+        ControlPlaneAnswer answer;
+        answer.status = NGX_HTTP_GATEWAY_TIME_OUT;
+        tell(*call, answer);
+    }
+    if (r->blocked != 0) {
+        call->deadline->arm(kThreadPauseMs);
+        return;
+    }
+    blame_peer(call->subrequest->upstream);
+    drop_own_request(r);  // with the call, and the timer that has led here
 }
 
 // Takes the subrequest's body out of nginx's output, which would otherwise send it to the client. (A
@@ -202,6 +237,11 @@ ControlPlaneCall *make_question(ngx_http_request_t *r, const ControlPlaneAsker &
     }
     ::new (call) ControlPlaneCall{};
     call->started_us = metrics::precise_us();
+    call->timeout = conf.timeout;
+    call->deadline = PoolPtr<Event>::make(r->pool, asker.log, call, on_deadline).get();
+    if (call->deadline == nullptr) {
+        return nullptr;
+    }
     done->handler = on_subrequest_done;
     done->data = call;
     if (ngx_http_subrequest(r, &uri, args.len == 0 ? nullptr : &args, &call->subrequest, done, 0) != NGX_OK) {
@@ -238,6 +278,7 @@ ControlPlaneCall *ask_control_plane(const ControlPlaneAsker &asker, const Contro
 }
 
 void start(ControlPlaneCall *call) noexcept {
+    call->deadline->arm(call->timeout);
     run_own_request(call->subrequest->main);
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ngx_module/conf.h"
+#include "ngx_module/ngx/event.h"
 #include "shared/record/envelope.h"
 #include "shared/secret.h"
 
@@ -17,7 +18,7 @@ namespace nexus::edge {
 /// nexus_control_plane
 struct ControlPlaneConf {
     std::string uri;         // without a slash at its end
-    ngx_msec_t timeout = 0;  // to connect, and between two reads or writes
+    ngx_msec_t timeout = 0;  // of an answer, from the question to its last byte
 };
 
 /// nexus_control_plane_key
@@ -66,12 +67,14 @@ struct ControlPlaneAnswer {
 
 /// A question under way; in its own pool, which goes after `on_answer`.
 struct ControlPlaneCall {
-    /// Called once, from within nginx's finalisation of the subrequest: no request may be resumed from in
-    /// there. Whoever loses interest sets it to nullptr.
+    /// Called once, from within nginx's finalisation of the subrequest or at the end of its time: no request
+    /// may be resumed from in there. Whoever loses interest sets it to nullptr.
     void (*on_answer)(ControlPlaneCall *call, const ControlPlaneAnswer &answer) noexcept = nullptr;
     void *data = nullptr;
 
     uint64_t started_us = 0;
+    ngx_msec_t timeout = 0;
+    Event *deadline = nullptr;
     ngx_http_request_t *subrequest = nullptr;
     u_char *body = nullptr;
     size_t size = 0;

@@ -47,6 +47,16 @@ public:
         connection_.tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
         connection_.data = &http_;
     }
+    ~OwnConnection() {
+        for (ngx_event_t *ev : {&read_, &write_}) {  // limit_req and the like use them for a delay
+            if (ev->timer_set) {
+                ngx_del_timer(ev);
+            }
+            if (ev->posted) {
+                ngx_delete_posted_event(ev);
+            }
+        }
+    }
     OwnConnection(const OwnConnection &) = delete;
     OwnConnection &operator=(const OwnConnection &) = delete;
 

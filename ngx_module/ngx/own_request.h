@@ -13,7 +13,8 @@ ngx_http_request_t *make_own_request(ngx_http_core_srv_conf_t *server, ngx_log_t
 /// Runs the subrequest that was posted. `r` may be gone afterwards.
 void run_own_request(ngx_http_request_t *r) noexcept;
 
-/// Frees one whose subrequest could not be made.
+/// Frees one whose subrequest could not be made, or is given up: what it has under way ends. Not from within
+/// the subrequest, nor while a thread works for it (`r->blocked`).
 void drop_own_request(ngx_http_request_t *r) noexcept;
 
 }  // namespace nexus::edge

@@ -1,10 +1,14 @@
 // Where a record comes from: shared memory, Redis, the control plane, and what happens when one of them fails.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import net from 'node:net';
 import { test } from 'node:test';
+import { cleanup } from '../support/cleanup.mjs';
 import { accessTokenOf, sourceOf, startEdge } from '../support/edge.mjs';
-import { get, post } from '../support/http.mjs';
+import { get, post, serve } from '../support/http.mjs';
 import { newKey } from '../support/keys.mjs';
+import { listen } from '../support/listen.mjs';
+import { findPort } from '../support/ports.mjs';
 import { callerKey, keyHash, newAgentKey, sealCaller } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 
@@ -330,6 +334,61 @@ test('what the control plane may answer, and what it may not', async (t) => {
   assert.equal(await edge.metric('nexus_control_plane_failures_total'), failures, 'a time-out was counted as a failure, too');
   const up = await get(`${edge.url}/up`);
   assert.equal(up.status, 204);
+});
+
+test('the control plane has its time for all of an answer, however slowly it comes', async (t) => {
+  const edge = await startEdge(t, { controlPlane: 'timeout=500ms' });
+  await edge.subscribed();
+  const beginnings = [
+    'HTTP/1.1 200 OK\r\nx-slow: ',
+    'HTTP/1.1 200 OK\r\ncontent-type: application/vnd.nexus.record\r\ncontent-length: 10000\r\n\r\n',
+    'HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{"error": "',
+  ];
+  for (const beginning of beginnings) {
+    let closed;
+    edge.controlPlane.answer = ({ response: { socket } }) => {
+      socket.write(beginning);
+      const timer = setInterval(() => socket.write('x'), 50);
+      closed = new Promise((resolve) => { socket.once('close', resolve); }).then(() => clearInterval(timer));
+      return { hang: true };
+    };
+    const answer = await edge.token(randomUUID());
+    assert.equal(answer.status, 503, answer.text);
+    await closed;
+  }
+  assert.equal(await edge.metric('nexus_control_plane_timeouts_total'), beginnings.length);
+  assert.equal(await edge.metric('nexus_control_plane_failures_total'), 0);
+
+  const { id, token, sealed } = await edge.record();
+  edge.controlPlane.answer = edge.controlPlane.known;
+  edge.controlPlane.put(id, sealed);
+  assert.equal(accessTokenOf(await edge.token(id)), token);
+});
+
+test('a nexusd that does not answer in time is passed over, where there is another', async (t) => {
+  const silent = await listen(t, net.createServer());
+  const other = await serve(await findPort(), (incoming, response) => {
+    response.writeHead(404, { 'content-type': 'application/json' });
+    response.end('{"error":"connection_not_found"}');
+  });
+  cleanup(t, () => other.close());
+  const port = await findPort();
+  await startEdge(t, {
+    http: `
+    upstream two { server 127.0.0.1:${silent} fail_timeout=1h; server 127.0.0.1:${other.port}; }
+    server {
+        listen 127.0.0.1:${port};
+        nexus_control_plane /_two timeout=500ms;
+        nexus_auth off;
+        location /_two/ { internal; proxy_pass http://two/; }
+        location ~ "^/token/(?<nexus_id>[^/]+)$" { nexus_api token; nexus_connection $nexus_id; }
+    }`,
+  });
+  const statuses = [];
+  for (let i = 0; i < 6; i++) {
+    statuses.push((await get(`http://127.0.0.1:${port}/token/${randomUUID()}`)).status);
+  }
+  assert.deepEqual(statuses.sort(), [404, 404, 404, 404, 404, 503]);
 });
 
 test('forced refreshes of one connection join', async (t) => {
