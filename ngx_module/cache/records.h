@@ -72,7 +72,7 @@ public:
     /// Remembers that the control plane does not know the id.
     Stored store_not_found(const Key &key, uint64_t fetched_at, const FlightRef &flight) noexcept;
 
-    /// Takes an entry of another nginx's zone over, with its age; one that does not look right is left out.
+    /// Takes a record of another nginx's zone over, with its age; one that does not look right is left out.
     /// Not while anybody else uses this zone.
     /// `slot`: which one, below table().slot_count().
     void adopt(const Records &other, uint64_t slot, ngx_pool_t *scratch) noexcept;

@@ -54,22 +54,22 @@ Freshness Records::freshness(uint64_t hash, const EntryView &entry,
     const uint64_t age = now > entry.fetched_at ? now - entry.fetched_at : 0;
     const bool put_off = now < entry.recheck_at;
 
-    if (header == nullptr) {
-        return age < jittered(hash, conf_.negative_ttl) ? Freshness::kFresh : Freshness::kMiss;
-    }
-
-    const bool active = is_active(header->kind, header->state) && !header->is_expired(wall_ms());
     const ZoneHeader &zone = zone_.header();
     const uint64_t lease_at = zone.lease_at.load(kRelaxed);
     const bool subscribed = lease_at != 0 && now < lease_at + kLeaseMs;
-
     const bool watched = subscribed && entry.fetched_at >= zone.subscribed_at.load(kRelaxed);
+    const bool is_verified = watched || (!subscribed && age < kUnverifiedAfterMs);
 
+    if (header == nullptr) {
+        return is_verified && age < jittered(hash, conf_.negative_ttl) ? Freshness::kFresh : Freshness::kMiss;
+    }
+
+    const bool active = is_active(header->kind, header->state) && !header->is_expired(wall_ms());
     const ngx_msec_t ttl = jittered(hash, active ? conf_.max_ttl : conf_.attention_ttl);
     if (age >= ttl || (!watched && age >= kUnwatchedTtlMs)) {
         return put_off ? Freshness::kPutOff : Freshness::kAged;
     }
-    if (watched || (!subscribed && age < kUnverifiedAfterMs)) {
+    if (is_verified) {
         return Freshness::kFresh;
     }
     return put_off ? Freshness::kPutOff : Freshness::kUnverified;
@@ -118,11 +118,7 @@ void Records::adopt(const Records &other, uint64_t slot, ngx_pool_t *scratch) no
         return;
     }
     const uint64_t hash = zone_.hash(old.key);
-    if (old.type == EntryType::kNotFound) {
-        table_.put_not_found(hash, old.key, old.fetched_at);
-        return;
-    }
-    // What an event has outdated is asked for anew.
+    // What an event has outdated is asked for anew, and so is what was not there.
     const std::string_view sealed(old.sealed.data(), old.sealed.size());
     const auto header = record::parse_header(sealed);
     if (old.type == EntryType::kRecord && header && header->kind == old.key.kind &&

@@ -86,6 +86,25 @@ test('an unknown connection is 404, and remembered', async (t) => {
   assert.equal(accessTokenOf(third), token);
 });
 
+test('an unknown connection whose creation may have been missed is asked for again', async (t) => {
+  const edge = await startEdge(t, { cache: 'negative_ttl=10m' });
+  await edge.subscribed();
+  const id = randomUUID();
+  for (let i = 0; i < 2; i++) {
+    assert.equal((await edge.token(id)).status, 404);
+  }
+  assert.equal(edge.controlPlane.calls.length, 1);
+
+  await edge.redis.restart();
+  const { token, sealed } = await edge.record({ connection_id: id });
+  edge.controlPlane.put(id, sealed);
+  const found = await waitFor('the new connection', async () => {
+    const answer = await edge.token(id);
+    return answer.status === 200 && answer;
+  });
+  assert.equal(accessTokenOf(found), token);
+});
+
 test('an id that is no UUID is asked of nobody', async (t) => {
   const edge = await startEdge(t);
   for (const id of ['nonsense', '..%2f..%2fadmin', `${randomUUID()}x`, 'g'.repeat(36)]) {
