@@ -73,7 +73,7 @@ bool Connection::open(const Address &address) noexcept {
             ngx_close_connection(pc.connection);
         }
         reader_.reset();
-        metrics::count(metrics::Counter::kRedisFailures);
+        count_failure();
         return false;
     }
 
@@ -326,9 +326,16 @@ void Connection::log_loss(const char *why, std::string_view detail, ngx_err_t er
                   detail.empty() ? "" : ": ", &text);
 }
 
+// Without one of its Sentinels no command of ours fails.
+void Connection::count_failure() const noexcept {
+    if (&login_ != &conf_.sentinel_login) {
+        metrics::count(metrics::Counter::kRedisFailures);
+    }
+}
+
 void Connection::lose(const char *why, ngx_err_t err) noexcept {
     log_loss(why, "", err);
-    metrics::count(metrics::Counter::kRedisFailures);
+    count_failure();
     release();
     handler_.on_closed();
 }

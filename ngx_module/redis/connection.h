@@ -69,6 +69,7 @@ private:
     void flush() noexcept;
     const char *feed(const char *bytes, size_t size) noexcept;
     bool on_greeting(const redisReply &reply) noexcept;
+    void count_failure() const noexcept;
     void lose(const char *why, ngx_err_t err) noexcept;
     void log_loss(const char *why, std::string_view detail, ngx_err_t err) noexcept;
     void release() noexcept;

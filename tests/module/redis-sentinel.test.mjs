@@ -98,6 +98,67 @@ test('who says that it is no master is left, whatever Sentinel says', async (t) 
   await edge.subscribed();
 });
 
+/** What claims to be a Sentinel whose master is this one: a proxy, with claims(master), and askedAgain() to wait for questions. */
+async function startClaimant(t, master) {
+  const redis = await startRedis(t, { tcp: true });   // whose channels are as a Sentinel's
+  const proxy = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  proxy.claims = ({ host = '127.0.0.1', port }) => {
+    const address = Buffer.concat([Buffer.from('*2\r\n'), bulk(host), bulk(String(port))]);
+    proxy.fault = ([command]) => (command === 'SENTINEL' ? { reply: () => address } : undefined);
+  };
+  const asked = () => proxy.commands.filter(([command]) => command === 'SENTINEL').length;
+  proxy.askedAgain = async () => {
+    const before = asked();
+    await waitFor('the Sentinel to be asked', () => asked() >= before + 3);
+  };
+  proxy.claims(master);
+  return proxy;
+}
+
+const claimantsUrl = (claimants) => `sentinel://${claimants.map(({ port }) => `127.0.0.1:${port}`).join()}/nexus-master`;
+
+test('a Sentinel that was cut off names the old master for ever: most of them are believed, a revoke is noticed', async (t) => {
+  const [old, now] = [await startRedis(t, { tcp: true }), await startRedis(t, { tcp: true })];
+  const [cutOff, ...others] = [await startClaimant(t, old), await startClaimant(t, now), await startClaimant(t, now)];
+  await Promise.all(others.map((other) => other.refuse()));
+  const edge = await startEdge(t, { redisUrl: claimantsUrl([cutOff, ...others]), redisServer: old, redis: patient });
+  await edge.subscribed();
+  await readsFromRedis(edge);
+  const { id } = await edge.write();
+  assert.equal((await edge.token(id)).status, 200);
+
+  await Promise.all(others.map((other) => other.accept()));
+  await now.subscribers('nexus:events');
+  const revoked = await edge.record({ connection_id: id, generation: 2, state: 'revoked' });
+  await now.set(revoked.redisKey, revoked.sealed, { px: revoked.px });
+  await now.publish('nexus:events', { kind: 'token', id, generation: 2 });
+  await waitFor('the revoke to be noticed', async () => (await edge.token(id)).json.error === 'connection_revoked');
+
+  await cutOff.askedAgain();
+  assert.match(edge.nginx.errorLog(), new RegExp(`the master is 127.0.0.1:${now.port}`));
+  assert.equal(edge.nginx.errorLog().match(/the master is/g).length, 2, 'a minority is not followed');
+});
+
+test('of two Sentinels that differ, the one is believed that names the known master, until that one is lost', async (t) => {
+  const [old, now] = [await startRedis(t, { tcp: true }), await startRedis(t, { tcp: true })];
+  const [cutOff, other] = [await startClaimant(t, old), await startClaimant(t, now)];
+  await other.refuse();
+  const edge = await startEdge(t, { redisUrl: claimantsUrl([cutOff, other]), redisServer: old, redis: patient });
+  await readsFromRedis(edge);
+  await other.accept();
+  await other.askedAgain();
+  await edge.subscribed();
+  await readsFromRedis(edge);
+
+  await old.kill();
+  await now.subscribers('nexus:events');
+  await waitFor('the other one to be asked', async () => {
+    const { id, redisKey, sealed, px } = await edge.record();
+    await now.set(redisKey, sealed, { px });
+    return sourceOf(await edge.token(id)) === 'l2';
+  });
+});
+
 test('a master that is announced by name needs a resolver', async (t) => {
   const system = await startSentinel(t);
   const proxy = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });

@@ -1,150 +1,86 @@
 #include "ngx_module/redis/sentinel/master_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ngx_module/ngx/guarded.h"
-#include "shared/resp/announcement.h"
 
 namespace nexus::edge::redis {
 namespace {
 
-constexpr ngx_msec_t kAskMs = 500;       // also what shows that the Sentinel lives
-constexpr ngx_msec_t kSilenceMs = 1500;  // without any byte: it does not
-constexpr ngx_msec_t kRetryMs = 400;     // once all Sentinels have failed
-constexpr std::string_view kChannel = "+switch-master";
+constexpr ngx_msec_t kElsewherePauseMs = 1000;
 
 }  // namespace
 
-MasterWatch::MasterWatch(const RedisConf &conf, ngx_log_t *log, Owner &owner) noexcept
-    : conf_(conf),
-      log_(log),
-      owner_(owner),
-      connection_(conf, conf.sentinel_login, log, *this),
-      lookup_(conf, log),
-      next_sentinel_(static_cast<size_t>(ngx_random()) % conf.servers.size()),
-      tick_timer_(log, this, [](void *self) noexcept { static_cast<MasterWatch *>(self)->on_tick(); }) {
-    tick_timer_.set_cancelable(true);
-}
-
-MasterWatch::~MasterWatch() {
-    connection_.close();
+MasterWatch::MasterWatch(const RedisConf &conf, ngx_log_t *log, Owner &owner)
+    : log_(log), owner_(owner), lookup_(conf, log) {
+    Sentinel::Owner &self = *this;
+    sentinels_.reserve(conf.servers.size());
+    for (const Address &address : conf.servers) {
+        sentinels_.push_back(std::make_unique<Sentinel>(conf, address, log, self));
+    }
 }
 
 void MasterWatch::start() noexcept {
-    if (!connection_.open(conf_.servers[next_sentinel_++ % conf_.servers.size()])) {
-        on_closed();
+    for (const auto &sentinel : sentinels_) {
+        sentinel->start();
     }
 }
 
-void MasterWatch::on_ready() noexcept {
-    last_byte_at_ = ngx_current_msec;
-    if (!send_question()) {
-        connection_.close();
-        on_closed();
+void MasterWatch::doubt() noexcept {
+    in_doubt_ = true;
+    for (const auto &sentinel : sentinels_) {
+        sentinel->ask();
+    }
+}
+
+void MasterWatch::on_heard() noexcept {
+    guarded_event(log_, "who the master is", [&] { judge(); });
+}
+
+/// Of several that are named by as many, some may be gone as well: one after the other, with a pause.
+bool MasterWatch::may_look_elsewhere() const noexcept {
+    return in_doubt_ && ngx_current_msec - named_at_ >= kElsewherePauseMs;
+}
+
+/// Where they differ, some are cut off from the others: most of them are right. Of as many, the one that is
+/// known, unless it is in doubt.
+void MasterWatch::judge() {
+    const bool prefers_known = !may_look_elsewhere();
+    const Sentinel *best = nullptr;
+    std::pair<ptrdiff_t, bool> most;
+    for (const auto &sentinel : sentinels_) {
+        if (!sentinel->master()) {
+            continue;
+        }
+        const auto votes = std::count_if(sentinels_.begin(), sentinels_.end(), [&](const auto &other) {
+            return other->master() == sentinel->master();
+        });
+        const std::pair weight(votes, (sentinel->master() == master_) == prefers_known);
+        if (best == nullptr || weight > most) {
+            best = sentinel.get();
+            most = weight;
+        }
+    }
+    if (best == nullptr) {
         return;
     }
-    tick_timer_.arm(kAskMs);
-}
-
-void MasterWatch::on_bytes() noexcept {
-    last_byte_at_ = ngx_current_msec;
-}
-
-bool MasterWatch::send_question() noexcept {
-    const std::string_view unsubscribe[] = {"UNSUBSCRIBE", kChannel};
-    const std::string_view question[] = {"SENTINEL", "get-master-addr-by-name", conf_.master_name};
-    const std::string_view subscribe[] = {"SUBSCRIBE", kChannel};
-    if (!connection_.send(unsubscribe) || !connection_.send(question) || !connection_.send(subscribe)) {
-        return false;
+    // The first one is not taken for the quickest to answer.
+    const bool all_were_heard = std::all_of(sentinels_.begin(), sentinels_.end(),
+                                            [](const auto &sentinel) { return sentinel->was_heard(); });
+    if (!master_ && !all_were_heard && static_cast<size_t>(most.first) * 2 <= sentinels_.size()) {
+        return;
     }
-    awaiting_ = Awaiting::kUnsubscribed;
-    return true;
-}
-
-void MasterWatch::ask() noexcept {
-    if (connection_.is_ready() && awaiting_ == Awaiting::kNothing) {
-        tick_timer_.arm(1);
+    if (master_ != best->master()) {
+        master_ = best->master();
+        named_at_ = ngx_current_msec;
+        in_doubt_ = false;
     }
-}
-
-bool MasterWatch::on_reply(const redisReply &reply) noexcept {
-    return guarded_or<bool>(false, log_, "a Sentinel's reply", [&] {
-        if (awaiting_ == Awaiting::kMaster) {
-            awaiting_ = Awaiting::kSubscribed;
-            return on_named(reply);
-        }
-        if (reply.type != REDIS_REPLY_ARRAY || reply.elements != 3) {
-            return false;
-        }
-        const std::string_view what = resp::text_of(*reply.element[0]);
-        if (what == "message") {
-            if (const auto master = resp::parse_switch(resp::text_of(*reply.element[2]), conf_.master_name)) {
-                use(*master);
-            }
-            return true;
-        }
-        if (what == "unsubscribe" && awaiting_ == Awaiting::kUnsubscribed) {
-            awaiting_ = Awaiting::kMaster;
-            return true;
-        }
-        if (what == "subscribe" && awaiting_ == Awaiting::kSubscribed) {
-            awaiting_ = Awaiting::kNothing;
-            failures_ = 0;
-            return true;
-        }
-        return false;
-    });
-}
-
-bool MasterWatch::on_named(const redisReply &reply) {
-    const auto master = resp::parse_master(reply);
-    if (!master) {
-        if (!unknown_logged_) {
-            unknown_logged_ = true;
-            ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Sentinel %s knows no master \"%s\"",
-                          connection_.address().text.c_str(), conf_.master_name.c_str());
-        }
-        return false;  // another one may
-    }
-    unknown_logged_ = false;
-    use(*master);
-    return true;
-}
-
-void MasterWatch::use(const resp::HostPort &master) {
-    lookup_.start(master, [this](std::optional<Address> address) {
+    lookup_.start(*master_, [this](std::optional<Address> address) {
         if (address) {
             owner_.on_master(*address);
         }
     });
-}
-
-void MasterWatch::on_closed() noexcept {
-    awaiting_ = Awaiting::kNothing;
-    ++failures_;
-    // The others at once, and then all of them again after a while.
-    const ngx_msec_t jitter = static_cast<ngx_msec_t>(ngx_random()) % kRetryMs;
-    tick_timer_.arm(failures_ % conf_.servers.size() == 0 ? kRetryMs / 2 + jitter : 1 + jitter / 20);
-}
-
-// While connected: asks. While not: the time to try another one has come.
-void MasterWatch::on_tick() noexcept {
-    if (!connection_.is_open()) {
-        if (!ngx_exiting) {
-            start();
-        }
-        return;
-    }
-    if (!connection_.is_ready()) {
-        return;  // its connect timer decides
-    }
-    const bool is_silent = ngx_current_msec - last_byte_at_ >= kSilenceMs;
-    if (is_silent || (awaiting_ == Awaiting::kNothing && !send_question())) {
-        connection_.close();
-        on_closed();
-        return;
-    }
-    tick_timer_.arm(kAskMs);
 }
 
 }  // namespace nexus::edge::redis

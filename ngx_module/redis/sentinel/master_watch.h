@@ -1,17 +1,18 @@
-// Asks Sentinels who the master is, over one connection to one of them at a time, and listens to
-// +switch-master meanwhile. Whether who they name says so itself is asked by the connections to it
-// (Login::must_be_master).
+// Who the master is: whom most of the Sentinels name. Whether that one says so itself is asked by the
+// connections to it (Login::must_be_master).
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <vector>
 
-#include "ngx_module/ngx/event.h"
-#include "ngx_module/redis/connection.h"
 #include "ngx_module/redis/name_lookup.h"
+#include "ngx_module/redis/sentinel/sentinel.h"
 
 namespace nexus::edge::redis {
 
-class MasterWatch final : private Connection::Handler {
+/// All Sentinels are listened to: one that was cut off from the others names the old master for ever.
+class MasterWatch final : private Sentinel::Owner {
 public:
     class Owner {
     public:
@@ -22,39 +23,27 @@ public:
         ~Owner() = default;
     };
 
-    MasterWatch(const RedisConf &conf, ngx_log_t *log, Owner &owner) noexcept;
-    ~MasterWatch();
+    /// Throws std::bad_alloc.
+    MasterWatch(const RedisConf &conf, ngx_log_t *log, Owner &owner);
 
     void start() noexcept;
-    /// There is doubt about the master: asks at once, unless a question is under way.
-    void ask() noexcept;
+    /// The master is in doubt until it is trusted, or another one is named: all are asked at once.
+    void doubt() noexcept;
+    void trust() noexcept { in_doubt_ = false; }
 
 private:
-    /// RESP2 takes no questions while subscribed, so each is UNSUBSCRIBE, the question, SUBSCRIBE, in one
-    /// write: Sentinel works through them in one go, and no event can slip through between.
-    enum class Awaiting : uint8_t { kNothing, kUnsubscribed, kMaster, kSubscribed };
+    void on_heard() noexcept override;
 
-    void on_ready() noexcept override;
-    void on_bytes() noexcept override;
-    bool on_reply(const redisReply &reply) noexcept override;
-    void on_closed() noexcept override;
+    void judge();
+    bool may_look_elsewhere() const noexcept;
 
-    void on_tick() noexcept;
-    bool send_question() noexcept;
-    bool on_named(const redisReply &reply);
-    void use(const resp::HostPort &master);
-
-    const RedisConf &conf_;
     ngx_log_t *log_;
     Owner &owner_;
-    Connection connection_;
+    std::vector<std::unique_ptr<Sentinel>> sentinels_;
+    std::optional<resp::HostPort> master_;  // nullopt: nobody has been named yet
+    bool in_doubt_ = false;
+    ngx_msec_t named_at_ = 0;  // this master, for the first time
     NameLookup lookup_;
-    size_t next_sentinel_;
-    size_t failures_ = 0;  // in a row
-    Awaiting awaiting_ = Awaiting::kNothing;
-    ngx_msec_t last_byte_at_ = 0;
-    bool unknown_logged_ = false;
-    Event tick_timer_;
 };
 
 }  // namespace nexus::edge::redis

@@ -11,7 +11,8 @@ namespace nexus::edge::redis {
 
 class SentinelClient final : public Client, private Node::Owner, private MasterWatch::Owner {
 public:
-    SentinelClient(const RedisConf &conf, ngx_log_t *log) noexcept;
+    /// Throws std::bad_alloc.
+    SentinelClient(const RedisConf &conf, ngx_log_t *log);
 
     void start() noexcept override;
     bool send(std::string_view, Arguments arguments, Command *command) noexcept override {
@@ -26,13 +27,17 @@ public:
 
 private:
     const Address *next_address(Node &) noexcept override { return next_event_server(); }
+    void on_node_ready(Node &node) noexcept override;
     void on_node_lost(Node &node) noexcept override;
     bool on_node_error(Node &node, resp::ErrorKind kind) noexcept override;
     void on_master(const Address &master) noexcept override;
+    void say_master();
 
     const RedisConf &conf_;
     ngx_log_t *log_;
     std::optional<Address> master_;
+    std::string said_;           // in the log
+    bool was_connected_ = true;  // to the one that was said; so the first is said as well
     MasterWatch watch_;
     Node node_;
 };
