@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "ngx_module/ngx/guarded.h"
@@ -35,13 +36,14 @@ std::optional<Address> to_address(const sockaddr *resolved, const resp::HostPort
 
 }  // namespace
 
-void NameLookup::start(const resp::HostPort &server, Done done) {
+void NameLookup::start(const resp::HostPort &server, Done done, const Address *present) {
     if (is_running() && server == server_) {
         return;
     }
     cancel();
     server_ = server;
     done_ = std::move(done);
+    present_ = present != nullptr ? std::optional(*present) : std::nullopt;
     if (auto literal = make_address(server.host, server.port)) {
         finish(std::move(literal));
         return;
@@ -82,8 +84,7 @@ void NameLookup::on_resolved(ngx_resolver_ctx_t *resolved) noexcept {
     guarded_event(log_, "a resolved name", [&] {
         std::optional<Address> address;
         if (resolved->state == NGX_OK && resolved->naddrs > 0) {
-            const ngx_uint_t any = static_cast<ngx_uint_t>(ngx_random()) % resolved->naddrs;
-            address = to_address(resolved->addrs[any].sockaddr, server_);
+            address = choose(*resolved);
             refused_.clear();
         } else {
             refuse(ngx_resolver_strerror(resolved->state));
@@ -91,6 +92,17 @@ void NameLookup::on_resolved(ngx_resolver_ctx_t *resolved) noexcept {
         ngx_resolve_name_done(resolved);
         finish(std::move(address));
     });
+}
+
+std::optional<Address> NameLookup::choose(const ngx_resolver_ctx_t &resolved) const {
+    const std::span addresses(resolved.addrs, resolved.naddrs);
+    for (size_t i = 0; present_ && i < addresses.size(); ++i) {
+        auto address = to_address(addresses[i].sockaddr, server_);
+        if (address == present_) {
+            return address;
+        }
+    }
+    return to_address(addresses[static_cast<size_t>(ngx_random()) % addresses.size()].sockaddr, server_);
 }
 
 void NameLookup::finish(std::optional<Address> address) {

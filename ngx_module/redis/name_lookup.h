@@ -24,13 +24,15 @@ public:
     NameLookup(const NameLookup &) = delete;
     NameLookup &operator=(const NameLookup &) = delete;
 
-    void start(const resp::HostPort &server, Done done);
+    /// `present`: kept if it is one of several that the name has; nullptr: any of them
+    void start(const resp::HostPort &server, Done done, const Address *present = nullptr);
     void cancel() noexcept;
     bool is_running() const noexcept { return resolving_ != nullptr; }
 
 private:
     void ask_resolver();
     void on_resolved(ngx_resolver_ctx_t *resolved) noexcept;
+    std::optional<Address> choose(const ngx_resolver_ctx_t &resolved) const;
     void finish(std::optional<Address> address);
     void refuse(const char *why) noexcept;
 
@@ -38,6 +40,7 @@ private:
     ngx_log_t *log_;
     resp::HostPort server_;
     Done done_;
+    std::optional<Address> present_;
     std::string refused_;  // the name of the last log line: once for each outage
     ngx_resolver_ctx_t *resolving_ = nullptr;
 };

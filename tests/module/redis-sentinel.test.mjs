@@ -177,3 +177,27 @@ test('a master that is announced by name needs a resolver', async (t) => {
   await edge.nginx.reload();
   await readsFromRedis(edge);
 });
+
+test('a name with several addresses: one is kept until it is lost, and then another is used', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const target = { port: redis.port, host: '127.0.0.1' };
+  const one = await startRedisProxy(t, target);
+  const two = await startRedisProxy(t, target, { host: '127.0.0.2', port: one.port });
+  const master = { host: 'master.example', port: one.port };
+  const claimants = [await startClaimant(t, master), await startClaimant(t, master), await startClaimant(t, master)];
+  const dns = await startDns(t, { 'master.example': [one.host, two.host] });
+  const edge = await startEdge(t, {
+    redisUrl: claimantsUrl(claimants), redisServer: redis, redis: patient, http: `resolver 127.0.0.1:${dns.port} ipv6=off;`,
+  });
+  await edge.subscribed();
+  await readsFromRedis(edge);
+  await Promise.all(claimants.map((claimant) => claimant.askedAgain()));
+  assert.equal(edge.nginx.errorLog().match(/the master is/g).length, 1);
+  assert.deepEqual([one.connections, two.connections].sort(), [0, 2], 'questions and subscription');
+
+  const [used, other] = one.connections > 0 ? [one, two] : [two, one];
+  await used.refuse();
+  await readsFromRedis(edge);
+  await edge.subscribed();
+  assert.ok(other.connections >= 2);
+});

@@ -38,9 +38,10 @@ void MasterWatch::on_heard() noexcept {
     guarded_event(log_, "who the master is", [&] { judge(); });
 }
 
-/// Of several that are named by as many, some may be gone as well: one after the other, with a pause.
+/// Of several that are named by as many, or that a name has, some may be gone as well: one after the other,
+/// with a pause.
 bool MasterWatch::may_look_elsewhere() const noexcept {
-    return in_doubt_ && ngx_current_msec - named_at_ >= kElsewherePauseMs;
+    return in_doubt_ && ngx_current_msec - chosen_at_ >= kElsewherePauseMs;
 }
 
 /// Where they differ, some are cut off from the others: most of them are right. Of as many, the one that is
@@ -73,13 +74,27 @@ void MasterWatch::judge() {
     }
     if (master_ != best->master()) {
         master_ = best->master();
-        named_at_ = ngx_current_msec;
+        chosen_at_ = ngx_current_msec;
         in_doubt_ = false;
     }
-    lookup_.start(*master_, [this](std::optional<Address> address) {
-        if (address) {
-            owner_.on_master(*address);
+    lookup_.start(
+        *master_,
+        [this](std::optional<Address> address) {
+            if (address) {
+                use(*address);
+            }
+        },
+        prefers_known && address_ ? &*address_ : nullptr);
+}
+
+void MasterWatch::use(const Address &address) noexcept {
+    guarded_event(log_, "a master's address", [&] {
+        if (address_ != address) {
+            address_ = address;
+            chosen_at_ = ngx_current_msec;
+            in_doubt_ = false;
         }
+        owner_.on_master(address);
     });
 }
 

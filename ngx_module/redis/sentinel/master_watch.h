@@ -35,14 +35,16 @@ private:
     void on_heard() noexcept override;
 
     void judge();
+    void use(const Address &address) noexcept;
     bool may_look_elsewhere() const noexcept;
 
     ngx_log_t *log_;
     Owner &owner_;
     std::vector<std::unique_ptr<Sentinel>> sentinels_;
     std::optional<resp::HostPort> master_;  // nullopt: nobody has been named yet
+    std::optional<Address> address_;        // of its name's, the one that is used
     bool in_doubt_ = false;
-    ngx_msec_t named_at_ = 0;  // this master, for the first time
+    ngx_msec_t chosen_at_ = 0;  // this master, or this address of it
     NameLookup lookup_;
 };
 
