@@ -43,6 +43,8 @@ public:
     virtual const Address *next_event_server() noexcept = 0;
     /// May one go on listening to that one?
     virtual bool is_event_server(const Address &address) const noexcept = 0;
+    /// The connection to that one was lost, or could not be made. It may be gone without a word to others.
+    virtual void on_event_server_lost() noexcept {}
     /// nullptr: nobody is told any more
     void set_watcher(Watcher *watcher) noexcept { watcher_ = watcher; }
 

@@ -189,6 +189,13 @@ void Node::cancel(Command *command) noexcept {
     deadline_timer_.set_cancelable(live_ == 0);
 }
 
+void Node::check() noexcept {
+    constexpr std::string_view kPing[] = {"PING"};
+    if (connection_.is_ready() && queue_.empty()) {
+        enqueue({nullptr, ngx_current_msec + conf_.timeout}, [&] { return connection_.send(kPing); });
+    }
+}
+
 void Node::answer(Pending &pending, const Answer &answer) noexcept {
     Command *owner = std::exchange(pending.owner, nullptr);
     if (owner == nullptr) {

@@ -53,6 +53,8 @@ public:
     /// The same for a command that is encoded already and has been waiting since earlier.
     bool send_encoded(std::string_view encoded, Command *command, ngx_msec_t deadline) noexcept;
     void cancel(Command *command) noexcept;
+    /// There is doubt whether it is still there: asks it something, unless it has something to answer anyway.
+    void check() noexcept;
 
     bool is_ready() const noexcept { return connection_.is_ready(); }
     /// Where it is connected to, or was last.

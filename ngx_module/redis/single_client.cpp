@@ -41,15 +41,28 @@ const Address *SingleClient::next_event_server() noexcept {
 }
 
 void SingleClient::on_node_lost(Node &) noexcept {
+    look_up_name();
+}
+
+void SingleClient::on_event_server_lost() noexcept {
+    node_.check();
+    look_up_name();
+}
+
+// A server that is connected is kept while the name has its address.
+void SingleClient::look_up_name() noexcept {
     if (!name_) {
         return;
     }
     guarded_event(log_, "looking for a server that moved", [&] {
-        lookup_.start(*name_, [this](std::optional<Address> address) {
-            if (address && (!moved_ || *address != *moved_)) {
-                move_to(std::move(*address));
-            }
-        });
+        lookup_.start(
+            *name_,
+            [this](std::optional<Address> address) {
+                if (address && (!moved_ || *address != *moved_)) {
+                    move_to(std::move(*address));
+                }
+            },
+            node_.is_ready() ? &node_.address() : nullptr);
     });
 }
 

@@ -24,12 +24,14 @@ public:
     bool is_event_server(const Address &address) const noexcept override {
         return !moved_ || address == *moved_;
     }
+    void on_event_server_lost() noexcept override;
 
 private:
     const Address *next_address(Node &node) noexcept override;
     void on_node_lost(Node &node) noexcept override;
     bool on_node_error(Node &node, resp::ErrorKind kind) noexcept override;
 
+    void look_up_name() noexcept;
     const Address *pick(size_t &next) noexcept;
     void move_to(Address address) noexcept;
 

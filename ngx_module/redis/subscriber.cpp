@@ -39,7 +39,9 @@ Subscriber::~Subscriber() {
 
 void Subscriber::start() noexcept {
     const Address *server = client_.next_event_server();
-    if (server == nullptr || !connection_.open(*server)) {
+    if (server == nullptr) {
+        retry_later();
+    } else if (!connection_.open(*server)) {
         on_closed();
     }
 }
@@ -50,7 +52,7 @@ void Subscriber::on_servers_changed() noexcept {
         return;
     }
     connection_.close();
-    on_closed();
+    retry_later();
     tick_timer_.arm(1);
 }
 
@@ -122,7 +124,13 @@ void Subscriber::on_event(std::string_view json) {
     }
 }
 
+// The client may know of another server at once, and say so within.
 void Subscriber::on_closed() noexcept {
+    retry_later();
+    client_.on_event_server_lost();
+}
+
+void Subscriber::retry_later() noexcept {
     subscribed_ = false;
     backoff_ms_ = std::clamp(backoff_ms_ * 2, kMinBackoffMs, kMaxBackoffMs);
     tick_timer_.arm(backoff_ms_ / 2 + static_cast<ngx_msec_t>(ngx_random()) % (backoff_ms_ + 1));

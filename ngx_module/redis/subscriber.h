@@ -27,6 +27,7 @@ private:
     void on_closed() noexcept override;
     void on_servers_changed() noexcept override;
 
+    void retry_later() noexcept;
     void on_tick() noexcept;
     void on_event(std::string_view json);
     void renew_lease() noexcept;

@@ -316,6 +316,32 @@ test('a name that has moved away from a server that goes on is left, by the subs
   });
 });
 
+test('a name that has moved away from a server that vanished without a word is found though nobody asks anything', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const dns = await startDns(t, { localhost: ['127.0.0.1'] });
+  const before = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  const edge = await startEdge(t, {
+    redisUrl: `redis://localhost:${before.port}`, redisServer: redis, http: `resolver 127.0.0.1:${dns.port} valid=1s ipv6=off;`,
+  });
+  await edge.subscribed();
+  const after = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' }, { host: '127.0.0.2', port: before.port });
+  before.hold();
+  dns.names.localhost = ['127.0.0.2'];
+  await waitFor('the subscription to move', () => after.commands.some(([command]) => command === 'SUBSCRIBE'));
+  await recovers(edge);
+});
+
+test('a command connection that is half open is noticed by the subscription, and left', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const proxy = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  const edge = await startEdge(t, { redisUrl: proxy.url, redisServer: redis, redis: 'timeout=100ms connect_timeout=1s' });
+  await edge.subscribed();
+  proxy.hold();
+  await waitFor('the connection to be given up', () => /has stalled/.test(edge.nginx.errorLog()));
+  proxy.release();
+  await recovers(edge);
+});
+
 test('values that cannot work are refused with file and line', async (t) => {
   const url = 'redis://127.0.0.1:6379';
   const tls = 'rediss://127.0.0.1:6379';

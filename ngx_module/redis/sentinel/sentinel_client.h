@@ -24,6 +24,7 @@ public:
     bool is_event_server(const Address &address) const noexcept override {
         return master_.has_value() && *master_ == address;
     }
+    void on_event_server_lost() noexcept override { node_.check(); }
 
 private:
     const Address *next_address(Node &) noexcept override { return next_event_server(); }
