@@ -24,6 +24,12 @@ ngx_int_t get_peer(ngx_peer_connection_t *, void *) noexcept {
     return NGX_OK;  // sockaddr is set already
 }
 
+/// The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed. Empty: there
+/// is none.
+std::string_view refusal_in(const redisReply &reply) noexcept {
+    return reply.type == REDIS_REPLY_ERROR ? resp::first_word(resp::error_of(reply)) : std::string_view();
+}
+
 }  // namespace
 
 Connection::Connection(const RedisConf &conf, const Login &login, ngx_log_t *log, Handler &handler) noexcept
@@ -151,25 +157,25 @@ bool Connection::on_greeting(const redisReply &reply) noexcept {
         return false;
     }
     if (reply.type != (is_role_reply ? REDIS_REPLY_ARRAY : REDIS_REPLY_STATUS)) {
-        // The text is the server's; its first word (NOAUTH, WRONGPASS, LOADING) is all that is needed.
-        log_loss(
-            "refused the greeting",
-            reply.type == REDIS_REPLY_ERROR ? resp::first_word(resp::error_of(reply)) : "unexpected reply",
-            0);
+        log_loss("refused the greeting",
+                 reply.type == REDIS_REPLY_ERROR ? refusal_in(reply) : "unexpected reply", 0);
         return false;
     }
     if (--greetings_left_ == 0) {
         ready_ = true;
         connect_timer_.disarm();
-        if (loss_logged_) {
-            loss_logged_ = false;
-            ngx_log_error(NGX_LOG_NOTICE, log_, 0, "nexus: Redis %s answers again, at %V", conf_.name.c_str(),
-                          &peer_name_);
-        }
         metrics::count(metrics::Counter::kRedisConnects);
         handler_.on_ready();
     }
     return true;
+}
+
+bool Connection::on_answer(const redisReply &reply) noexcept {
+    if (handler_.on_reply(reply)) {
+        return true;
+    }
+    say(Said::kUseless, "is left after what it answered", refusal_in(reply), 0);
+    return false;
 }
 
 template <typename Append>
@@ -307,7 +313,7 @@ const char *Connection::feed(const char *bytes, size_t size) noexcept {
             case resp::ReplyReader::Next::kBroken:
                 return kNonsense;
             case resp::ReplyReader::Next::kReply:
-                if (!(ready_ ? handler_.on_reply(*reply) : on_greeting(*reply))) {
+                if (!(ready_ ? on_answer(*reply) : on_greeting(*reply))) {
                     return "is left after what it answered";
                 }
                 break;
@@ -316,11 +322,12 @@ const char *Connection::feed(const char *bytes, size_t size) noexcept {
     return nullptr;
 }
 
-void Connection::log_loss(const char *why, std::string_view detail, ngx_err_t err) noexcept {
-    if (loss_logged_) {
+// A server that comes back and is of no use is named once more, with what it says.
+void Connection::say(Said what, const char *why, std::string_view detail, ngx_err_t err) noexcept {
+    if (said_ >= what) {
         return;
     }
-    loss_logged_ = true;
+    said_ = what;
     ngx_str_t text = to_ngx_str(detail);
     ngx_log_error(NGX_LOG_ERR, log_, err, "nexus: Redis %s (%V) %s%s%V", conf_.name.c_str(), &peer_name_, why,
                   detail.empty() ? "" : ": ", &text);
@@ -338,6 +345,18 @@ void Connection::lose(const char *why, ngx_err_t err) noexcept {
     count_failure();
     release();
     handler_.on_closed();
+}
+
+void Connection::confirm() noexcept {
+    if (std::exchange(said_, Said::kNothing) != Said::kNothing) {
+        ngx_log_error(NGX_LOG_NOTICE, log_, 0, "nexus: Redis %s answers again, at %V", conf_.name.c_str(),
+                      &peer_name_);
+    }
+}
+
+void Connection::give_up(const char *why) noexcept {
+    say(Said::kUseless, why, "", 0);
+    close();
 }
 
 void Connection::close() noexcept {

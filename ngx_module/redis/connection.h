@@ -42,6 +42,10 @@ public:
     bool open(const Address &address) noexcept;
     /// Closes without calling the handler.
     void close() noexcept;
+    /// The same, for a reason that is logged.
+    void give_up(const char *why) noexcept;
+    /// What it is for has worked, which the greeting alone does not show: an outage that was logged is over.
+    void confirm() noexcept;
 
     /// Appends a command; it is sent together with others of this turn of the event loop.
     /// false: too much is waiting to be sent, or out of memory
@@ -69,9 +73,16 @@ private:
     void flush() noexcept;
     const char *feed(const char *bytes, size_t size) noexcept;
     bool on_greeting(const redisReply &reply) noexcept;
+    bool on_answer(const redisReply &reply) noexcept;
     void count_failure() const noexcept;
     void lose(const char *why, ngx_err_t err) noexcept;
-    void log_loss(const char *why, std::string_view detail, ngx_err_t err) noexcept;
+    /// What was logged of an outage: each once, until it is over.
+    enum class Said : uint8_t { kNothing, kLost, kUseless };
+
+    void say(Said what, const char *why, std::string_view detail, ngx_err_t err) noexcept;
+    void log_loss(const char *why, std::string_view detail, ngx_err_t err) noexcept {
+        say(Said::kLost, why, detail, err);
+    }
     void release() noexcept;
 
     const RedisConf &conf_;
@@ -92,7 +103,7 @@ private:
     bool ready_ = false;
     bool reading_ = false;  // in the read loop: a close waits for its end
     bool close_asked_ = false;
-    bool loss_logged_ = false;  // once per outage
+    Said said_ = Said::kNothing;
 
 #if (NGX_SSL)
     TlsSession session_;  // the last one, to resume

@@ -221,7 +221,10 @@ void Node::on_ready() noexcept {
     accepts_early_ = false;
     backoff_ms_ = 0;
     breaker_.reset();
-    logged_error_.clear();
+    if (!in_doubt_) {
+        logged_error_.clear();
+        connection_.confirm();
+    }
     if (!early_.empty() && !connection_.send_encoded(early_)) {
         connection_.close();
         on_closed();
@@ -233,6 +236,7 @@ void Node::on_ready() noexcept {
 
 bool Node::on_reply(const redisReply &reply) noexcept {
     if (queue_.empty()) {
+        in_doubt_ = true;
         return false;  // one too many: everything after it would be shifted
     }
     Pending pending = take_head();
@@ -244,16 +248,35 @@ bool Node::on_reply(const redisReply &reply) noexcept {
     }
 
     bool keep = true;
+    bool is_quiet = false;  // a replica reads for us: no outage
     const Answer got = to_answer(reply);
     if (got.status == ReplyStatus::kError) {
         metrics::count(metrics::Counter::kRedisFailures);
         const resp::ErrorKind kind = resp::kind_of_error(got.detail);
         keep = owner_.on_node_error(*this, kind) && kind != resp::ErrorKind::kNotServing;
-        log_error(got.detail);
+        is_quiet = kind == resp::ErrorKind::kReadOnly;
+        if (keep || is_quiet) {
+            log_error(got.detail);
+        }
+        in_doubt_ = in_doubt_ || !keep;
+    } else if (pending.owner != nullptr) {
+        on_useful_answer();
     }
     answer(pending, got);
     deadline_timer_.set_cancelable(live_ == 0);
+    if (!keep && is_quiet) {
+        connection_.close();
+        on_closed();
+        return true;
+    }
     return keep;
+}
+
+void Node::on_useful_answer() noexcept {
+    if (in_doubt_) {
+        in_doubt_ = false;
+        connection_.confirm();
+    }
 }
 
 // Each kind of error once, as long as it is the only one; of several that alternate, one a second.
@@ -275,6 +298,7 @@ void Node::log_error(std::string_view error) noexcept {
 
 void Node::on_closed() noexcept {
     accepts_early_ = false;
+    in_doubt_ = in_doubt_ || !queue_.empty();
     owner_.on_node_lost(*this);
     fail_all();
     schedule_reconnect();

@@ -89,6 +89,7 @@ private:
 
     void open_breaker() noexcept;
     void send_probe() noexcept;
+    void on_useful_answer() noexcept;
     void log_error(std::string_view error) noexcept;
 
     const RedisConf &conf_;
@@ -107,6 +108,7 @@ private:
     Breaker breaker_;
     bool probing_ = false;  // a probe is in the queue
     ngx_msec_t backoff_ms_ = 0;
+    bool in_doubt_ = false;     // the connection before was of no use, though it was greeted well
     std::string logged_error_;  // the last one's first word
     ngx_msec_t error_logged_at_ = 0;
     Event deadline_timer_;

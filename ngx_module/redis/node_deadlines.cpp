@@ -39,8 +39,7 @@ void Node::arm_deadline() noexcept {
 
 void Node::on_deadline() noexcept {
     if (!queue_.empty() && is_due(queue_.front().deadline + kStallMs)) {
-        ngx_log_error(NGX_LOG_ERR, log_, 0, "nexus: Redis %s has stalled, reconnecting", conf_.name.c_str());
-        connection_.close();
+        connection_.give_up("has stalled");
         on_closed();
         return;
     }
@@ -74,9 +73,11 @@ void Node::on_deadline() noexcept {
 void Node::open_breaker() noexcept {
     breaker_.open();
     metrics::count(metrics::Counter::kRedisBreakerOpened);
-    ngx_log_error(NGX_LOG_WARN, log_, 0,
-                  "nexus: Redis %s is too slow: it is not asked until it answers in time again",
-                  conf_.name.c_str());
+    if (!in_doubt_) {
+        ngx_log_error(NGX_LOG_WARN, log_, 0,
+                      "nexus: Redis %s is too slow: it is not asked until it answers in time again",
+                      conf_.name.c_str());
+    }
     probe_timer_.arm(breaker_.pause_ms());
 }
 

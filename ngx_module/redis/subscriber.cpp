@@ -96,6 +96,7 @@ bool Subscriber::on_reply(const redisReply &reply) noexcept {
         renew_lease();
         subscribed_ = true;
         backoff_ms_ = 0;
+        connection_.confirm();
         return true;
     }
     if (what == "message" && reply.elements == 3) {
@@ -146,8 +147,7 @@ void Subscriber::on_tick() noexcept {
     }
     constexpr std::string_view kPing[] = {"PING"};
     if (ngx_current_msec - last_byte_at_ >= kSilenceMs || !connection_.send(kPing)) {
-        ngx_log_error(NGX_LOG_WARN, log_, 0, "nexus: the event subscription went silent, reconnecting");
-        connection_.close();
+        connection_.give_up("went silent, with the event subscription");
         on_closed();
         return;
     }

@@ -179,6 +179,52 @@ test('one server', async (t) => {
   assert.ok(await edge.metric('nexus_redis_breaker_opens_total') > 0);
 });
 
+/** Lines of the log about Redis, without what is different in each: times, ids, addresses. */
+const linesAboutRedis = (edge) => [...edge.nginx.errorLog().matchAll(/\[(?:warn|error|notice)\].* nexus: Redis \S+ (?:\(\S+\) )?(.*?),? ?(?:at \S+)?$/gm)].map(([, text]) => text);
+
+test('an outage that the greeting does not show is named once, with the reason, and its end is', async (t) => {
+  const redis = await startRedis(t, { tcp: true });
+  const proxy = await startRedisProxy(t, { port: redis.port, host: '127.0.0.1' });
+  const outages = {
+    'a subscription that is not allowed': {
+      fault: ([command]) => (command === 'SUBSCRIBE' ? { reply: '-NOPERM No permissions to access a channel\r\n' } : undefined),
+      said: ['is left after what it answered: NOPERM'], ends: [],   // as does that of the cut
+    },
+    // By the connection for commands as well: a lost subscription has it asked something.
+    'a greeting that is refused': {
+      fault: ([command]) => (command === 'PING' ? { reply: '-LOADING Redis is loading the dataset in memory\r\n' } : undefined),
+      said: ['is left after what it answered: LOADING'],
+    },
+    'MASTERDOWN': { fault: toGet(answers.MASTERDOWN), said: ['is left after what it answered: MASTERDOWN'] },
+    'resets': { fault: toGet(answers['a reset']), said: ['closed the connection'] },
+    // Reads go on: no outage.
+    'READONLY': { fault: toGet(answers.READONLY), said: ['answered READONLY'], ends: [] },
+    'silence': { fault: toGet(answers.silence), said: ['has stalled'] },
+  };
+  for (const [name, { fault, said, ends = ['answers again'] }] of Object.entries(outages)) {
+    await t.test(name, async (each) => {
+      const edge = await startEdge(each, {
+        redis: 'timeout=200ms connect_timeout=5s', logLevel: 'info', redisUrl: proxy.url, redisServer: redis,
+      });
+      await edge.subscribed();
+      await readsFromRedis(edge);
+      proxy.fault = fault;
+      await redis.client.client('KILL', 'TYPE', 'pubsub');
+      const before = proxy.connections;
+      await waitFor('several attempts', async () => {
+        await edge.token((await cacheOne(edge)).id);
+        return name === 'READONLY' || proxy.connections > before + 3;
+      }, { timeout: 30_000 });
+      proxy.fault = () => undefined;
+      await readsFromRedis(edge);
+      await edge.subscribed();
+      const lines = linesAboutRedis(edge).filter((line) => !/^is too slow/.test(line));   // a busy machine, too
+      const subscriptionWasCut = ['closed the connection', 'answers again'];
+      assert.deepEqual(lines.toSorted(), [...subscriptionWasCut, ...said, ...ends].toSorted());
+    });
+  }
+});
+
 test('behind Sentinel', async (t) => {
   const system = await startSentinel(t);
   const edge = await startEdge(t, { ...edgeOptions, redisUrl: system.url, redisServer: system });

@@ -75,8 +75,11 @@ test('Sentinels that are away or know nothing are passed over; users who may do 
 
 test('a master that Sentinel does not know', async (t) => {
   const system = await startSentinel(t);
-  const edge = await startEdge(t, { redisUrl: system.url.replace('nexus-master', 'other'), redis: patient });
+  const proxy = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });
+  const edge = await startEdge(t, { redisUrl: `sentinel://127.0.0.1:${proxy.port}/other`, redis: patient });
   await waitFor('the log', () => /knows no master "other"/.test(edge.nginx.errorLog()));
+  await waitFor('some more questions', () => proxy.commands.filter(([command]) => command === 'SENTINEL').length > 4);
+  assert.equal(edge.nginx.errorLog().match(/ nexus: .*(Redis|Sentinel) .*/g).length, 1);
 });
 
 test('who says that it is no master is left, whatever Sentinel says', async (t) => {

@@ -90,6 +90,9 @@ bool Sentinel::on_reply(const redisReply &reply) noexcept {
         }
         if (what == "subscribe" && awaiting_ == Awaiting::kSubscribed) {
             awaiting_ = Awaiting::kNothing;
+            if (master_) {
+                connection_.confirm();
+            }
             return true;
         }
         return false;
@@ -97,6 +100,10 @@ bool Sentinel::on_reply(const redisReply &reply) noexcept {
 }
 
 bool Sentinel::on_answer(const redisReply &reply) {
+    if (reply.type == REDIS_REPLY_ERROR) {
+        heard(std::nullopt);
+        return false;
+    }
     auto master = resp::parse_master(reply);
     const bool is_known = master.has_value();
     if (!std::exchange(unknown_logged_, !is_known) && !is_known) {
@@ -104,7 +111,7 @@ bool Sentinel::on_answer(const redisReply &reply) {
                       address_.text.c_str(), conf_.master_name.c_str());
     }
     heard(std::move(master));
-    return is_known;
+    return true;
 }
 
 void Sentinel::heard(std::optional<resp::HostPort> master) noexcept {
@@ -135,7 +142,7 @@ void Sentinel::on_tick() noexcept {
     }
     const bool is_silent = ngx_current_msec - last_byte_at_ >= kSilenceMs;
     if (is_silent || (awaiting_ == Awaiting::kNothing && !send_question())) {
-        connection_.close();
+        connection_.give_up("went silent");
         on_closed();
         return;
     }
