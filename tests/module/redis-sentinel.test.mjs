@@ -63,8 +63,11 @@ test('Sentinels that are away or know nothing are passed over; users who may do 
     lines: ['user watcher on >of-sentinel &+switch-master +ping +sentinel +subscribe +unsubscribe'],
   });
   const stranger = await startRedis(t, { tcp: true });
+  const silent = await startRedisProxy(t, { port: system.port, host: '127.0.0.1' });
+  silent.fault = ([command]) => (command === 'UNSUBSCRIBE' ? { silent: true } : undefined);
+  const ports = [await findPort(), stranger.port, silent.port, system.port];
   const edge = await startEdge(t, {
-    redisUrl: `sentinel://127.0.0.1:${await findPort()},127.0.0.1:${stranger.port},127.0.0.1:${system.port}/nexus-master`,
+    redisUrl: `sentinel://${ports.map((port) => `127.0.0.1:${port}`).join()}/nexus-master`,
     redisServer: system, files: { redis: 'of-redis', sentinel: 'of-sentinel' },
     redis: `user=edge password=file:redis sentinel_user=watcher sentinel_password=file:sentinel ${patient}`,
   });

@@ -30,14 +30,13 @@ Sentinel::~Sentinel() {
 }
 
 void Sentinel::start() noexcept {
-    was_ready_ = false;
+    has_answered_ = false;
     if (!connection_.open(address_)) {
         on_closed();
     }
 }
 
 void Sentinel::on_ready() noexcept {
-    was_ready_ = true;
     last_byte_at_ = ngx_current_msec;
     if (!send_question()) {
         connection_.close();
@@ -100,6 +99,7 @@ bool Sentinel::on_reply(const redisReply &reply) noexcept {
 }
 
 bool Sentinel::on_answer(const redisReply &reply) {
+    has_answered_ = true;
     if (reply.type == REDIS_REPLY_ERROR) {
         heard(std::nullopt);
         return false;
@@ -120,13 +120,11 @@ void Sentinel::heard(std::optional<resp::HostPort> master) noexcept {
     owner_.on_heard();
 }
 
-// What it said counts until it cannot be connected to anew: a lost connection says nothing about the master.
+// What it said counts until it cannot be asked anew: a lost connection says nothing about the master.
 void Sentinel::on_closed() noexcept {
     awaiting_ = Awaiting::kNothing;
     tick_timer_.arm(kRetryMs / 2 + static_cast<ngx_msec_t>(ngx_random()) % kRetryMs);
-    if (!was_ready_) {
-        heard(std::nullopt);
-    }
+    heard(has_answered_ ? master_ : std::nullopt);
 }
 
 // While connected: asks. While not: the time to try again has come.

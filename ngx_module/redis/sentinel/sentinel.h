@@ -58,7 +58,7 @@ private:
     Connection connection_;
     std::optional<resp::HostPort> master_;
     bool was_heard_ = false;
-    bool was_ready_ = false;  // the connection, before it was lost
+    bool has_answered_ = false;  // on this connection
     Awaiting awaiting_ = Awaiting::kNothing;
     ngx_msec_t last_byte_at_ = 0;
     bool unknown_logged_ = false;

@@ -21,11 +21,11 @@ void SentinelClient::on_master(const Address &master) noexcept {
     guarded_event(log_, "a new master", [&] {
         const bool is_first = !master_;
         master_ = master;
+        is_first ? node_.connect_soon() : node_.restart();
+        tell_watcher();
         if (std::exchange(was_connected_, false)) {
             say_master();
         }
-        is_first ? node_.connect_soon() : node_.restart();
-        tell_watcher();
     });
 }
 
