@@ -116,6 +116,15 @@ ngx_int_t on_reinit_request(ngx_http_request_t *r) noexcept {
     return rc;
 }
 
+/// Does the request ask for another protocol, so that a 101 is an answer to it? nginx makes a tunnel of one
+/// if the client asked, whatever the location passes on, and over HTTP/2 too: there nobody can ask (RFC 9113
+/// section 8.2.2), and what comes through the tunnel would go between the frames of all the connection's
+/// streams.
+bool may_switch(const ngx_http_request_t *r) noexcept {
+    return r->http_version < NGX_HTTP_VERSION_20 && r->headers_in.upgrade != nullptr &&
+           http1::has_header(request_head(r), "Upgrade");
+}
+
 }  // namespace
 
 void drop_interim_answers(ngx_http_request_t *r) noexcept {
@@ -124,8 +133,7 @@ void drop_interim_answers(ngx_http_request_t *r) noexcept {
     interim = {};
     interim.process_header = u->process_header;
     interim.reinit_request = u->reinit_request;
-    // nginx makes a tunnel of a 101 if the client asked for one, whatever the location passes on
-    interim.may_switch = r->headers_in.upgrade != nullptr && http1::has_header(request_head(r), "Upgrade");
+    interim.may_switch = may_switch(r);
     u->process_header = on_process_header;
     u->reinit_request = on_reinit_request;
 }

@@ -180,6 +180,41 @@ test('a 101 is an answer where the request that was sent asks for it', async (t)
   assert.match(refused, /^HTTP\/1\.1 502 /, 'the location does not pass the question on');
 });
 
+/** A frame of HTTP/2. */
+function frame(type, flags, stream, payload) {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A field block without compression. */
+const fieldBlock = (fields) => Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]));
+
+test('a caller over HTTP/2 is not switched, whatever it asks for: its connection has other streams', async (t) => {
+  const edge = await start(t);
+  const { headers } = await caller(edge);
+  const forged = Buffer.concat([frame(1, 0x4, 1, Buffer.from([0x88])), frame(0, 0x1, 1, Buffer.from('FORGED'))]).toString('latin1');
+  edge.state.answer = (head) => (/^GET \/upgrade/.test(head) ? [`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n${forged}`, null] : []);
+  const ask = (stream, path, fields = []) => frame(1, 0x5, stream, fieldBlock([[':method', 'GET'], [':scheme', 'http'], [':path', path], [':authority', 'edge'],
+    ...Object.entries(headers), ...fields]));
+
+  const socket = net.connect(Number(new URL(edge.h2).port), '127.0.0.1');
+  cleanup(t, () => socket.destroy());
+  let got = '';
+  socket.setEncoding('latin1');
+  socket.on('data', (data) => { got += data; });
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0)), ask(1, '/silent')]));
+  await waitFor('the silent one', () => edge.state.seen.length === 1);
+  socket.write(ask(3, '/upgrade/', [['upgrade', 'websocket']]));
+  await waitFor('an answer', () => /502|FORGED/.test(got));
+  assert.match(edge.state.seen[1].head, /^Upgrade: websocket\r$/m, 'the location passes the question on');
+  assert.ok(!got.includes('FORGED'), 'on the stream of another');
+  assert.match(edge.nginx.errorLog(), /switches protocols though nobody asked/);
+});
+
 test('a 100 while the body is still being sent does not end it', async (t) => {
   let received = '';
   const port = await listen(t, net.createServer((socket) => {
