@@ -21,6 +21,23 @@ struct Quoted {
 constexpr std::string_view kModSecurity = "ModSecurity: ";
 constexpr Quoted kFindings[] = {{"[data \"", "\"] ["}, {"(Value: `", "' )"}};
 
+/// What nginx could not read and quotes: of a provider's head, where the injected credential may be echoed in
+/// name or value, and of a caller's.
+struct Unread {
+    std::string_view begin;
+    bool has_name;  // of a field, which is not overwritten
+};
+constexpr Unread kUnread[] = {{"upstream sent invalid header: \"", false},
+                              {"upstream sent invalid header \"", false},
+                              {"upstream sent invalid trailer \"", false},
+                              {"upstream sent invalid :status \"", false},
+                              {"upstream sent unexpected :status \"", false},
+                              {"upstream sent invalid status \"", false},
+                              {" header line: \"", true},
+                              {" with invalid value: \"", false}};
+/// What nginx writes behind it: what it was doing, and for whom.
+constexpr std::string_view kUnreadEnds[] = {"\" while ", "\", client: "};
+
 bool is_key_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
@@ -80,6 +97,32 @@ void redact_findings(std::span<char> line) {
     }
 }
 
+/// Where what is quoted from `at` on ends: the last place that looks like it, since what is quoted may look
+/// so, too. nginx cuts long lines: then it is all the rest.
+size_t end_of_unread(std::string_view line, size_t at) {
+    size_t last = at;
+    for (const std::string_view end : kUnreadEnds) {
+        const size_t found = line.rfind(end);
+        last = found != std::string_view::npos ? std::max(last, found) : last;
+    }
+    return last != at ? last : line.size() - (line.ends_with('\n') ? 1 : 0);
+}
+
+void redact_unread(std::span<char> line) {
+    for (const auto &[begin, has_name] : kUnread) {
+        size_t at = view(line).find(begin);
+        if (at == std::string_view::npos) {
+            continue;
+        }
+        at += begin.size();
+        const size_t end = end_of_unread(view(line), at);
+        const size_t colon = has_name ? view(line).substr(0, end).find(':', at) : std::string_view::npos;
+        at = colon != std::string_view::npos ? colon + 1 : at;
+        std::fill(line.begin() + static_cast<std::ptrdiff_t>(at),
+                  line.begin() + static_cast<std::ptrdiff_t>(end), '*');
+    }
+}
+
 }  // namespace
 
 void redact_keys(std::span<char> text) noexcept {
@@ -107,6 +150,7 @@ void redact_log_line(std::span<char> line) noexcept {
             redact_query(line, at);
         }
     }
+    redact_unread(line);
     if (view(line).find(kModSecurity) != std::string_view::npos) {
         redact_findings(line);
     }

@@ -9,7 +9,7 @@ import { listen } from '../support/listen.mjs';
 import { sealToken } from '../support/records.mjs';
 import { waitFor } from '../support/wait.mjs';
 import { caller, errorBody, onlyRefreshes, startEdge } from './edge-fixture.mjs';
-import { startRaw } from './wire-fixture.mjs';
+import { h2Fields, h2Frame, startRaw } from './wire-fixture.mjs';
 
 const inject = 'nexus_inject auto; nexus_connection $http_x_nexus_connection; nexus_allow_private 127.0.0.0/8;';
 const to = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host 127.0.0.1; nexus_allow_hosts raw; proxy_pass http://raw;';
@@ -180,25 +180,12 @@ test('a 101 is an answer where the request that was sent asks for it', async (t)
   assert.match(refused, /^HTTP\/1\.1 502 /, 'the location does not pass the question on');
 });
 
-/** A frame of HTTP/2. */
-function frame(type, flags, stream, payload) {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** A field block without compression. */
-const fieldBlock = (fields) => Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]));
-
 test('a caller over HTTP/2 is not switched, whatever it asks for: its connection has other streams', async (t) => {
   const edge = await start(t);
   const { headers } = await caller(edge);
-  const forged = Buffer.concat([frame(1, 0x4, 1, Buffer.from([0x88])), frame(0, 0x1, 1, Buffer.from('FORGED'))]).toString('latin1');
+  const forged = Buffer.concat([h2Frame(1, 0x4, 1, Buffer.from([0x88])), h2Frame(0, 0x1, 1, Buffer.from('FORGED'))]).toString('latin1');
   edge.state.answer = (head) => (/^GET \/upgrade/.test(head) ? [`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n${forged}`, null] : []);
-  const ask = (stream, path, fields = []) => frame(1, 0x5, stream, fieldBlock([[':method', 'GET'], [':scheme', 'http'], [':path', path], [':authority', 'edge'],
+  const ask = (stream, path, fields = []) => h2Frame(1, 0x5, stream, h2Fields([[':method', 'GET'], [':scheme', 'http'], [':path', path], [':authority', 'edge'],
     ...Object.entries(headers), ...fields]));
 
   const socket = net.connect(Number(new URL(edge.h2).port), '127.0.0.1');
@@ -206,7 +193,7 @@ test('a caller over HTTP/2 is not switched, whatever it asks for: its connection
   let got = '';
   socket.setEncoding('latin1');
   socket.on('data', (data) => { got += data; });
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0)), ask(1, '/silent')]));
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), h2Frame(4, 0, 0, Buffer.alloc(0)), ask(1, '/silent')]));
   await waitFor('the silent one', () => edge.state.seen.length === 1);
   socket.write(ask(3, '/upgrade/', [['upgrade', 'websocket']]));
   await waitFor('an answer', () => /502|FORGED/.test(got));

@@ -61,6 +61,19 @@ export function startRaw(t, answer) {
   return listen(t, server);
 }
 
+/** A frame of HTTP/2. */
+export function h2Frame(type, flags, stream, payload) {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A block of fields [[name, value], ...] as they are, each of fewer than 127 bytes. */
+export const h2Fields = (fields) => Buffer.concat(fields.map(([name, value]) => Buffer.from(`\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`, 'latin1')));
+
 /** A request as a client writes it. own: header lines that come first. */
 export function bytesOf({ method, target, headers, body, chunked }, own) {
   const framing = chunked ? 'Transfer-Encoding: chunked\r\n' : (body.length > 0 || method === 'POST' ? `Content-Length: ${body.length}\r\n` : '');
