@@ -196,7 +196,7 @@ ngx_int_t inject(ngx_http_request_t *r, const Access &access, Write &&write) {
     if (!injection) {
         return refuse(r, access, Errc::kStrategyFailed, injection.error().message.c_str());
     }
-    look_for(r, injection->value);
+    look_for(r, injection->made.view());
     return write(*injection);
 }
 

@@ -10,6 +10,7 @@
 #include "ngx_module/request_ctx.h"
 #include "ngx_module/scrub/state.h"
 #include "shared/http1/syntax.h"
+#include "shared/strategy/public_fields.h"
 
 namespace nexus::edge {
 
@@ -201,14 +202,9 @@ void look_for_secrets_of(ngx_http_request_t *r, const record::TokenView &record)
     if (scrubbing == nullptr) {
         return;
     }
-    const std::string_view said = record.strategy_config("username_field");
     for (size_t i = 0; i < record.credential_count(); ++i) {
         const auto [name, value] = record.credential_at(i);
-        // What answers rightly repeat: the kind of token, who it is.
-        const bool is_public =
-            name == "token_type" || name == "access_key" ||
-            (record.strategy() == "basic_auth" && name == (said.empty() ? "username" : said));
-        if (!is_public) {
+        if (!strategy::is_public_field(record, name)) {
             scrubbing->mask.add(value);
         }
     }

@@ -22,9 +22,10 @@ char *on_nexus_scrub_response(ngx_conf_t *cf, ngx_command_t *cmd, void *conf) no
 /// If-Range off the request. returns NGX_OK or NGX_ERROR
 ngx_int_t prepare_scrubbing(const Access &access);
 
-/// Before the request is sent: the secrets of the record that it is sent with. Each attempt adds its own.
+/// Before the request is sent: the secrets of the record that it is sent with, and not what else it holds
+/// (shared/strategy/public_fields.h). Each attempt adds its own.
 void look_for_secrets_of(ngx_http_request_t *r, const record::TokenView &record);
-/// What was made of them: the value of a header line, a signature.
+/// What was made of them: a Basic value, a signature.
 void look_for(ngx_http_request_t *r, std::string_view secret);
 
 /// Registers the filters; in postconfiguration.

@@ -249,6 +249,26 @@ test('other strategies: what was sent and what it was made of', async (t) => {
   }
 });
 
+test('what a record holds beside its secrets is no secret', async (t) => {
+  const secret = 'pass-w0rd-1234567';
+  const edge = await start(t, () => [whole('', ['Location: https://api.example.com/crm/v3/contacts/1', 'X-OAuth-Scopes: contacts', 'X-Account: alice@example.com',
+    'X-Key: consumer-1234', `X-Echo: ${secret}`], '201 Created')]);
+  const kinds = [
+    { credentials: { access_token: secret, token_type: 'Bearer', scope: 'contacts' } },
+    { strategy: 'header', strategy_config: { header_name: 'X-Auth-Email', credential_field: 'email', header_name_2: 'X-Auth-Key', credential_field_2: 'api_key' },
+      credentials: { email: 'alice@example.com', api_key: secret } },
+    { strategy: 'oauth1', credentials: { consumer_key: 'consumer-1234', consumer_secret: secret } },
+  ];
+  for (const fields of kinds) {
+    const { headers } = await edge.get('/head/', { headers: await edge.connect(fields) });
+    assert.equal(headers.location, 'https://api.example.com/crm/v3/contacts/1');
+    assert.equal(headers['x-oauth-scopes'], 'contacts');
+    assert.equal(headers['x-account'], 'alice@example.com');
+    assert.equal(headers['x-key'], 'consumer-1234');
+    assert.equal(headers['x-echo'], '*'.repeat(secret.length));
+  }
+});
+
 test('gRPC: fields, messages and trailers', async (t) => {
   const server = http2.createServer();
   server.on('stream', (flow, { authorization: said }) => {
