@@ -35,7 +35,7 @@ Scrubbing *find_kept(const ngx_http_request_t *r) noexcept {
 }
 
 Strip what_hides_secrets(const ngx_table_elt_t &line, const void *) {
-    for (const std::string_view name : {"Accept-Encoding", "Range", "If-Range"}) {
+    for (const std::string_view name : {"Accept-Encoding", "Grpc-Accept-Encoding", "Range", "If-Range"}) {
         if (equal_ignoring_case(to_view(line.key), name)) {
             return Strip::kRemove;
         }
@@ -91,10 +91,20 @@ void drop_cookies(ngx_http_request_t *r) {
     });
 }
 
+/// What a provider may have made of a body, so that nothing is found in it. All lines count: nginx itself
+/// knows of the last one, or of none.
 bool is_encoded(const ngx_http_request_t *r) {
-    const ngx_table_elt_t *encoding = r->headers_out.content_encoding;
-    return encoding != nullptr && encoding->hash != 0 && encoding->value.len != 0 &&
-           !equal_ignoring_case(to_view(encoding->value), "identity");
+    bool any = false;
+    for_each_line(r->upstream->headers_in.headers, [&](const ngx_table_elt_t &line) {
+        const std::string_view name = to_view(line.key), value = to_view(line.value);
+        const bool is_transfer = equal_ignoring_case(name, "Transfer-Encoding");
+        const bool is_coding = is_transfer || equal_ignoring_case(name, "Content-Encoding") ||
+                               equal_ignoring_case(name, "Grpc-Encoding");
+        const bool is_plain = value.empty() || equal_ignoring_case(value, "identity") ||
+                              (is_transfer && equal_ignoring_case(value, "chunked"));
+        any = any || (is_coding && !is_plain);
+    });
+    return any;
 }
 
 bool has_body(const ngx_http_request_t *r) {
@@ -111,6 +121,7 @@ ngx_int_t begin_body(ngx_http_request_t *r, Scrubbing &scrubbing) {
             ctx->error = errc_info(Errc::kProviderError).code;
         }
         ngx_http_clean_header(r);
+        scrubbing.is_refused = true;
         return NGX_HTTP_BAD_GATEWAY;
     }
     r->filter_need_in_memory = 1;
@@ -126,7 +137,8 @@ ngx_int_t scrub_head(ngx_http_request_t *r, Scrubbing &scrubbing) {
     }
     const RequestCtx *ctx = request_ctx(r);
     const bool is_redirected = ctx == nullptr || ctx->scrubbing != &scrubbing;
-    if (is_redirected || r->upstream == nullptr || r->upstream->headers_in.status_n == 0) {
+    if (is_redirected || scrubbing.is_refused || r->upstream == nullptr ||
+        r->upstream->headers_in.status_n == 0) {
         return NGX_OK;  // not the provider's answer
     }
     if (scrubbing.conf->drops_cookies) {
@@ -187,6 +199,7 @@ ngx_int_t prepare_scrubbing(const Access &access) {
         return NGX_ERROR;
     }
     scrubbing->conf = conf;
+    scrubbing->is_refused = false;
     ctx->scrubbing = scrubbing;
     return conf->body_bytes != 0 ? strip_headers(r, what_hides_secrets, nullptr) : NGX_OK;
 }

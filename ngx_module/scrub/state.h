@@ -16,7 +16,8 @@ struct Scrubbing {
     std::optional<scrub::BodyMask> body;  // while a body is looked into
     ngx_chain_t *free = nullptr;          // buffers of ours
     ngx_chain_t *busy = nullptr;
-    bool is_told = false;  // that something was covered
+    bool is_told = false;     // that something was covered
+    bool is_refused = false;  // the provider's answer: what goes out is nginx's own
 
     /// Counts and logs it, once for each answer.
     void tell(const ngx_http_request_t *r, const char *where);

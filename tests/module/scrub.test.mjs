@@ -146,6 +146,11 @@ test('compressed answers and parts of bodies are not asked for, and not passed o
   assert.equal((await edge.get('/body/', { method: 'HEAD', headers: edge.headers })).status, 200, 'nothing to look into');
   assert.equal((await edge.get('/head/', { headers: edge.headers })).headers['content-encoding'], 'gzip');
 
+  for (const lines of [['Content-Encoding: gzip', 'Content-Encoding: identity'], ['Content-Encoding: gzip, identity'], ['Transfer-Encoding: gzip']]) {
+    edge.state.answer = () => [lines[0].startsWith('T') ? `HTTP/1.1 200 OK\r\n${lines[0]}\r\n\r\n${packed}` : whole(packed, lines), null];
+    assert.equal((await edge.get('/body/', { headers: edge.headers })).status, 502, lines.join());
+  }
+
   edge.state.answer = () => [whole(token, ['Content-Encoding: identity'])];
   assert.equal((await edge.get('/body/', { headers: edge.headers })).text, stars);
   edge.state.answer = () => [whole(`"${token}"`)];
