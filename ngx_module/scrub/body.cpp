@@ -114,13 +114,21 @@ bool has_last(const ngx_chain_t *in) {
     return false;
 }
 
-/// gRPC's statuses and messages: nginx has them when the body ends, in memory of its own.
+/// gRPC's statuses and messages: nginx has them when the body ends, those that go out and those that
+/// variables show ($upstream_trailer_...).
 void cover_trailers(ngx_http_request_t *r, Scrubbing &scrubbing) {
-    for_each_line(r->headers_out.trailers, [&](ngx_table_elt_t &line) {
-        if (scrubbing.mask.cover({reinterpret_cast<char *>(line.value.data), line.value.len})) {
-            scrubbing.tell(r, "trailer");
-        }
-    });
+    const auto cover = [&](ngx_list_t &trailers) {
+        for_each_line(trailers, [&](ngx_table_elt_t &line) {
+            const bool any = cover_copy(r, scrubbing.mask, line.key);
+            if (cover_copy(r, scrubbing.mask, line.value) || any) {
+                scrubbing.tell(r, "trailer");
+            }
+        });
+    };
+    cover(r->headers_out.trailers);
+    if (r->upstream != nullptr) {
+        cover(r->upstream->headers_in.trailers);
+    }
 }
 
 ngx_int_t pass(ngx_http_request_t *r, Scrubbing &scrubbing, ngx_chain_t *in) {

@@ -47,30 +47,24 @@ std::span<char> bytes_of(const ngx_str_t &text) {
     return {reinterpret_cast<char *>(text.data), text.len};
 }
 
-/// Lines of a provider's answer are copies of ours alone, and so are those that other modules made of them;
-/// but what a module adds may be text that nobody may write to.
-bool cover_copy(ngx_http_request_t *r, const scrub::Mask &mask, ngx_str_t &text) {
-    if (!mask.occurs_in(to_view(text))) {
-        return false;
-    }
-    const ngx_str_t copy = copy_to_pool(r->pool, to_view(text));
-    text = copy.data != nullptr ? copy : ngx_str_t ngx_null_string;
-    mask.cover(bytes_of(text));
-    return true;
-}
-
 /// What nginx keeps of the answer's head: variables ($upstream_http_...) and logs show what is in there, too.
-bool cover_upstream_head(ngx_http_upstream_headers_in_t &headers, const scrub::Mask &mask) {
+/// Written to where it lies, since parts of it are in other places as well; only what the gRPC module gives
+/// may lie in its table of HPACK, which nobody may write to.
+bool cover_upstream_head(ngx_http_request_t *r, const scrub::Mask &mask) {
+    const bool is_shared = is_grpc(*r->upstream);
+    const auto cover = [&](ngx_str_t &text) {
+        return is_shared ? cover_copy(r, mask, text) : mask.cover(bytes_of(text));
+    };
     bool any = false;
-    for_each_line(headers.headers, [&](ngx_table_elt_t &line) {
-        any = mask.cover(bytes_of(line.key)) || any;
-        any = mask.cover(bytes_of(line.value)) || any;
+    for_each_line(r->upstream->headers_in.headers, [&](ngx_table_elt_t &line) {
+        any = cover(line.key) || any;
+        any = cover(line.value) || any;
     });
-    return mask.cover(bytes_of(headers.status_line)) || any;
+    return cover(r->upstream->headers_in.status_line) || any;
 }
 
 bool cover_head(ngx_http_request_t *r, const scrub::Mask &mask) {
-    bool any = r->upstream != nullptr && cover_upstream_head(r->upstream->headers_in, mask);
+    bool any = r->upstream != nullptr && cover_upstream_head(r, mask);
     for_each_line(r->headers_out.headers, [&](ngx_table_elt_t &line) {
         any = cover_copy(r, mask, line.key) || any;
         any = cover_copy(r, mask, line.value) || any;
@@ -159,6 +153,16 @@ ngx_int_t on_header(ngx_http_request_t *r) noexcept {
 }
 
 }  // namespace
+
+bool cover_copy(ngx_http_request_t *r, const scrub::Mask &mask, ngx_str_t &text) {
+    if (!mask.occurs_in(to_view(text))) {
+        return false;
+    }
+    const ngx_str_t copy = copy_to_pool(r->pool, to_view(text));
+    text = copy.data != nullptr ? copy : ngx_str_t ngx_null_string;
+    mask.cover(bytes_of(text));
+    return true;
+}
 
 void Scrubbing::tell(const ngx_http_request_t *r, const char *where) {
     if (!is_told) {

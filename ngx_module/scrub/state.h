@@ -26,6 +26,10 @@ struct Scrubbing {
 /// nullptr: nothing is looked for.
 Scrubbing *find_scrubbing(const ngx_http_request_t *r) noexcept;
 
+/// Covers what is found in a copy, which the text becomes: what a module adds to an answer, or the gRPC
+/// module reads of one, may be text that nobody may write to. returns whether there was something
+bool cover_copy(ngx_http_request_t *r, const scrub::Mask &mask, ngx_str_t &text);
+
 /// The body filter; its next one is set in init_scrubbing.
 ngx_int_t scrub_body(ngx_http_request_t *r, ngx_chain_t *in) noexcept;
 extern ngx_http_output_body_filter_pt g_after_scrub_body;

@@ -8,6 +8,7 @@ import zlib from 'node:zlib';
 import { assertNoSecrets, files } from '../support/canary.mjs';
 import { cleanup } from '../support/cleanup.mjs';
 import { listen } from '../support/listen.mjs';
+import { waitFor } from '../support/wait.mjs';
 import { startEdge } from './edge-fixture.mjs';
 import { startRaw } from './wire-fixture.mjs';
 
@@ -274,33 +275,92 @@ test('what a record holds beside its secrets is no secret', async (t) => {
   }
 });
 
-test('gRPC: fields, messages and trailers', async (t) => {
+/** An edge in front of a gRPC server. answer(flow, fields): on it */
+async function startRpc(t, answer) {
   const server = http2.createServer();
-  server.on('stream', (flow, { authorization: said }) => {
+  const seen = [];
+  server.on('stream', (flow, fields) => {
+    seen.push(fields);
     flow.on('error', () => {});
-    flow.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-echo': said }, { waitForTrailers: true });
-    flow.on('wantTrailers', () => flow.sendTrailers({ 'grpc-status': '2', 'grpc-message': `failed with ${encodeURIComponent(said)}` }));
     flow.resume();
-    const message = Buffer.from(`said ${said}`);
-    flow.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+    answer(flow, fields);
   });
   const port = await listen(t, server);
-  const edge = await start(t, () => [], { locations: `location /rpc/ { ${inject} nexus_scrub_response on body=64k; grpc_pass grpc://127.0.0.1:${port}; }` });
+  const edge = await start(t, () => [], {
+    http: "log_format rpc 'seen $upstream_trailer_grpc_message';",
+    locations: `location /rpc/ { ${inject} nexus_scrub_response on body=64k; grpc_pass grpc://127.0.0.1:${port}; }
+      location /rpc/trailers/ { ${inject} nexus_scrub_response on; access_log rpc.log rpc; grpc_pass grpc://127.0.0.1:${port}; }
+      location /rpc/heads/ { ${inject} nexus_scrub_response on; grpc_pass grpc://127.0.0.1:${port}; }`,
+  });
   const client = http2.connect(edge.h2);
   cleanup(t, () => client.destroy());
-  const got = await new Promise((resolve, reject) => {
-    const flow = client.request({ ':method': 'POST', ':path': '/rpc/call', 'content-type': 'application/grpc', te: 'trailers', ...edge.headers });
+  /** returns {fields, trailers, body} */
+  const call = (fields, path = '/rpc/call') => new Promise((resolve, reject) => {
+    const flow = client.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', ...edge.headers, ...fields });
     const all = { body: Buffer.alloc(0) };
-    flow.on('response', (fields) => { all.fields = fields; });
-    flow.on('trailers', (fields) => { all.trailers = fields; });
+    flow.on('response', (got) => { all.fields = got; });
+    flow.on('trailers', (got) => { all.trailers = got; });
     flow.on('data', (data) => { all.body = Buffer.concat([all.body, data]); });
     flow.on('close', () => resolve(all));
     flow.on('error', reject);
     flow.end();
   });
+  return { edge, seen, call };
+}
+
+const rpcMessage = (flag, bytes) => Buffer.concat([Buffer.from([flag, 0, 0, 0, bytes.length]), Buffer.from(bytes)]);
+
+test('gRPC: fields, messages and trailers', async (t) => {
+  const { edge, call } = await startRpc(t, (flow, { authorization: said }) => {
+    flow.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-echo': said }, { waitForTrailers: true });
+    flow.on('wantTrailers', () => flow.sendTrailers({ 'grpc-status': '2', 'grpc-message': `failed with ${encodeURIComponent(said)}`, [said.slice(7).replaceAll(/[^a-z0-9-]/g, '-')]: '1' }));
+    flow.end(rpcMessage(0, `said ${said}`));
+  });
+  const got = await call({});
   assert.equal(got.fields['x-echo'], `Bearer ${stars}`);
   assert.equal(got.trailers['grpc-status'], '2');
   assert.equal(got.trailers['grpc-message'], `failed with Bearer%20${'*'.repeat(encoded.percent.length)}`);
   assert.equal(got.body.subarray(5).toString(), `said Bearer ${stars}`);
   assertNoSecrets({ token }, files(edge.nginx.dir));
+
+  const plain = 'canary-in-lower-case-0815';
+  const named = await call(await edge.connect({ credentials: { access_token: plain } }));
+  assert.equal(named.trailers['*'.repeat(plain.length)], '1', JSON.stringify(named.trailers));
+  await call({}, '/rpc/trailers/');
+  await waitFor('its line', () => /^seen failed with Bearer%20\*+$/m.test(files(edge.nginx.dir)[`${edge.nginx.dir}/rpc.log`]));
+});
+
+test('gRPC: compressed messages are not asked for, and not passed on', async (t) => {
+  let encoding = 'gzip';
+  const { edge, seen, call } = await startRpc(t, (flow, { authorization: said }) => {
+    flow.respond({ ':status': 200, 'content-type': 'application/grpc', ...(encoding && { 'grpc-encoding': encoding }) }, { waitForTrailers: true });
+    flow.on('wantTrailers', () => flow.sendTrailers({ 'grpc-status': '0' }));
+    flow.end(encoding === 'gzip' ? rpcMessage(1, zlib.gzipSync(said)) : rpcMessage(0, said));
+  });
+  const refused = await call({ 'grpc-accept-encoding': 'gzip' });
+  assert.equal(seen.at(-1)['grpc-accept-encoding'], undefined);
+  assert.equal(refused.fields['grpc-status'], '14', JSON.stringify(refused.fields));
+  assert.equal(refused.fields['grpc-encoding'], undefined);
+  assert.equal(refused.body.length, 0);
+  assert.match(edge.nginx.errorLog(), /compressed though nobody asked for that/);
+
+  const heads = await call({ 'grpc-accept-encoding': 'gzip' }, '/rpc/heads/');
+  assert.equal(seen.at(-1)['grpc-accept-encoding'], 'gzip');
+  assert.equal(heads.fields['grpc-encoding'], 'gzip');
+  for (encoding of ['identity', undefined]) {
+    assert.equal((await call({})).body.subarray(5).toString(), `Bearer ${stars}`);
+  }
+});
+
+test('gRPC: a secret that reads like a field of HPACK\'s static table', async (t) => {
+  const { edge, call } = await startRpc(t, (flow) => {
+    flow.respond({ ':status': 200, 'content-type': 'application/grpc', 'accept-encoding': 'gzip, deflate' }, { waitForTrailers: true });
+    flow.on('wantTrailers', () => flow.sendTrailers({ 'grpc-status': '0', 'accept-encoding': 'gzip, deflate' }));
+    flow.end();
+  });
+  for (const secret of ['content-type', 'gzip, deflate', 'accept-encoding']) {
+    const got = await call(await edge.connect({ strategy: 'header', credentials: { api_key: secret } }));
+    assert.equal(got.fields?.[':status'], 200, secret);
+    assert.equal(got.trailers['grpc-status'], '0', secret);
+  }
 });
