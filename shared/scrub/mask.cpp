@@ -2,6 +2,7 @@
 #include "shared/scrub/mask.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "shared/encoding/base64.h"
@@ -32,6 +33,46 @@ Secret base64_inside(std::string_view secret, size_t before) {
     Secret inside{std::string_view{text}.substr(first, bits / 6 - first)};
     wipe(text);
     return inside;
+}
+
+/// How a usual percent-encoding differs from that of RFC 3986.
+struct Encoder {
+    std::string_view kept;     // though reserved
+    std::string_view encoded;  // though unreserved
+    bool blank_is_plus;
+
+    bool differs_at(std::string_view secret) const noexcept {
+        return secret.find_first_of(kept) != std::string_view::npos ||
+               secret.find_first_of(encoded) != std::string_view::npos ||
+               (blank_is_plus && secret.find(' ') != std::string_view::npos);
+    }
+    bool keeps(char c) const noexcept {
+        return encoding::kUnreserved.contains(c) ? encoded.find(c) == std::string_view::npos
+                                                 : kept.find(c) != std::string_view::npos;
+    }
+};
+constexpr std::array<Encoder, 4> kEncoders = {{
+    {"!'()*", "", false},  // encodeURIComponent
+    {"*", "~", true},      // application/x-www-form-urlencoded
+    {"/", "", false},      // paths
+    {"", "", true},        // queries, in Python and Go
+}};
+
+Secret encoded_by(const Encoder &encoder, std::string_view secret) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string text;
+    text.reserve(3 * secret.size());  // once: no copy is left behind
+    for (const char c : secret) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (encoder.keeps(c)) {
+            text.push_back(c);
+        } else if (c == ' ' && encoder.blank_is_plus) {
+            text.push_back('+');
+        } else {
+            text.append({'%', kDigits[byte >> 4], kDigits[byte & 0x0f]});
+        }
+    }
+    return Secret{std::move(text)};
 }
 
 /// As JSON is written by those who escape slashes.
@@ -77,9 +118,12 @@ void Mask::add(std::string_view secret) {
     }
     add_needle(secret);
     if (!encoding::kUnreserved.covers(secret)) {
-        const Secret percent{encoding::percent_encode(secret)};
-        add_needle(percent.view());
-        add_needle(with_small_digits(percent.view()).view());
+        add_percent_encoded(Secret{encoding::percent_encode(secret)});
+    }
+    for (const Encoder &encoder : kEncoders) {
+        if (encoder.differs_at(secret)) {
+            add_percent_encoded(encoded_by(encoder, secret));
+        }
     }
     if (secret.find('/') != std::string_view::npos) {
         add_needle(with_escaped_slashes(secret).view());
@@ -91,6 +135,13 @@ void Mask::add(std::string_view secret) {
             base64.view().find('/') != std::string_view::npos) {
             add_needle(with_url_alphabet(base64).view());
         }
+    }
+}
+
+void Mask::add_percent_encoded(const Secret &encoded) {
+    add_needle(encoded.view());
+    if (encoded.view().find('%') != std::string_view::npos) {
+        add_needle(with_small_digits(encoded.view()).view());
     }
 }
 

@@ -23,8 +23,8 @@ public:
     Mask();
 
     /// Adds a secret, and what it becomes in base64 (both alphabets, wherever it stands in what is encoded),
-    /// percent-encoded, and in JSON that escapes slashes. One that is too short, or that is there already, is
-    /// left out.
+    /// percent-encoded in the usual ways, and in JSON that escapes slashes. One that is too short, or that is
+    /// there already, is left out.
     void add(std::string_view secret);
 
     bool empty() const noexcept { return needles_.empty(); }
@@ -38,6 +38,7 @@ public:
     size_t open_end(std::string_view text) const noexcept;
 
 private:
+    void add_percent_encoded(const Secret &encoded);
     void add_needle(std::string_view text);
     void note_shifts(std::string_view needle) noexcept;
     size_t length_at(std::string_view text, size_t at) const noexcept;

@@ -255,6 +255,18 @@ test('other strategies: what was sent and what it was made of', async (t) => {
   }
 });
 
+test('a secret in the percent-encodings that are usual', async (t) => {
+  const secret = "canary!At*9f8e(7)d'6c5b4a=3210";
+  const edge = await start(t, () => []);
+  const headers = await edge.connect({ credentials: { access_token: secret } });
+  for (const form of [encodeURIComponent(secret), new URLSearchParams({ a: secret }).toString().slice(2)]) {
+    edge.state.answer = () => [whole(form, [`Location: /x?token=${form}`])];
+    const answer = await edge.get('/body/', { headers });
+    assert.equal(answer.text, '*'.repeat(form.length));
+    assert.ok(answer.headers.location.endsWith(`=${answer.text}`), answer.headers.location);
+  }
+});
+
 test('what a record holds beside its secrets is no secret', async (t) => {
   const secret = 'pass-w0rd-1234567';
   const edge = await start(t, () => [whole('', ['Location: https://api.example.com/crm/v3/contacts/1', 'X-OAuth-Scopes: contacts', 'X-Account: alice@example.com',

@@ -50,6 +50,24 @@ TEST(Mask, KnowsPercentEncodingAndJsonSlashes) {
     }
 }
 
+TEST(Mask, KnowsWhatTheUsualEncodersLeaveAlone) {
+    Mask mask;
+    mask.add("canary!At*9f8e(7)d'6c5b4a=32/10~ x");
+    for (const std::string form :
+         {"canary!At*9f8e(7)d'6c5b4a%3D32%2F10~%20x",               // encodeURIComponent
+          "canary!At*9f8e(7)d'6c5b4a%3d32%2f10~%20x",               // with small digits
+          "canary%21At*9f8e%287%29d%276c5b4a%3D32%2F10%7E+x",       // URLSearchParams, URLEncoder
+          "canary%21At*9f8e%287%29d%276c5b4a%3d32%2f10%7e+x",       //
+          "canary%21At%2A9f8e%287%29d%276c5b4a%3D32/10~%20x",       // Python's quote
+          "canary%21At%2A9f8e%287%29d%276c5b4a%3D32%2F10~+x",       // and quote_plus, Go's QueryEscape
+          "canary%21At%2A9f8e%287%29d%276c5b4a%3D32%2F10~%20x"}) {  // RFC 3986
+        EXPECT_EQ(covered(mask, "<" + form + ">"), "<" + stars(form.size()) + ">");
+    }
+    Mask tilde;
+    tilde.add("canary~9f8e7d");
+    EXPECT_EQ(covered(tilde, "canary%7E9f8e7d"), stars(15));
+}
+
 TEST(Mask, KnowsBase64WhereverTheSecretStandsInIt) {
     const std::string secret = "k\xff\xfe\xfdtoken/with?bits~~";
     Mask mask;
