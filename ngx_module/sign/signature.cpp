@@ -6,7 +6,6 @@
 #include "ngx_module/inject/inject.h"
 #include "ngx_module/ngx/str.h"
 #include "ngx_module/scrub/scrub.h"
-#include "ngx_module/scrub/state.h"
 #include "ngx_module/sign/sigv4_conf.h"
 #include "ngx_module/upstream/wrap.h"
 #include "ngx_module/worker.h"
@@ -23,14 +22,6 @@ std::string unique_of(const Access &access) {
     constexpr size_t kBytes = 16;
     const bool wants_one = access.token->strategy() == "oauth1" || strategy::is_dpop_bound(*access.token);
     return wants_one ? encoding::hex_encode(crypto::random_bytes(kBytes)) : std::string{};
-}
-
-/// Whole, and without what names it, as providers' complaints quote it.
-void look_for_signature(ngx_http_request_t *r, std::string_view line) {
-    if (find_scrubbing(r) != nullptr) {
-        look_for(r, line);
-        look_for(r, line.substr(line.rfind('=') + 1));
-    }
 }
 
 }  // namespace
@@ -86,7 +77,8 @@ Result<strategy::Signature> make_signature(const ngx_http_request_t *r, const Ac
 }
 
 ngx_int_t put_on_signature(ngx_http_request_t *r, const strategy::Signature &signature) {
-    look_for_signature(r, signature.set.front().value);
+    look_for(r, signature.set.front().value);
+    look_for(r, signature.bare);
     std::array<http1::HeaderLine, 8> lines;
     std::array<std::string_view, 8> remove;
     size_t set = 0, removed = 0;

@@ -82,7 +82,8 @@ Result<Signature> aws_sigv4(const TokenView &record, const ReadRequest &request,
     const sigv4::Signature made = sigv4::sign(
         {request.head.request.method, request.head.request.target, to_sign, request.whole.payload_hash},
         scope, date.view(), key, scratch);
-    Signature signature{std::pmr::vector<SignedLine>{scratch}};
+    Signature signature{std::pmr::vector<SignedLine>{scratch},
+                        std::pmr::string{crypto::as_view(made.hex), scratch}};
     signature.set.reserve(4);
     signature.set.push_back({"Authorization", sigv4::authorization(*access_key, made, scratch)});
     signature.set.push_back({kDate, std::pmr::string{date.view(), scratch}});

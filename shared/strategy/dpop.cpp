@@ -37,7 +37,7 @@ Result<Signature> dpop(const record::TokenView &record, const ReadRequest &reque
     }
 
     std::pmr::memory_resource *const scratch = request.whole.scratch;
-    Signature signature{std::pmr::vector<SignedLine>{scratch}};
+    Signature signature{std::pmr::vector<SignedLine>{scratch}, std::pmr::string{*proof, scratch}};
     signature.set.push_back({"Authorization", join({"DPoP ", *token}, scratch)});
     signature.set.push_back({"DPoP", std::pmr::string{*proof, scratch}});
     wipe(*proof);

@@ -113,8 +113,9 @@ Result<Signature> hmac_payload(const TokenView &record, const ReadRequest &reque
     }
 
     std::pmr::memory_resource *const scratch = request.whole.scratch;
-    Signature signature{std::pmr::vector<SignedLine>{scratch}};
-    signature.set.push_back({name, join({prefix, encode(mac.finish())}, scratch)});
+    Signature signature{std::pmr::vector<SignedLine>{scratch},
+                        std::pmr::string{encode(mac.finish()), scratch}};
+    signature.set.push_back({name, join({prefix, signature.bare}, scratch)});
     if (!timestamp_name.empty()) {
         const bool is_ms =
             record.strategy_config("template").find("{timestamp_ms}") != std::string_view::npos;

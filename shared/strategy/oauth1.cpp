@@ -130,10 +130,12 @@ Result<Signature> oauth1(const TokenView &record, const ReadRequest &request) {
     const std::string base_string = oauth1::signature_base_string(
         request.head.request.method,
         http1::target_uri(request.whole.is_tls, host, request.head.request.target), *parameters);
-    ours.emplace_back("oauth_signature", oauth1::sign(*hash, base_string, credentials->consumer_secret,
-                                                      credentials->token_secret));
+    const std::string bare =
+        oauth1::sign(*hash, base_string, credentials->consumer_secret, credentials->token_secret);
+    ours.emplace_back("oauth_signature", bare);
 
-    std::pmr::string line{"OAuth ", request.whole.scratch};
+    std::pmr::memory_resource *const scratch = request.whole.scratch;
+    std::pmr::string line{"OAuth ", scratch};
     if (!realm.empty()) {
         line.append("realm=\"").append(realm).append("\", ");
     }
@@ -141,7 +143,7 @@ Result<Signature> oauth1(const TokenView &record, const ReadRequest &request) {
         line.append(line.ends_with(' ') ? "" : ", ");
         line.append(name).append("=\"").append(encoding::percent_encode(value)).append("\"");
     }
-    Signature signature{std::pmr::vector<SignedLine>{request.whole.scratch}};
+    Signature signature{std::pmr::vector<SignedLine>{scratch}, std::pmr::string{bare, scratch}};
     signature.set.push_back({"Authorization", std::move(line)});
     return signature;
 }

@@ -66,6 +66,7 @@ struct SignedLine {
 /// What makes a request a signed one.
 struct Signature {
     std::pmr::vector<SignedLine> set;  // in place of any line of that name; the first is the signature
+    std::pmr::string bare;             // the signature without what names it, as complaints quote it
     std::span<const std::string_view> remove = {};  // names of lines that must not be there; static text
     std::optional<sigv4::ChunkSeed> seed = {};      // where payload_hash says that chunks are signed
 };

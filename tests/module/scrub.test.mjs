@@ -267,6 +267,18 @@ test('a secret in the percent-encodings that are usual', async (t) => {
   }
 });
 
+test('a signature that is quoted alone', async (t) => {
+  const edge = await start(t, (head) => [whole(`expected another than ${decodeURIComponent(/[Ss]ignature[:=] ?"?(?:v0:)?([\w%+/=-]+)"?\r\n/.exec(head)[1])}.`)]);
+  const kinds = {
+    'hmac_payload in base64': { strategy: 'hmac_payload', strategy_config: { header_name: 'X-Signature', template: 'x', encoding: 'base64', value_prefix: 'v0:' }, credentials: { api_secret: 'pass-w0rd-1234567' } },
+    aws_sigv4: { strategy: 'aws_sigv4', strategy_config: { service: 's3' }, credentials: { access_key: 'AKIDEXAMPLE12345', secret_key: 'pass-w0rd-1234567' } },
+    oauth1: { strategy: 'oauth1', credentials: { consumer_key: 'consumer-1234', consumer_secret: 'pass-w0rd-1234567' } },
+  };
+  for (const [kind, fields] of Object.entries(kinds)) {
+    assert.match((await edge.get('/body/', { headers: await edge.connect(fields) })).text, /^expected another than \*{28,64}\.$/, kind);
+  }
+});
+
 test('what a record holds beside its secrets is no secret', async (t) => {
   const secret = 'pass-w0rd-1234567';
   const edge = await start(t, () => [whole('', ['Location: https://api.example.com/crm/v3/contacts/1', 'X-OAuth-Scopes: contacts', 'X-Account: alice@example.com',

@@ -37,6 +37,7 @@ TEST(DpopStrategy, TheTokenGoesWithAProof) {
     EXPECT_EQ(signature->set[0].name, "Authorization");
     EXPECT_EQ(signature->set[0].value, "DPoP hunter2");
     EXPECT_EQ(signature->set[1].name, "DPoP");
+    EXPECT_EQ(signature->set[1].value, signature->bare);
     EXPECT_THAT(std::string{signature->set[1].value},
                 testing::StartsWith("eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2Ii"));
 }

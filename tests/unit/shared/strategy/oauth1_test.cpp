@@ -73,6 +73,14 @@ TEST(Oauth1Strategy, SignsTheQueryAndAForm) {
               line_with("http://api.example.com:443/p%41/", {}));
 }
 
+TEST(Oauth1Strategy, TheBareSignatureIsDecoded) {
+    const Result<Signature> signature = signed_request({});
+    ASSERT_TRUE(signature);
+    EXPECT_EQ(signature->bare.size(), 28u);
+    EXPECT_THAT(line_of(signature),
+                testing::EndsWith(R"(oauth_signature=")" + encoding::percent_encode(signature->bare) + "\""));
+}
+
 TEST(Oauth1Strategy, RealmMethodAndMissingToken) {
     const std::string line =
         line_of(signed_request({}, {{"realm", "123_SB1"}, {"signature_method", "HMAC-SHA256"}},

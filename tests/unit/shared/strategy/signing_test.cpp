@@ -47,6 +47,8 @@ TEST_P(HmacPayload, IsAsOthersComputeIt) {
     const tests::OpenedToken opened(record_with("hmac_payload", config, {{"api_secret", "key"}}));
     const Signature signature = *sign_request(opened.view, {kPost, body_of(expected.body), {}, kNow});
     EXPECT_EQ(value_of(signature, "X-Signature"), expected.value);
+    EXPECT_EQ(std::string{opened.view.strategy_config("value_prefix")}.append(signature.bare),
+              expected.value);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -190,6 +192,9 @@ TEST(AwsSigv4, SignsWhatArrivesAndLeavesTheRestAlone) {
                     "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
                     "SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class, "
                     "Signature="));
+    EXPECT_EQ(signature.bare.size(), 64u);
+    EXPECT_THAT(value_of(signature, "Authorization"),
+                testing::EndsWith(std::string{"Signature="}.append(signature.bare)));
     EXPECT_EQ(value_of(signature, "X-Amz-Date"), "20130524T000000Z");
     EXPECT_EQ(value_of(signature, "X-Amz-Content-Sha256"), hash);
     EXPECT_THAT(signature.remove, testing::ElementsAre("X-Amz-Security-Token"));
