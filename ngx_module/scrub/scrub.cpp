@@ -76,10 +76,38 @@ bool cover_head(ngx_http_request_t *r, const scrub::Mask &mask) {
     return any;
 }
 
-void drop_cookies(ngx_http_request_t *r) {
-    for_each_line(r->headers_out.headers, [](ngx_table_elt_t &line) {
-        if (equal_ignoring_case(to_view(line.key), "Set-Cookie") ||
-            equal_ignoring_case(to_view(line.key), "Set-Cookie2")) {
+/// Whose head goes out?
+struct Head {
+    bool is_answer;      // the provider's, to a request that this location has sent
+    bool is_redirected;  // of a location that sends nothing of ours, after one that did
+};
+
+bool is_cookie(const ngx_table_elt_t &line) {
+    return equal_ignoring_case(to_view(line.key), "Set-Cookie") ||
+           equal_ignoring_case(to_view(line.key), "Set-Cookie2");
+}
+
+/// nginx copies an upstream's line, but not its name.
+bool is_of_upstream(const ngx_http_request_t *r, const ngx_table_elt_t &line) {
+    bool any = false;
+    if (r->upstream != nullptr) {
+        for_each_line(r->upstream->headers_in.headers,
+                      [&](const ngx_table_elt_t &its) { any = any || its.key.data == line.key.data; });
+    }
+    return any;
+}
+
+/// Also those of an answer before this one, whose lines nginx takes along (X-Accel-Redirect).
+void drop_cookies(ngx_http_request_t *r, const Scrubbing &scrubbing, const Head &head) {
+    const bool drops_all = head.is_answer && scrubbing.conf->drops_cookies;
+    const bool drops_earlier =
+        scrubbing.drops_earlier_cookies || (head.is_redirected && scrubbing.conf->drops_cookies);
+    if (!drops_all && !drops_earlier) {
+        return;
+    }
+    const bool is_upstream_new = head.is_answer || r->upstream != scrubbing.upstream;
+    for_each_line(r->headers_out.headers, [&](ngx_table_elt_t &line) {
+        if (is_cookie(line) && (drops_all || !is_upstream_new || !is_of_upstream(r, line))) {
             line.hash = 0;
         }
     });
@@ -125,26 +153,31 @@ ngx_int_t begin_body(ngx_http_request_t *r, Scrubbing &scrubbing) {
     return NGX_OK;
 }
 
+Head head_of(const ngx_http_request_t *r, const Scrubbing &scrubbing) {
+    const RequestCtx *ctx = request_ctx(r);
+    const bool is_redirected = ctx == nullptr || ctx->scrubbing != &scrubbing;
+    return {.is_answer = !is_redirected && !scrubbing.is_refused && r->upstream != nullptr &&
+                         r->upstream->headers_in.status_n != 0,
+            .is_redirected = is_redirected};
+}
+
 ngx_int_t scrub_head(ngx_http_request_t *r, Scrubbing &scrubbing) {
+    const Head head = head_of(r, scrubbing);
+    drop_cookies(r, scrubbing, head);
+    if (scrubbing.mask.empty()) {
+        return NGX_OK;
+    }
     if (cover_head(r, scrubbing.mask)) {
         scrubbing.tell(r, "head");
     }
-    const RequestCtx *ctx = request_ctx(r);
-    const bool is_redirected = ctx == nullptr || ctx->scrubbing != &scrubbing;
-    if (is_redirected || scrubbing.is_refused || r->upstream == nullptr ||
-        r->upstream->headers_in.status_n == 0) {
-        return NGX_OK;  // not the provider's answer
-    }
-    if (scrubbing.conf->drops_cookies) {
-        drop_cookies(r);
-    }
-    return scrubbing.conf->body_bytes != 0 && !r->upstream->upgrade && has_body(r) ? begin_body(r, scrubbing)
-                                                                                   : NGX_OK;
+    const bool has_work =
+        head.is_answer && scrubbing.conf->body_bytes != 0 && !r->upstream->upgrade && has_body(r);
+    return has_work ? begin_body(r, scrubbing) : NGX_OK;
 }
 
 ngx_int_t on_header(ngx_http_request_t *r) noexcept {
     Scrubbing *scrubbing = find_scrubbing(r);
-    if (scrubbing == nullptr || scrubbing->mask.empty()) {
+    if (scrubbing == nullptr) {
         return g_next_header_filter(r);
     }
     const ngx_int_t rc = guarded_or<ngx_int_t>(NGX_ERROR, r->connection->log, "scrubbing an answer's head",
@@ -199,6 +232,9 @@ ngx_int_t prepare_scrubbing(const Access &access) {
         scrubbing = ::new (cln->data) Scrubbing;
         cln->handler = destroy;
     }
+    if (scrubbing->conf != nullptr) {
+        scrubbing->drops_earlier_cookies = scrubbing->drops_earlier_cookies || scrubbing->conf->drops_cookies;
+    }
     if (ctx == nullptr) {
         return NGX_ERROR;
     }
@@ -219,6 +255,7 @@ void look_for_secrets_of(ngx_http_request_t *r, const record::TokenView &record)
     if (scrubbing == nullptr) {
         return;
     }
+    scrubbing->upstream = r->upstream;
     for (size_t i = 0; i < record.credential_count(); ++i) {
         const auto [name, value] = record.credential_at(i);
         if (!strategy::is_public_field(record, name)) {

@@ -16,8 +16,10 @@ struct Scrubbing {
     std::optional<scrub::BodyMask> body;  // while a body is looked into
     ngx_chain_t *free = nullptr;          // buffers of ours
     ngx_chain_t *busy = nullptr;
-    bool is_told = false;     // that something was covered
-    bool is_refused = false;  // the provider's answer: what goes out is nginx's own
+    const ngx_http_upstream_t *upstream = nullptr;  // the last one that was sent a credential
+    bool drops_earlier_cookies = false;             // a location before this one said so
+    bool is_told = false;                           // that something was covered
+    bool is_refused = false;                        // the provider's answer: what goes out is nginx's own
 
     /// Counts and logs it, once for each answer.
     void tell(const ngx_http_request_t *r, const char *where);

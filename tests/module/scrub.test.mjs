@@ -210,6 +210,28 @@ test('a location that an error page leads to covers what the one before it has s
   assertNoSecrets({ token, other }, { answer: JSON.stringify(answer.headers) });
 });
 
+test('cookies that are dropped do not come back by a redirect, or because there is nothing to look for', async (t) => {
+  const edge = await start(t, (head) => {
+    const path = head.split(' ')[1];
+    return [whole('', path.startsWith('/fall') ? ['Set-Cookie: own=1'] : [...(path.startsWith('/cookies/to') ? [`X-Accel-Redirect: ${path.slice('/cookies/to'.length)}`] : []), 'Set-Cookie: sess=abc'])];
+  }, {
+    locations: `
+      location = /fall { internal; nexus_scrub_response on set_cookie=drop; return 200 "fine"; }
+      location = /fall/proxied { internal; proxy_pass http://raw; }
+      location = /fall/injected { internal; ${inject} nexus_scrub_response on; proxy_set_header Host 127.0.0.1; nexus_allow_hosts raw; proxy_pass http://raw; }`,
+  });
+  const cookies = async (path, headers = edge.headers) => {
+    const answer = await edge.get(path, { headers });
+    assert.equal(answer.status, 200, path);
+    return answer.headers['set-cookie'];
+  };
+  assert.equal(await cookies('/cookies/to/fall'), undefined);
+  assert.deepEqual(await cookies('/cookies/to/fall/proxied'), ['own=1'], 'another server\'s cookie');
+  assert.deepEqual(await cookies('/cookies/to/fall/injected'), ['own=1'], 'a location that says pass');
+  assert.equal(await cookies('/cookies/', await edge.connect({ credentials: { access_token: 'short' } })), undefined);
+  assert.deepEqual(await cookies('/head/'), ['sess=abc']);
+});
+
 test('events arrive when they are sent', async (t) => {
   const edge = await start(t, () => []);
   edge.state.answer = function* events() { yield 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'; yield '9\r\ndata: a\n\n\r\n'; };
