@@ -8,6 +8,8 @@
 //                else the answer that was held goes out, byte for byte
 #include "ngx_module/replay/replay.h"
 
+#include <utility>
+
 #include "ngx_module/answer/errors.h"
 #include "ngx_module/metrics/metrics.h"
 #include "ngx_module/ngx/conf_args.h"
@@ -39,6 +41,11 @@ struct Replay {
     ngx_http_headers_out_t headers_out;
     ngx_uint_t last_part_lines = 0;
     ngx_list_part_t *last_part = nullptr;
+
+    // the proxy module's, while holding
+    ngx_int_t (*input_filter_init)(void *r) = nullptr;
+    ngx_int_t (*input_filter)(void *r, ssize_t bytes) = nullptr;
+    ngx_event_pipe_input_filter_pt pipe_input_filter = nullptr;
 
     // while holding
     bool keepalive = false;
@@ -110,6 +117,58 @@ bool ask_for_refresh(Replay &replay) {
     return rc != NGX_ERROR;
 }
 
+// A body that the proxy module cannot read (a malformed chunk) would end the request, held or not. It ends as
+// one that breaks off instead: the module's readers are stood in for, and what they call an error becomes one
+// of the connection.
+
+ngx_int_t on_bytes(void *data, ssize_t bytes) noexcept {
+    auto *r = static_cast<ngx_http_request_t *>(data);
+    Replay *replay = replay_of(r);
+    if (replay == nullptr) {
+        return NGX_ERROR;
+    }
+    const ngx_int_t rc = replay->input_filter(r, bytes);
+    if (rc != NGX_ERROR || replay->step != Replay::Step::kHolding) {
+        return rc;
+    }
+    r->upstream->error = 1;
+    replay->turn.post();  // the upstream ends in this turn of the event loop, after us
+    return NGX_OK;
+}
+
+ngx_int_t on_pipe_bytes(ngx_event_pipe_t *pipe, ngx_buf_t *buf) noexcept {
+    Replay *replay = replay_of(static_cast<ngx_http_request_t *>(pipe->input_ctx));
+    if (replay == nullptr) {
+        return NGX_ERROR;
+    }
+    const ngx_int_t rc = replay->pipe_input_filter(pipe, buf);
+    if (rc != NGX_ERROR || replay->step != Replay::Step::kHolding) {
+        return rc;
+    }
+    pipe->upstream_error = 1;
+    replay->turn.post();
+    return NGX_OK;
+}
+
+/// The proxy module chooses its readers here, by the answer's head.
+ngx_int_t on_input_filter_init(void *data) noexcept {
+    auto *r = static_cast<ngx_http_request_t *>(data);
+    Replay *replay = replay_of(r);
+    if (replay == nullptr) {
+        return NGX_ERROR;
+    }
+    const ngx_int_t rc = replay->input_filter_init(r);
+    ngx_http_upstream_t *u = r->upstream;
+    replay->input_filter = std::exchange(u->input_filter, on_bytes);
+    replay->pipe_input_filter = std::exchange(u->pipe->input_filter, on_pipe_bytes);
+    return rc;
+}
+
+/// Before nginx has made ready for the body.
+void read_leniently(ngx_http_request_t *r, Replay &replay) {
+    replay.input_filter_init = std::exchange(r->upstream->input_filter_init, on_input_filter_init);
+}
+
 ngx_int_t hold(ngx_http_request_t *r, Replay &replay) {
     replay.is_for_nonce = asks_for_dpop_nonce(r);
     replay.is_refreshed = replay.is_for_nonce;
@@ -125,6 +184,7 @@ ngx_int_t hold(ngx_http_request_t *r, Replay &replay) {
     r->preserve_body = 1;  // nginx would delete a temporary file when the answer begins
     ++r->main->count;
     replay.turn.arm(kDrainMs);
+    read_leniently(r, replay);
     return NGX_OK;
 }
 

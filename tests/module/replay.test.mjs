@@ -193,6 +193,37 @@ test('a 401 that does not end, and no newer token: no part of it goes out as the
   errorBody(assert, await edge.get('/', { headers }), 503, 'token_unavailable');
 });
 
+test('a 401 that cannot be read to its end is one that breaks off', async (t) => {
+  const pieces = { 'in one piece': ['5\r\nhello\r\nzz\r\n'], 'in several': ['5\r\nhello\r\n', '6\r\n world\r\n', 'zz\r\n'] };
+  for (const refresh of [undefined, () => undefined]) {
+    let said = [];
+    const edge = await start(t, {
+      ...(refresh && { refresh }),
+      refuse: async ({ socket }) => {
+        socket.setNoDelay(true);
+        socket.write('HTTP/1.1 401 Unauthorized\r\nX-First: yes\r\nTransfer-Encoding: chunked\r\n\r\n');
+        for (const piece of said) {
+          await new Promise((resolve) => { socket.write(piece, () => setImmediate(resolve)); });
+        }
+        socket.end();
+      },
+    });
+    for (const path of ['/', '/unbuffered-answer/']) {
+      for (const [name, cut] of Object.entries(pieces)) {
+        said = cut;
+        const { headers } = await caller(edge);
+        const answer = await edge.get(path, { headers });
+        assert.match(edge.nginx.errorLog(), /upstream sent invalid chunked response/);
+        if (refresh) {
+          errorBody(assert, answer, 503, 'token_unavailable');
+        } else {
+          assert.equal(answer.text, 'good GET 0', `${path} ${name}`);
+        }
+      }
+    }
+  }
+});
+
 test('a 401 whose end alone shows that it is too long stays one', async (t) => {
   for (const [challenges, expected] of [[['Bearer error="invalid_token"', 'Basic realm="x"'], 'Bearer error="invalid_token", Basic realm="x"'], [[], 'Bearer']]) {
     const edge = await start(t, {
