@@ -68,6 +68,11 @@ Result<Client::Answer> Client::call(std::string_view method, const std::string &
     if (Result<json::Value> parsed = json::parse(response->body.view(), json::Limits{16 * 1024 * 1024, 16})) {
         answer.body = std::move(*parsed);
     }
+    // Whatever else listens there says 200 too, and has done nothing of what was asked.
+    if (answer.ok() && !answer.body.is_object() && !answer.body.is_array()) {
+        return fail(Errc::kControlPlaneUnavailable, "what answers at " + url_ + " is no nexusd: status " +
+                                                        std::to_string(answer.status) + " without JSON");
+    }
     if (!answer.ok()) {
         answer.code = answer.body.get("error").as_string();
         answer.message = sentence_of(answer.body, answer.status);

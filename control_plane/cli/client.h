@@ -19,12 +19,13 @@ public:
 
     struct Answer {
         int status = 0;
-        json::Value body;     // null if it is no JSON
+        json::Value body;     // of a good answer an object or an array; of a failure null if it is no JSON
         std::string code;     // the `error` member of a failure
         std::string message;  // the sentence for a person
         bool ok() const { return status >= 200 && status < 300; }
     };
-    /// Any status is an answer. errors kControlPlaneUnavailable: nobody answered
+    /// Any status is an answer. errors kControlPlaneUnavailable: nobody answered, or somebody else than
+    /// nexusd
     Result<Answer> call(std::string_view method, const std::string &path,
                         const json::Value *body = nullptr) const;
     const std::string &url() const { return url_; }

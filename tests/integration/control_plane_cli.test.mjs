@@ -284,3 +284,20 @@ test('wrong usage ends with 2, refusals and silence with 1', async (t) => {
   assert.equal(odd.code, 1);
   assert.ok(!odd.stderr.includes('\u001b'));
 });
+
+test('a good status without JSON is nobody\'s success, and its body is not shown', async (t) => {
+  const { run } = await start(t);
+  let body = '<h1>Welcome to nginx!</h1>';
+  const other = await serve(await findPort(), (_, response) => response.writeHead(200).end(body));
+  cleanup(t, () => other.close());
+  const id = '6611360c-1fab-46ae-ab77-70e90c37a081';
+  for (body of ['<h1>Welcome to nginx!</h1>', '', '"Welcome"']) {
+    for (const [args, code = 1] of [
+      [['key', 'revoke', 'abc']], [['key', 'create', '--name', 'a', '--scope', 'edge']], [['agent', 'revoke', id]], [['keys', 'rotate', '--quiet']],
+      [['connection', 'list']], [['connection', 'list', '--json']], [['provider', 'list']], [['audit', 'verify'], 3],
+    ]) {
+      const got = await run(args, { NEXUS_URL: other.url });
+      assert.deepEqual(got, { code, signal: null, stdout: '', stderr: `nexusctl: what answers at ${other.url} is no nexusd: status 200 without JSON\n` }, args.join(' '));
+    }
+  }
+});
