@@ -12,7 +12,6 @@ namespace {
 
 constexpr int64_t kPage = 500;
 constexpr const char *kStretch = "5000";
-constexpr int kNotVerified = 3;
 
 std::string list_path(const AuditListOptions &options, int64_t limit, const std::string &cursor) {
     std::vector<std::pair<std::string, std::string>> query{{"limit", std::to_string(limit)}};
@@ -171,13 +170,13 @@ int audit_verify(const Client &client, const Output &output, const AuditVerifyOp
     }
     Summary summary;
     if (!walk(client, options.after, summary)) {
-        return kNotVerified;
+        return kExitNotVerified;
     }
     bool is_good = summary.last.get("intact").as_boolean() && summary.rolled_back.empty();
     if (known) {
         const std::optional<bool> holds = still_holds(client, *known);
         if (!holds) {
-            return kNotVerified;
+            return kExitNotVerified;
         }
         if (!*holds) {
             is_good = false;

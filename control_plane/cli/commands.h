@@ -9,7 +9,8 @@
 
 namespace nexus::control::cli {
 
-inline constexpr int kExitUsage = 2;  // nothing was sent
+inline constexpr int kExitUsage = 2;        // nothing was sent
+inline constexpr int kExitNotVerified = 3;  // of audit verify: 1 is about the chain
 
 struct Output {
     bool json = false;
@@ -94,7 +95,7 @@ struct AuditVerifyOptions {
     std::string expect;  // SEQUENCE:HASH
 };
 int audit_list(const Client &client, const Output &output, const AuditListOptions &options);
-/// returns 0 intact, 1 not intact, 2 wrong usage, 3 it could not be asked
+/// returns 0 intact, 1 not intact, kExitUsage, kExitNotVerified
 int audit_verify(const Client &client, const Output &output, const AuditVerifyOptions &options);
 
 }  // namespace nexus::control::cli

@@ -9,6 +9,7 @@
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/numbers.h"
 #include "control_plane/cli/print.h"
+#include "control_plane/cli/standard_streams.h"
 #include "control_plane/cli/words.h"
 #include "control_plane/takeover/take_over.h"
 #include "control_plane/url/url.h"
@@ -37,11 +38,16 @@ struct Line {
     AuditListOptions audit;
     AuditVerifyOptions verify;
     Command command;
+    int exit_if_lost = 1;
 
-    void choose(CLI::App *app, Command chosen) {
+    /// lost  the exit code where stdout does not take what the command prints
+    void choose(CLI::App *app, Command chosen, int lost = 1) {
         app->add_flag("--json", output.json, "Print JSON");
         app->add_option("--output", output_format, "Output format")->check(CLI::IsMember({"text", "json"}));
-        app->callback([this, chosen = std::move(chosen)] { command = chosen; });
+        app->callback([this, chosen = std::move(chosen), lost] {
+            command = chosen;
+            exit_if_lost = lost;
+        });
     }
 };
 
@@ -242,19 +248,21 @@ void add_audit(CLI::App &app, Line &line) {
     verify->add_option("--after", line.verify.after, "Begin behind this sequence")->check(at_least(0));
     verify->add_option("--expect", line.verify.expect,
                        "SEQUENCE:HASH that an earlier verify printed: the chain must still hold it");
-    line.choose(verify, [&line](const Client &client, const Output &output) {
-        return audit_verify(client, output, line.verify);
-    });
+    line.choose(
+        verify,
+        [&line](const Client &client, const Output &output) {
+            return audit_verify(client, output, line.verify);
+        },
+        kExitNotVerified);
 }
 
-int run(int argc, char **argv) {
+int parse_and_run(int argc, char **argv, bool has_stdout, Line &line) {
     json::install_wiping_allocator();
     CLI::App app(
         "nexusctl: administers Nexus Edge.\n"
         "Environment: NEXUS_URL (default http://127.0.0.1:8080), API_KEY or API_KEY_FILE, NEXUS_CA_FILE.");
     app.set_version_flag("--version", "nexusctl " + std::string{kVersion});
     app.require_subcommand(1);
-    Line line;
     add_provider(app, line);
     add_agent(app, line);
     add_admin_commands(
@@ -277,6 +285,10 @@ int run(int argc, char **argv) {
     } catch (const CLI::ParseError &error) {
         return app.exit(error) == 0 ? 0 : kExitUsage;
     }
+    if (!has_stdout) {
+        problem("stdout is closed, so nothing was done: what it prints would be lost");
+        return line.exit_if_lost;
+    }
     line.output.json = line.output.json || line.output_format == "json";
     const std::string url = nexus_url_from_environment();
     if (Result<Url> parsed = parse_http_url(url, "NEXUS_URL"); !parsed) {
@@ -290,6 +302,13 @@ int run(int argc, char **argv) {
     }
     Client client(url, std::move(*key));
     return line.command(client, line.output);
+}
+
+int run(int argc, char **argv) {
+    const bool has_stdout = hold_standard_streams();
+    Line line;
+    const int code = parse_and_run(argc, argv, has_stdout, line);
+    return output_arrived() || code != 0 ? code : line.exit_if_lost;
 }
 
 }  // namespace

@@ -301,3 +301,31 @@ test('a good status without JSON is nobody\'s success, and its body is not shown
     }
   }
 });
+
+test('what does not arrive on stdout makes the command fail, and nothing is done without a stdout', async (t) => {
+  const { run, nexusd, keys } = await start(t);
+  const shell = (redirect, args, env = {}) => runProgram('sh', ['-c', `"$0" "$@" ${redirect}`, built('control_plane/nexusctl'), ...args], {
+    env: { PATH: process.env.PATH, NEXUS_URL: nexusd.url, API_KEY: keys.API_KEY, ...env },
+  });
+  const create = (name) => ['key', 'create', '--name', name, '--scope', 'edge'];
+  const commands = [
+    [create('a')], [[...create('b'), '--json']], [['agent', 'create', '--name', 'a', '--workspace', 'w', '--grant', 'token:use', '--json']],
+    [['connection', 'list', '--json']], [['audit', 'list', '--json']], [['provider', 'list']], [['audit', 'verify'], 3], [['key', '--help']],
+  ];
+  for (const [args, code = 1] of commands) {
+    assert.deepEqual(await shell('> /dev/full', args), {
+      code, signal: null, stdout: '', stderr: 'nexusctl: stdout did not take all that was printed: No space left on device\n',
+    }, args.join(' '));
+  }
+  assert.equal((await shell('> /dev/full', ['connection', 'show', 'x'])).code, 1);
+  const names = async () => JSON.parse((await run(['key', 'list', '--json'])).stdout).map(({ name }) => name).sort();
+  const there = await names();
+  for (const [args, code = 1] of commands.slice(0, -1)) {
+    assert.deepEqual(await shell('>&-', args), {
+      code, signal: null, stdout: '', stderr: 'nexusctl: stdout is closed, so nothing was done: what it prints would be lost\n',
+    }, args.join(' '));
+  }
+  assert.deepEqual(await names(), there);
+  assert.equal((await shell('<&- 2>&-', ['provider', 'list'])).code, 0);
+  assert.equal((await shell('2>&-', ['connection', 'show', 'x'])).code, 1);
+});
