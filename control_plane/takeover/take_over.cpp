@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "control_plane/cli/print.h"
+#include "control_plane/takeover/import_batch.h"
 #include "control_plane/takeover/reference_database.h"
 #include "control_plane/takeover/report.h"
 #include "control_plane/takeover/sealed_row.h"
@@ -17,9 +18,8 @@ namespace nexus::control::takeover {
 
 namespace {
 
-constexpr int kFetch = 100;                // rows of the cursor at a time, and items of a call at most
-constexpr size_t kCallBytes = 512 * 1024;  // half of what nexusd takes
-constexpr int kTries = 5;                  // of a call while nexusd is away or busy
+constexpr int kFetch = 100;  // rows of the cursor at a time
+constexpr int kTries = 5;    // of a call while nexusd is away or busy
 constexpr std::chrono::milliseconds kBetweenTries{1000};
 constexpr int kSamples = 20;
 constexpr int64_t kProgressRows = 5000;
@@ -247,36 +247,32 @@ private:
     }
 
     Result<void> queue(Entry entry, json::Value item) {
-        size_t bytes = item.dump().size();
+        const size_t bytes = ImportBatch::bytes_of(item);
+        if (ImportBatch::is_too_large(bytes)) {
+            return end(entry, Action::kRefuse, "its credentials are larger than a call may be");
+        }
         Result<void> sent;
-        if (queued_.size() == kFetch || (!queued_.empty() && queued_bytes_ + bytes > kCallBytes)) {
+        if (!batch_.has_room(bytes)) {
             sent = send();
         }
-        queued_bytes_ += bytes;
-        queued_.emplace_back(std::move(entry), std::move(item));
+        batch_.add(std::move(entry), std::move(item), bytes);
         return sent;
     }
 
     Result<void> send() {
-        if (queued_.empty()) {
+        if (batch_.empty()) {
             return {};
         }
-        json::Value items = json::Value::array();
-        for (auto &[entry, item] : queued_) {
-            items.append(std::move(item));
-        }
-        json::Value body = json::Value::object();
-        body.set("dry_run", !options_.apply).set("connections", std::move(items));
+        const json::Value body = batch_.body(!options_.apply);
         Result<cli::Client::Answer> answer = call("POST", "/connections/import", &body);
         if (!answer || !answer->ok()) {
             return fail(Errc::kControlPlaneUnavailable, answer ? answer->message : answer.error().message);
         }
         json::Value results = answer->body.get("items");
-        for (size_t i = 0; i < queued_.size(); ++i) {
-            settle(queued_[i].first, results.at(i));
+        for (size_t i = 0; i < batch_.entries().size(); ++i) {
+            settle(batch_.entries()[i], results.at(i));
         }
-        queued_.clear();
-        queued_bytes_ = 0;
+        batch_.clear();
         return {};
     }
 
@@ -299,8 +295,7 @@ private:
     ReferenceKey key_;
     Report report_;
     std::map<std::string, Plan> plans_;
-    std::vector<std::pair<Entry, json::Value>> queued_;
-    size_t queued_bytes_ = 0;
+    ImportBatch batch_;
     int64_t read_ = 0;
 };
 

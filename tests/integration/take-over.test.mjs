@@ -210,6 +210,23 @@ test('choices: one workspace, deleted providers, another try for attention, a pa
   assert.equal((await of(connections.ofGone)).provider_id, providers.gone);
 });
 
+test('large and small rows go through the nginx in front, in calls that it lets through', async (t) => {
+  const { line, reference, run } = await start(t, 'sqlite');
+  const provider = reference.provider({ name: 'keyed', auth_type: 'api_key', api_base_url: line.api.url, params: schema('api_key') });
+  // The large ones come first and nearly fill half a MiB, the small ones then come as close to it as can be.
+  for (let i = 0; i < 150; ++i) {
+    reference.connection({
+      id: `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`, provider, created_at: '2026-01-02T03:04:05Z', token: { api_key: 'k'.repeat(i < 64 ? 7895 : 30) },
+    });
+    if (i % 8 === 0 || i === 149) {
+      await reference.sql('SELECT 1');   // one line of psql takes 128 KiB
+    }
+  }
+  const applied = await run(['--from', reference.url, '--apply'], { NEXUS_URL: line.site.front });
+  assert.equal(applied.code, 0, applied.stderr);
+  assert.deepEqual(applied.summary.connections, { create: 150, unchanged: 0, skip: 0, refuse: 0 });
+});
+
 test('what cannot be read is said in one sentence, and nothing is done', async (t) => {
   const { line, reference, run } = await start(t, 'postgres');
   await fill(reference, line);
