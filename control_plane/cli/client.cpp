@@ -37,6 +37,14 @@ std::string sentence_of(const json::Value &body, int status) {
                : message + " (" + std::string{detail} + ")";
 }
 
+// RFC 8288, as nexusd writes it: </path?query>; rel="next". Whatever else stands there is nobody's next page.
+std::string next_page(std::string_view link) {
+    constexpr std::string_view kEnd = ">; rel=\"next\"";
+    return link.starts_with("</") && link.ends_with(kEnd)
+               ? std::string{link.substr(1, link.size() - kEnd.size() - 1)}
+               : std::string{};
+}
+
 }  // namespace
 
 Client::Client(std::string url, Secret api_key)
@@ -73,6 +81,7 @@ Result<Client::Answer> Client::call(std::string_view method, const std::string &
         return fail(Errc::kControlPlaneUnavailable, "what answers at " + url_ + " is no nexusd: status " +
                                                         std::to_string(answer.status) + " without JSON");
     }
+    answer.next = next_page(response->header("link"));
     if (!answer.ok()) {
         answer.code = answer.body.get("error").as_string();
         answer.message = sentence_of(answer.body, answer.status);

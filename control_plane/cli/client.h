@@ -20,6 +20,7 @@ public:
     struct Answer {
         int status = 0;
         json::Value body;     // of a good answer an object or an array; of a failure null if it is no JSON
+        std::string next;     // path of the next page where the answer names it in Link, as /providers does
         std::string code;     // the `error` member of a failure
         std::string message;  // the sentence for a person
         bool ok() const { return status >= 200 && status < 300; }

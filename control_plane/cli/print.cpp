@@ -64,22 +64,20 @@ std::optional<json::Value> expect(const Result<Client::Answer> &answer) {
 
 std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path) {
     std::vector<json::Value> out;
-    std::string cursor;
-    do {
-        std::string page_path = with_query(path, {{"limit", "500"}});
-        if (!cursor.empty()) {
-            page_path = with_query(page_path, {{"cursor", cursor}});
-        }
-        std::optional<json::Value> page = expect(client.call("GET", page_path));
+    const std::string first = with_query(path, {{"limit", "500"}});
+    for (std::string next = first; !next.empty();) {
+        const Result<Client::Answer> answer = client.call("GET", next);
+        const std::optional<json::Value> page = expect(answer);
         if (!page) {
             return std::nullopt;
         }
-        json::Value items = page->get("items");
+        const json::Value items = page->is_array() ? page->borrow() : page->get("items");
         for (size_t i = 0; i < items.size(); ++i) {
             out.push_back(items.at(i));
         }
-        cursor = text(*page, "next_cursor");
-    } while (!cursor.empty());
+        const std::string cursor = text(*page, "next_cursor");
+        next = cursor.empty() ? answer->next : with_query(first, {{"cursor", cursor}});
+    }
     return out;
 }
 

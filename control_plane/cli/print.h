@@ -21,7 +21,8 @@ void print_json(const json::Value &value);
 int problem(std::string_view sentence);
 /// The body of a good answer, or a problem told. nullopt = told already
 std::optional<json::Value> expect(const Result<Client::Answer> &answer);
-/// Fetches every page of a list with `items` and `next_cursor`; nullopt = told already.
+/// Fetches every page of a list: of one with `items` and `next_cursor`, or of an array whose next page is in
+/// Link. nullopt = told already
 std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path);
 /// Every item of a list, as JSON or as a table with a row of `to_row` for each. returns the exit code
 int print_list(const Client &client, const Output &output, const std::string &path,

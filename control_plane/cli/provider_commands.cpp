@@ -98,21 +98,10 @@ int provider_apply(const Client &client, const Output &output, const std::string
 }
 
 int provider_list(const Client &client, const Output &output) {
-    std::optional<json::Value> list = expect(client.call("GET", "/providers"));
-    if (!list) {
-        return 1;
-    }
-    if (output.json) {
-        print_json(*list);
-        return 0;
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (size_t i = 0; i < list->size(); ++i) {
-        json::Value item = list->at(i);
-        rows.push_back({text(item, "id"), text(item, "name"), text(item, "auth_type")});
-    }
-    print_table({"ID", "NAME", "AUTH TYPE"}, rows);
-    return 0;
+    return print_list(client, output, "/providers", {"ID", "NAME", "AUTH TYPE"},
+                      [](const json::Value &provider) -> std::vector<std::string> {
+                          return {text(provider, "id"), text(provider, "name"), text(provider, "auth_type")};
+                      });
 }
 
 }  // namespace nexus::control::cli

@@ -66,6 +66,27 @@ test('provider apply creates, keeps and updates by name', async (t) => {
   assert.match(odd.stderr, /profile\./);
 });
 
+test('provider list follows its pages', async (t) => {
+  const { run, file, nexusd } = await start(t);
+  fs.writeFileSync(file, `providers:\n${['e', 'a', 'd', 'b', 'c'].map((name) => `  - {name: p-${name}, auth_type: api_key}\n`).join('')}`);
+  assert.equal((await run(['provider', 'apply', '-f', file])).code, 0);
+  // In front of nexusd: pages of two, and a path of its own.
+  const asked = [];
+  const front = await serve(await findPort(), async (request, response) => {
+    asked.push(request.url);
+    const page = await fetch(nexusd.url + request.url.replace(/^\/nexus/, '').replace(/limit=\d+/, 'limit=2'), { headers: { 'x-api-key': request.headers['x-api-key'] } });
+    response.writeHead(page.status, { 'content-type': 'application/json', ...(page.headers.has('link') ? { link: page.headers.get('link') } : {}) });
+    response.end(await page.text());
+  });
+  cleanup(t, () => front.close());
+  const env = { NEXUS_URL: `${front.url}/nexus` };
+  const names = ['p-a', 'p-b', 'p-c', 'p-d', 'p-e'];
+  assert.deepEqual(JSON.parse((await run(['provider', 'list', '--json'], env)).stdout).map(({ name }) => name), names);
+  assert.equal(asked.length, 3);
+  const shown = await run(['provider', 'list'], env);
+  assert.deepEqual(shown.stdout.split('\n').slice(1, -1).map((line) => line.split(/ +/)[1]), names);
+});
+
 test('agents and connections', async (t) => {
   const { run, file } = await start(t);
   assert.equal((await run(['provider', 'apply', '-f', file], { HUB_ID: 'id', HUB_SECRET: 's' })).code, 0);
