@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "control_plane/cli/print.h"
@@ -25,25 +26,30 @@ constexpr int kSamples = 20;
 constexpr int64_t kProgressRows = 5000;
 constexpr int kUsage = 2;
 
-Result<Secret> secret_named(const char *name) {
-    std::string file = std::string{name} + "_FILE";
-    if (const char *value = std::getenv(name); value != nullptr && *value != '\0') {
+/// The variable's value, or what is in the file that NAME_FILE names. nullopt = neither is set
+std::optional<Result<Secret>> secret_named(const std::string &name) {
+    if (const char *value = std::getenv(name.c_str()); value != nullptr && *value != '\0') {
         return Secret{std::string_view{value}};
     }
-    if (const char *path = std::getenv(file.c_str()); path != nullptr && *path != '\0') {
-        return crypto::read_secret_reference(std::string{"file:"} + path);
+    const std::string file_name = name + "_FILE";
+    const char *path = std::getenv(file_name.c_str());
+    if (path == nullptr || *path == '\0') {
+        return std::nullopt;
+    }
+    Result<Secret> content = crypto::read_secret_reference(std::string{"file:"} + path);
+    return content ? std::move(content) : fail(Errc::kInvalidKey, file_name + ": " + content.error().message);
+}
+
+/// A key that is named and cannot be had is not replaced by another one: nexusd's own may stand beside it.
+Result<ReferenceKey> reference_key() {
+    for (const char *name : {"NEXUS_IMPORT_ENCRYPTION_KEY", "ENCRYPTION_KEY"}) {
+        if (const std::optional<Result<Secret>> text = secret_named(name)) {
+            return *text ? ReferenceKey::from_base64((*text)->view()) : fail(text->error());
+        }
     }
     return fail(
         Errc::kInvalidKey,
         "set NEXUS_IMPORT_ENCRYPTION_KEY (or ..._FILE) to the ENCRYPTION_KEY of the database to read");
-}
-
-Result<ReferenceKey> reference_key() {
-    Result<Secret> text = secret_named("NEXUS_IMPORT_ENCRYPTION_KEY");
-    if (!text) {
-        text = secret_named("ENCRYPTION_KEY");
-    }
-    return text ? ReferenceKey::from_base64(text->view()) : fail(text.error());
 }
 
 Result<Secret> database_url(const Options &options) {

@@ -20,9 +20,9 @@ struct Options {
     MapOptions map;
 };
 
-/// The reference's ENCRYPTION_KEY is read from NEXUS_IMPORT_ENCRYPTION_KEY or ENCRYPTION_KEY, or the file
-/// that one of these with _FILE names. returns the exit code: 0 done, 1 something was refused or it stopped,
-/// 2 wrong usage
+/// The reference's ENCRYPTION_KEY is read from NEXUS_IMPORT_ENCRYPTION_KEY (or the file that it names with
+/// _FILE behind it), or where that is not set from ENCRYPTION_KEY in the same way. returns the exit code: 0
+/// done, 1 something was refused or it stopped, 2 wrong usage
 int take_over(const cli::Client &client, const Options &options);
 
 }  // namespace nexus::control::takeover

@@ -240,6 +240,11 @@ test('what cannot be read is said in one sentence, and nothing is done', async (
   await refused(['--from', reference.url, '--apply'], { NEXUS_IMPORT_ENCRYPTION_KEY: randomBytes(32).toString('base64') }, 1, /opens none/);
   await refused(['--from', reference.url], { NEXUS_IMPORT_ENCRYPTION_KEY: undefined }, 2, /NEXUS_IMPORT_ENCRYPTION_KEY/);
   await refused(['--from', reference.url], { NEXUS_IMPORT_ENCRYPTION_KEY: 'c2hvcnQ=' }, 2, /32 bytes/);
+  const noFile = path.join(line.nexusd.dir, 'none');
+  for (const beside of [undefined, reference.encryptionKey]) {
+    const env = { NEXUS_IMPORT_ENCRYPTION_KEY: undefined, NEXUS_IMPORT_ENCRYPTION_KEY_FILE: noFile, ENCRYPTION_KEY: beside };
+    await refused(['--from', reference.url], env, 2, /^nexusctl: NEXUS_IMPORT_ENCRYPTION_KEY_FILE: file:\S+none: No such file or directory\n$/);
+  }
   await refused(['--from', line.postgres.url], {}, 1, /no Nexus Framework database/);
   await refused(['--from', 'postgresql://u:canary@127.0.0.1:1/x?canary=%zz'], {}, 1, /cannot be read/);
   await refused(['--from', 'postgresql://u:canary@127.0.0.1:1/x'], {}, 1, /the reference's database/);
