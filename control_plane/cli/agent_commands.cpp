@@ -1,5 +1,4 @@
 // nexusctl agent: create, list.
-#include <cstdio>
 
 #include "control_plane/cli/aliases.h"
 #include "control_plane/cli/commands.h"
@@ -36,11 +35,10 @@ int agent_create(const Client &client, const Output &output, const AgentCreateOp
         return 0;
     }
     json::Value key = agent->get("key");
-    std::printf("agent %s (%s) in workspace %s: %s\n", text(*agent, "name").c_str(),
-                text(*agent, "id").c_str(), text(*agent, "workspace_id").c_str(),
-                join(agent->get("grants")).c_str());
-    std::printf("key   %s\n", text(key, "secret").c_str());
-    std::printf("The key is shown this once; the control plane keeps its SHA-256 only.\n");
+    print_line("agent " + text(*agent, "name") + " (" + text(*agent, "id") + ") in workspace " +
+               text(*agent, "workspace_id") + ": " + join(agent->get("grants")));
+    print_line("key   " + text(key, "secret"));
+    print_line("The key is shown this once; the control plane keeps its SHA-256 only.");
     return 0;
 }
 

@@ -1,6 +1,5 @@
 // nexusctl audit: list and verify.
 #include <algorithm>
-#include <cstdio>
 
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/print.h"
@@ -101,16 +100,14 @@ void tell(const Summary &summary) {
                 text(summary.last, "problem"));
         return;
     }
-    std::printf("intact: %lld rows, head %lld:%s\n", static_cast<long long>(summary.rows),
-                static_cast<long long>(summary.last.get("head").as_integer()),
-                text(summary.last, "head_hash").c_str());
+    print_line("intact: " + std::to_string(summary.rows) + " rows, head " +
+               std::to_string(summary.last.get("head").as_integer()) + ":" + text(summary.last, "head_hash"));
     if (summary.last.get("first_sequence").as_integer() > 1) {
-        std::printf("rows before %lld were removed by AUDIT_RETENTION_DAYS\n",
-                    static_cast<long long>(summary.last.get("first_sequence").as_integer()));
+        print_line("rows before " + std::to_string(summary.last.get("first_sequence").as_integer()) +
+                   " were removed by AUDIT_RETENTION_DAYS");
     }
     if (summary.unkeyed > 0) {
-        std::printf("%lld rows are from before the chain had a key\n",
-                    static_cast<long long>(summary.unkeyed));
+        print_line(std::to_string(summary.unkeyed) + " rows are from before the chain had a key");
     }
 }
 

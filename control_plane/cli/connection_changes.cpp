@@ -29,7 +29,7 @@ int ended(const Output &output, const std::optional<json::Value> &answer, const 
     if (output.json) {
         print_json(*answer);
     } else {
-        std::printf("%s %s%s\n", verb, text(*answer, "id").c_str(), upstream(*answer).c_str());
+        print_line(std::string{verb} + " " + text(*answer, "id") + upstream(*answer));
     }
     return 0;
 }
@@ -70,7 +70,7 @@ int wait_for_person(const Client &client, const Output &output, const std::strin
             if (output.json) {
                 print_json(*connection);
             } else {
-                std::printf("state         %s\n", state.c_str());
+                print_member("state", state);
             }
             return state == "active" ? 0 : 1;
         }
@@ -104,8 +104,8 @@ int connection_reconnect(const Client &client, const Output &output, const std::
     if (output.json) {
         print_json(*consent);
     } else {
-        std::printf("connection    %s\n", text(*consent, "connection_id").c_str());
-        std::printf("open          %s\n", text(*consent, "authUrl").c_str());
+        print_member("connection", text(*consent, "connection_id"));
+        print_member("open", text(*consent, "authUrl"));
     }
     std::fflush(stdout);
     return options.wait ? wait_for_person(client, output, id, options.timeout_s, text(*consent, "status"))
@@ -130,7 +130,7 @@ int connection_label(const Client &client, const Output &output, const std::stri
     }
     json::Value all = connection->get("labels");
     for (const std::string &name : all.names()) {
-        std::printf("%s=%s\n", name.c_str(), text(all, name).c_str());
+        print_line(name + "=" + text(all, name));
     }
     return 0;
 }

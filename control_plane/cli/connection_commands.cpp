@@ -18,7 +18,7 @@ void print_connection(const json::Value &connection) {
                             : value.is_array()                       ? join(value)
                             : value.is_object() && value.size() == 0 ? "-"
                                                                      : value.dump_text();
-        std::printf("%-18s %s\n", name.c_str(), shown.c_str());
+        print_member(name, shown, 18);
     }
 }
 
@@ -46,8 +46,8 @@ int connect(const Client &client, const Output &output, const ConnectOptions &op
     if (output.json) {
         print_json(*consent);
     } else {
-        std::printf("connection    %s\n", id.c_str());
-        std::printf("open          %s\n", text(*consent, "authUrl").c_str());
+        print_member("connection", id);
+        print_member("open", text(*consent, "authUrl"));
     }
     std::fflush(stdout);
     return options.wait ? wait_for_person(client, output, id, options.timeout_s, "pending") : 0;

@@ -1,5 +1,4 @@
 // nexusctl agent identity, issuer: callers without API keys, and whose tokens are believed.
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 
@@ -38,7 +37,7 @@ int print_one(const Output &output, const std::optional<json::Value> &answer, co
     if (output.json) {
         print_json(*answer);
     } else {
-        std::printf("%s\n", sentence.c_str());
+        print_line(sentence);
     }
     return 0;
 }
@@ -49,8 +48,7 @@ std::optional<json::Value> read_jwks(const std::string &file) {
     const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     Result<json::Value> set = json::parse_object(text);
     if (!in.is_open() || !set) {
-        std::fprintf(stderr, "nexusctl: %s: %s\n", file.c_str(),
-                     in.is_open() ? set.error().message.c_str() : "cannot be read");
+        problem(file + ": " + (in.is_open() ? set.error().message : "cannot be read"));
         return std::nullopt;
     }
     return std::move(*set);

@@ -1,5 +1,4 @@
 // nexusctl key, agent key, agent show|update|revoke, workspace: callers and what they are let do.
-#include <cstdio>
 
 #include "control_plane/cli/admin_lines.h"
 #include "control_plane/cli/aliases.h"
@@ -29,7 +28,7 @@ int run(const Client &client, const Output &output, std::string_view method, con
     if (output.json) {
         print_json(*answer);
     } else {
-        std::printf("%s\n", sentence.c_str());
+        print_line(sentence);
     }
     return 0;
 }
@@ -46,15 +45,15 @@ int run_for_key(const Client &client, const Output &output, const std::string &p
         return 0;
     }
     json::Value key = answer->get("key");
-    std::printf("key   %s\n", text(key, "secret").c_str());
+    print_line("key   " + text(key, "secret"));
     if (key.contains("expires_at")) {
-        std::printf("until %s\n", text(key, "expires_at").c_str());
+        print_line("until " + text(key, "expires_at"));
     }
     if (answer->contains("old_key")) {
         json::Value old = answer->get("old_key");
-        std::printf("old   %s ends at %s\n", text(old, "id").c_str(), text(old, "expires_at").c_str());
+        print_line("old   " + text(old, "id") + " ends at " + text(old, "expires_at"));
     }
-    std::printf("The key is shown this once; the control plane keeps its SHA-256 only.\n");
+    print_line("The key is shown this once; the control plane keeps its SHA-256 only.");
     return 0;
 }
 
@@ -85,10 +84,10 @@ int agent_show(const Client &client, const Output &output, const AdminOptions &o
         return 0;
     }
     for (const char *name : {"id", "name", "workspace_id", "state", "created_at"}) {
-        std::printf("%-13s %s\n", name, text(*agent, name).c_str());
+        print_member(name, text(*agent, name));
     }
     for (const char *name : {"grants", "connections", "providers"}) {
-        std::printf("%-13s %s\n", name, join(agent->get(name)).c_str());
+        print_member(name, join(agent->get(name)));
     }
     std::vector<std::vector<std::string>> rows;
     const json::Value keys = agent->get("keys");

@@ -2,21 +2,61 @@
 #include "control_plane/cli/print.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "control_plane/url/url.h"
+#include "shared/encoding/utf8.h"
 
 namespace nexus::control::cli {
 
-std::string printable(std::string_view value) {
-    std::string out{value};
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-        '?');
+namespace {
+
+/// The code point of one whole sequence.
+char32_t code_point_of(std::string_view sequence) {
+    constexpr std::array<unsigned char, 5> kLeadBits{0, 0x7f, 0x1f, 0x0f, 0x07};
+    char32_t out = static_cast<unsigned char>(sequence[0]) & kLeadBits[sequence.size()];
+    for (const char c : sequence.substr(1)) {
+        out = out << 6 | (static_cast<unsigned char>(c) & 0x3f);
+    }
     return out;
 }
 
-void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows) {
+/// Categories Cc, Zl and Zp, and the property Bidi_Control of Unicode.
+bool is_command(char32_t c) {
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0x061c || c == 0x200e ||
+           c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+}  // namespace
+
+std::string printable(std::string_view value) {
+    std::string out;
+    out.reserve(value.size());
+    while (!value.empty()) {
+        const size_t length = encoding::utf8_length(value);
+        const std::string_view sequence = value.substr(0, std::max<size_t>(length, 1));
+        out.append(length == 0 || is_command(code_point_of(sequence)) ? std::string_view{"?"} : sequence);
+        value.remove_prefix(sequence.size());
+    }
+    return out;
+}
+
+void print_line(std::string_view line) {
+    std::printf("%s\n", printable(line).c_str());
+}
+
+void print_member(std::string_view name, std::string_view value, size_t width) {
+    std::string line = printable(name);
+    line.resize(std::max(line.size(), width), ' ');
+    print_line(line.append(" ").append(value));
+}
+
+void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &values) {
+    std::vector<std::vector<std::string>> rows = values;
+    for (std::vector<std::string> &row : rows) {
+        std::transform(row.begin(), row.end(), row.begin(), printable);
+    }
     std::vector<size_t> widths;
     for (size_t column = 0; column < head.size(); ++column) {
         size_t width = head[column].size();
@@ -28,7 +68,7 @@ void print_table(const std::vector<std::string> &head, const std::vector<std::ve
     auto print_row = [&](const std::vector<std::string> &row) {
         std::string line;
         for (size_t column = 0; column < row.size(); ++column) {
-            line += printable(row[column]);
+            line += row[column];
             if (column + 1 < row.size()) {
                 line.append(widths[column] + 2 - row[column].size(), ' ');
             }

@@ -12,9 +12,15 @@
 
 namespace nexus::control::cli {
 
-/// Without what a terminal could take for a command: control characters are '?'.
+/// Without what a terminal could take for a command, or show elsewhere than it stands: control characters of
+/// C0 and C1, ends of lines and paragraphs, marks of direction and what is no UTF-8 are '?'.
 std::string printable(std::string_view value);
-/// Left-aligned columns; control characters of the values are shown as '?'.
+/// A line on stdout, printable: all that is not JSON goes through here or print_table, whoever chose its
+/// words.
+void print_line(std::string_view line);
+/// A line of a name and what it has, which begins behind `width` columns.
+void print_member(std::string_view name, std::string_view value, size_t width = 13);
+/// Left-aligned columns, printable.
 void print_table(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows);
 void print_json(const json::Value &value);
 /// "nexusctl: <sentence>" on stderr. returns 1

@@ -1,5 +1,4 @@
 // nexusctl provider: apply a manifest, list.
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -57,7 +56,7 @@ void print_applied(const Applied &applied) {
                        : applied.action == "update" ? "~ UPDATE"
                        : applied.action == "ok"     ? "= OK    "
                                                     : "! FAILED";
-    std::printf("%s %s\n", mark, applied.name.c_str());
+    print_line(std::string{mark} + " " + applied.name);
 }
 
 Result<std::string> read_file(const std::string &path) {

@@ -1,6 +1,5 @@
 // nexusctl connection rules: what a connection may be used for.
 #include <algorithm>
-#include <cstdio>
 
 #include "control_plane/cli/connection_wait.h"
 #include "control_plane/cli/edit.h"
@@ -29,10 +28,10 @@ void print_rules(const Output &output, const json::Value &rules) {
         return;
     }
     if (rules.size() == 0) {
-        std::printf("no rules: every request is allowed\n");
+        print_line("no rules: every request is allowed");
     }
     for (size_t i = 0; i < rules.size(); ++i) {
-        std::printf("%s\n", printable(rules.at(i).as_string()).c_str());
+        print_line(rules.at(i).as_string());
     }
 }
 

@@ -3,8 +3,6 @@
 #include "control_plane/cli/print.h"
 #include "shared/encoding/percent.h"
 
-#include <cstdio>
-
 namespace nexus::control::cli {
 
 namespace {
@@ -20,7 +18,7 @@ int set_suspended(const Client &client, const Output &output, const AdminOptions
     if (output.json) {
         print_json(*workspace);
     } else {
-        std::printf("%s is %s\n", text(*workspace, "id").c_str(), text(*workspace, "state").c_str());
+        print_line(text(*workspace, "id") + " is " + text(*workspace, "state"));
     }
     return 0;
 }

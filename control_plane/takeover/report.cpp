@@ -31,22 +31,13 @@ json::Value entry_json(const Entry &entry) {
     return out;
 }
 
-// Ids, names and what a database holds are shown without what a terminal could take for a command.
-std::string shown(std::string_view text) {
-    std::string out{text};
-    for (char &c : out) {
-        c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    }
-    return out;
-}
-
 void print_text(const Entry &entry) {
     std::string line = std::string{kMarks[static_cast<size_t>(entry.action)]} + " " +
                        std::string{kKinds[static_cast<size_t>(entry.kind)]} + " " + entry.id + " " +
                        entry.label + (entry.reason.empty() ? "" : ": " + entry.reason);
-    std::printf("%s\n", shown(line).c_str());
+    cli::print_line(line);
     for (const std::string &note : entry.notes) {
-        std::printf("          %s\n", shown(note).c_str());
+        cli::print_line("          " + note);
     }
 }
 

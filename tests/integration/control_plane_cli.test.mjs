@@ -122,6 +122,26 @@ test('agents and connections', async (t) => {
   assert.match((await run(['connection', 'show', id])).stdout, /^state\s+revoked$/m);
 });
 
+test('what an agent chose for a user id, or an operator for a name, does not reach the terminal as a command', async (t) => {
+  const { run, file } = await start(t);
+  await run(['provider', 'apply', '-f', file], { HUB_ID: 'id', HUB_SECRET: 's' });
+  const odd = 'x\u009b31m\u202ey\u2066z';
+  const asked = await run(['connect', '--provider', 'keyed', '--workspace', 'w', '--user', odd, '--label', 'a=b\u009bc', '--json']);
+  const { connection_id: id } = JSON.parse(asked.stdout);
+  const agent = await run(['agent', 'create', '--name', odd, '--workspace', 'w', '--grant', 'token:use']);
+  const agentId = /\(([0-9a-f-]{36})\)/.exec(agent.stdout)[1];
+  assert.equal(JSON.parse((await run(['connection', 'show', id, '--json'])).stdout).user_id, odd, 'programs get it as it is');
+  const shown = await run(['connection', 'show', id]);
+  assert.match(shown.stdout, /^user_id +x\?31m\?y\?z$/m);
+  for (const { code, stdout, stderr } of [
+    shown, agent, await run(['connection', 'label', id, 'c=d\u202ee']), await run(['agent', 'show', agentId]), await run(['agent', 'list']),
+    await run(['connection', 'list', '--label', `a\u009b`]),
+  ]) {
+    assert.ok(code === 0 || stderr.length > 0);
+    assert.doesNotMatch(stdout + stderr, /[\u0080-\u009f\u202a-\u202e\u2066-\u2069]/);
+  }
+});
+
 test('rules of connections', async (t) => {
   const { run, file } = await start(t);
   await run(['provider', 'apply', '-f', file], { HUB_ID: 'id', HUB_SECRET: 's' });
