@@ -26,7 +26,7 @@ int agent_create(const Client &client, const Output &output, const AgentCreateOp
     if (options.expires_in_s > 0) {
         body.set("key_expires_in_s", options.expires_in_s);
     }
-    std::optional<json::Value> agent = expect(client.call("POST", "/admin/agents", &body));
+    std::optional<json::Value> agent = expect(client.call("POST", "/admin/agents", &body), "key");
     if (!agent) {
         return 1;
     }

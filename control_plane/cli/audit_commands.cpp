@@ -67,7 +67,8 @@ bool walk(const Client &client, int64_t after, Summary &summary) {
     for (;;) {
         std::optional<json::Value> stretch =
             expect(client.call("GET", with_query("/admin/audit/verify",
-                                                 {{"after", std::to_string(after)}, {"limit", kStretch}})));
+                                                 {{"after", std::to_string(after)}, {"limit", kStretch}})),
+                   "intact");
         if (!stretch) {
             return false;
         }

@@ -36,7 +36,7 @@ int run(const Client &client, const Output &output, std::string_view method, con
 /// The same for an answer with a new key in it.
 int run_for_key(const Client &client, const Output &output, const std::string &path,
                 const json::Value &body) {
-    std::optional<json::Value> answer = expect(client.call("POST", path, &body));
+    std::optional<json::Value> answer = expect(client.call("POST", path, &body), "key");
     if (!answer) {
         return 1;
     }

@@ -102,16 +102,26 @@ std::optional<json::Value> expect(const Result<Client::Answer> &answer) {
     return answer->body.borrow();
 }
 
+std::optional<json::Value> expect(const Result<Client::Answer> &answer, std::string_view member) {
+    std::optional<json::Value> body = expect(answer);
+    if (body && !body->contains(member)) {
+        problem("the answer has no member " + std::string{member} + ", so it is no nexusd's");
+        return std::nullopt;
+    }
+    return body;
+}
+
 std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path) {
     std::vector<json::Value> out;
     const std::string first = with_query(path, {{"limit", "500"}});
     for (std::string next = first; !next.empty();) {
         const Result<Client::Answer> answer = client.call("GET", next);
-        const std::optional<json::Value> page = expect(answer);
+        const bool is_array = answer && answer->body.is_array();
+        const std::optional<json::Value> page = is_array ? expect(answer) : expect(answer, "items");
         if (!page) {
             return std::nullopt;
         }
-        const json::Value items = page->is_array() ? page->borrow() : page->get("items");
+        const json::Value items = is_array ? page->borrow() : page->get("items");
         for (size_t i = 0; i < items.size(); ++i) {
             out.push_back(items.at(i));
         }

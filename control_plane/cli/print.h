@@ -27,6 +27,8 @@ void print_json(const json::Value &value);
 int problem(std::string_view sentence);
 /// The body of a good answer, or a problem told. nullopt = told already
 std::optional<json::Value> expect(const Result<Client::Answer> &answer);
+/// The same where the answer must have that member: what somebody else's JSON lacks is not taken for none.
+std::optional<json::Value> expect(const Result<Client::Answer> &answer, std::string_view member);
 /// Fetches every page of a list: of one with `items` and `next_cursor`, or of an array whose next page is in
 /// Link. nullopt = told already
 std::optional<std::vector<json::Value>> all_items(const Client &client, const std::string &path);

@@ -27,7 +27,7 @@ public:
     /// returns the exit code
     int run(const Output &output) {
         for (int pass = 0; pass < kMaxPasses; ++pass) {
-            std::optional<json::Value> keys = expect(client_.call("GET", "/admin/vault/keys"));
+            std::optional<json::Value> keys = expect(client_.call("GET", "/admin/vault/keys"), "left");
             if (!keys) {
                 return 1;
             }

@@ -341,6 +341,14 @@ test('a good status without JSON is nobody\'s success, and its body is not shown
       assert.deepEqual(got, { code, signal: null, stdout: '', stderr: `nexusctl: what answers at ${other.url} is no nexusd: status 200 without JSON\n` }, args.join(' '));
     }
   }
+  body = '{"status":"ok"}';
+  for (const [args, member, code = 1] of [
+    [['key', 'create', '--name', 'a', '--scope', 'edge'], 'key'], [['agent', 'create', '--name', 'a', '--workspace', 'w', '--grant', 'token:use'], 'key'],
+    [['keys', 'rotate', '--quiet'], 'left'], [['connection', 'list', '--json'], 'items'], [['provider', 'list'], 'items'], [['audit', 'verify'], 'intact', 3],
+  ]) {
+    const got = await run(args, { NEXUS_URL: other.url });
+    assert.deepEqual(got, { code, signal: null, stdout: '', stderr: `nexusctl: the answer has no member ${member}, so it is no nexusd's\n` }, args.join(' '));
+  }
 });
 
 test('what does not arrive on stdout makes the command fail, and nothing is done without a stdout', async (t) => {
