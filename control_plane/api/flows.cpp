@@ -4,6 +4,7 @@
 #include "control_plane/api/browser.h"
 #include "control_plane/api/render.h"
 #include "shared/encoding/hex.h"
+#include "shared/encoding/query.h"
 
 namespace nexus::control {
 
@@ -99,7 +100,8 @@ Result<CallbackInput> read_callback(const Request &request) {
     CallbackInput input;
     Result<std::string> state = required_query(request, "state");
     Result<std::optional<std::string>> error = request.query_parameter("error");
-    Result<std::optional<std::string>> iss = request.query_parameter("iss");
+    // An empty one is compared as well (RFC 9207 section 2.4).
+    Result<std::optional<std::string>> iss = encoding::one_parameter(request.query, "iss");
     if (!state) {
         return fail(state.error());
     }

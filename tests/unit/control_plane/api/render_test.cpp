@@ -63,10 +63,12 @@ TEST(Paging, ReadsLimitAndCursor) {
     request.query = {{"limit", "7"}, {"cursor", "c"}};
     EXPECT_EQ(read_paging(request)->limit, 7);
     EXPECT_EQ(read_paging(request)->cursor, "c");
-    for (const char *bad : {"0", "1001", "-1", "x", "7x", "", "99999999999999999999"}) {
+    for (const char *bad : {"0", "1001", "-1", "x", "7x", "99999999999999999999"}) {
         request.query = {{"limit", bad}};
         EXPECT_EQ(read_paging(request).error().errc, Errc::kInvalidRequest) << bad;
     }
+    request.query = {{"limit", ""}, {"cursor", ""}};
+    EXPECT_EQ(read_paging(request)->limit, read_paging(Request{})->limit) << "empty is absent";
 }
 
 }  // namespace
