@@ -24,10 +24,7 @@ public:
         stretch_.first_sequence = head.first_sequence;
     }
 
-    void begin_after(AuditLink link) {
-        link_ = std::move(link);
-        stretch_.through = link_.sequence;
-    }
+    void begin_after(AuditLink link) { link_ = std::move(link); }
 
     bool check_head() {
         if (chain_ != nullptr && !chain_->is_own(head_)) {
@@ -53,19 +50,22 @@ public:
     }
 
     bool check_end() {
-        if (stretch_.through == head_.sequence && link_.hash != head_.hash) {
+        if (link_.sequence == head_.sequence && link_.hash != head_.hash) {
             return broken(head_.sequence, "the last row does not fit the head");
         }
         return true;
     }
 
     bool missing_end() {
-        return broken(stretch_.through + 1,
-                      "the rows after " + std::to_string(stretch_.through) + " are missing");
+        return broken(link_.sequence + 1,
+                      "the rows after " + std::to_string(link_.sequence) + " are missing");
     }
 
-    int64_t through() const { return stretch_.through; }
-    AuditStretch result() && { return std::move(stretch_); }
+    int64_t through() const { return link_.sequence; }
+    AuditStretch result() && {
+        stretch_.through = link_.sequence;
+        return std::move(stretch_);
+    }
     bool is_intact() const { return stretch_.verdict.intact; }
 
 private:
@@ -78,7 +78,6 @@ private:
 
     void accept(const audit::StoredEvent &row) {
         link_.move_to(row);
-        stretch_.through = row.sequence;
         stretch_.verdict.rows += 1;
         stretch_.unkeyed += row.key_id.empty() ? 1 : 0;
         if (row.event.data.find("\"token_version\"") == std::string::npos) {
