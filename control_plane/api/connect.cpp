@@ -5,6 +5,7 @@
 #include "control_plane/api/api.h"
 #include "control_plane/api/browser.h"
 #include "control_plane/api/render.h"
+#include "shared/encoding/query.h"
 
 namespace nexus::control {
 
@@ -132,7 +133,7 @@ Result<Posted> read_form(const Request &request) {
     if (!request.header("content-type").starts_with(kFormType)) {
         return fail(Errc::kInvalidRequest, "the body must be a form");
     }
-    auto fields = parse_query(request.body.view());
+    auto fields = encoding::parse_query(request.body.view());
     if (!fields) {
         return fail(fields.error());
     }

@@ -66,8 +66,4 @@ struct Response {
 /// DESIGN 4's error body with status, Retry-After and, for 401, WWW-Authenticate.
 Response error_response(const Error &error, std::string_view request_id);
 
-/// Names and values, decoded ("+" is a space). errors kInvalidRequest (bad escape, NUL, no UTF-8, too
-/// many)
-Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
-
 }  // namespace nexus::control

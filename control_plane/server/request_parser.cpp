@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "shared/encoding/hex.h"
+#include "shared/encoding/query.h"
 
 namespace nexus::control {
 
@@ -141,7 +142,7 @@ bool RequestParser::parse_request_line(std::string_view line) {
     if (question == std::string_view::npos) {
         return true;
     }
-    auto query = parse_query(target.substr(question + 1));
+    auto query = encoding::parse_query(target.substr(question + 1));
     if (!query) {
         return false;
     }

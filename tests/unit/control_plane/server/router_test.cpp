@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "control_plane/log/log.h"
+#include "shared/encoding/query.h"
 
 namespace nexus::control {
 namespace {
@@ -92,7 +93,7 @@ TEST_F(RouterTest, MistakesOfTheProgramAreRefused) {
 
 TEST(Request, QueryParametersAreReadStrictly) {
     Request request;
-    request.query = *parse_query("a=1&b=2&a=3&&c");
+    request.query = *encoding::parse_query("a=1&b=2&a=3&&c");
     EXPECT_FALSE(request.query_parameter("a"));
     EXPECT_EQ(*request.query_parameter("b"), "2");
     EXPECT_EQ(*request.query_parameter("c"), std::nullopt) << "empty is absent";
