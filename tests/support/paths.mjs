@@ -20,7 +20,8 @@ export function built(relative) {
   return file;
 }
 
-export const modulePath = () => built('ngx_module/ngx_http_nexus_module.so');
+/** NEXUS_MODULE: another one than the build folder's, e.g. what scripts/optimise has built. */
+export const modulePath = () => (process.env.NEXUS_MODULE ? path.resolve(process.env.NEXUS_MODULE) : built('ngx_module/ngx_http_nexus_module.so'));
 
 /** What lets an uninstrumented program load libraries built with AddressSanitizer; reports go to `logPrefix`.PID. */
 export function asanPreload(logPrefix) {
