@@ -47,7 +47,7 @@ export async function run({ t, json, rounds = 200, log }) {
 
 const counts = (results) => JSON.stringify(results.reduce((all, { calls }) => ({ ...all, [calls]: (all[calls] ?? 0) + 1 }), {}));
 
-async function startFleet(t) {
+export async function startFleet(t) {
   const key = newKey();
   const redis = await startRedis(t);
   const origin = await startSlowOrigin(t, { delay: FETCH_MS });
@@ -97,7 +97,7 @@ http {
 }`;
 
 /** One stampede. returns {calls, fetch, p50, p99 (ms over the fetch, at the edges), longest (at the client)} */
-async function stampede(fleet, { kill = false } = {}) {
+export async function stampede(fleet, { kill = false } = {}) {
   const { key, redis, origin, edges } = fleet;
   const id = randomUUID();
   const fields = { connection_id: id, workspace_id: 'bench' };
