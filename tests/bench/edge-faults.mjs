@@ -34,6 +34,8 @@ export async function run({ t, json, rounds = 5, log }) {
     figures.breaker.push(await sample(ask, paths, 200));
     edge.redis.resume();
     await edge.subscribed();
+    // The breaker closes by itself, not with the subscription; until then the control plane is asked, which has no record.
+    await waitFor('Redis to be asked again', async () => (await ask(`${edge.url}/token/${(await edge.write()).id}`)).status === 200);
 
     figures.plain.push(await sample(ask, [`${edge.url}/503`], 503));
     edge.controlPlane.stop();
